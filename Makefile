@@ -1,0 +1,56 @@
+# One command for each thing. Needs python3 (3.10 or later) and nothing else; all the rest is set up by `setup`.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+UV_VERSION := 0.13.9
+COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
+PATHS := action benchmarks engine examples tests
+
+.PHONY: help setup test lint format demo bench lock clean
+
+help: ## Say what there is.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/ready ## Make the environment from the locks.
+
+$(VENV)/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or later is needed; name one with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "Python's venv module is needed: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: lint ## Run all tests, on a real engine and registry.
+	@$(RUN) -m engine run -- $(RUN) -m pytest $(ARGS)
+
+lint: setup ## Check style, types, workflows and locks.
+	@$(VENV)/bin/ruff check $(PATHS)
+	@$(VENV)/bin/ruff format --check $(PATHS)
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/actionlint
+	@$(VENV)/bin/zizmor --quiet --offline action.yml .github examples
+	@$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	@$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml
+	@$(VENV)/bin/check-jsonschema --check-metaschema schemas/*.json
+
+format: setup ## Format the code.
+	@$(VENV)/bin/ruff check --fix-only $(PATHS)
+	@$(VENV)/bin/ruff format $(PATHS)
+
+demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and print each one's digest.
+	@$(RUN) -m engine run -- $(RUN) examples/demo.py
+
+bench: setup ## Measure what the action adds to a bare build.
+	@$(RUN) -m engine run -- $(RUN) benchmarks/overhead.py
+
+lock: setup ## Compile the locks again.
+	$(COMPILE) --upgrade --override requirements/overrides.txt requirements/action.in --output-file requirements/action.txt
+	$(COMPILE) --upgrade --constraint requirements/action.txt pyproject.toml --all-groups --output-file requirements/dev.txt
+
+clean: ## Remove the environment and what was downloaded.
+	rm -rf $(VENV) .cache dist

@@ -1,0 +1,1 @@
+"""The tars and folders that outputs wrote."""

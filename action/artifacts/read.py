@@ -1,0 +1,76 @@
+"""What the tar or folder that an output wrote says of its image.
+
+`index.json` (OCI layout; docker tars of current engines too), else `manifest.json` (docker tars of older engines), whose
+`Config` names the image ID: https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from action.errors import EvidenceError
+from action.oci.image import Blobs, Image, describe, parse
+from action.oci.layout import Layout, open_layout, read_blob
+from action.oci.models import Index
+
+ARTIFACT_TYPES = frozenset(("oci", "docker"))
+"""Exporter types whose artifact says its digest."""
+
+_CONFIG_NAME = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
+
+
+class _DockerImage(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    config: str = Field(validation_alias="Config")
+
+
+_DOCKER_MANIFEST = TypeAdapter(tuple[_DockerImage, ...])
+
+
+def read_artifact(path: Path) -> Image:
+    """Read what an image's tar or folder says of itself.
+
+    Args:
+        path: a tar or folder that an `oci` or `docker` output wrote.
+
+    Returns:
+        The image; without a digest where the artifact holds more than one image, or does not say it.
+
+    Raises:
+        EvidenceError: it cannot be read.
+    """
+    with open_layout(path) as layout:
+        return _read(layout)
+
+
+def _read(layout: Layout) -> Image:
+    data = layout.read("index.json")
+    if data is not None:
+        entries = {entry.digest: entry for entry in parse(Index, data, layout.source).manifests}
+        # One image under several names stands there several times; several images leave open which one was written.
+        if len(entries) != 1:
+            message = f"{layout.source}: its index.json names {len(entries)} images, not one"
+            raise EvidenceError(message)
+        return describe(next(iter(entries.values())), _blobs(layout))
+    manifest = layout.read("manifest.json")
+    if manifest is None:
+        message = f"{layout.source}: neither index.json nor manifest.json is in it"
+        raise EvidenceError(message)
+    try:
+        images = _DOCKER_MANIFEST.validate_json(manifest)
+    except ValidationError as error:
+        message = f"{layout.source}: manifest.json: {error.errors(include_url=False)[0]['msg']}"
+        raise EvidenceError(message) from None
+    names = {match[1] for image in images if (match := _CONFIG_NAME.fullmatch(image.config))}
+    if len(names) != 1:
+        message = f"{layout.source}: its manifest.json names {len(names)} images, not one"
+        raise EvidenceError(message)
+    return Image(imageid=f"sha256:{names.pop()}")
+
+
+def _blobs(layout: Layout) -> Blobs:
+    return lambda digest: read_blob(layout, digest)

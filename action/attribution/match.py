@@ -1,0 +1,145 @@
+"""Which observed exporter is which requested one.
+
+buildx drops `cacheonly` outputs, keeps the order of the others and appends what it adds (docker/buildx 0.36,
+build/opt.go). So the observed list should be the requested one and then the additions. That is checked, exporter by
+exporter, by ID, type, name and attributes; where it does not hold, an exporter is matched only if no other choice that
+keeps the order is possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from action.outputs.exporters import Requested, RequestedExporter
+
+_BECOMES: Mapping[str, frozenset[str]] = {
+    "image": frozenset(("image", "moby")),
+    "registry": frozenset(("image", "moby", "registry")),
+    "docker": frozenset(("docker", "image", "moby", "oci")),
+}
+"""What buildx may turn an output's type into; any other type stays."""
+
+_CHANGED = frozenset(("name", "push", "unpack", "context"))
+"""Attributes that buildx sets itself, so that a difference there says nothing."""
+
+_DEFAULT_TYPES = frozenset(("image", "moby", "docker", "oci"))
+
+
+@dataclass(frozen=True)
+class ObservedExporter:
+    """An exporter that something observed speaks of.
+
+    Attributes:
+        type: its type, or None where that is not said.
+        id: its ID, or None.
+        names: its image names, or None where they are not said.
+        attributes: its attributes, or None where they are not said.
+    """
+
+    type: str | None = None
+    id: str | None = None
+    names: tuple[str, ...] | None = None
+    attributes: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The outcome.
+
+    Attributes:
+        places: requested exporter's place in the request to its place among the observed.
+        added: places of the observed exporters that buildx added; empty where that is not certain.
+    """
+
+    places: Mapping[int, int]
+    added: tuple[int, ...] = ()
+
+
+def match(requested: Requested, observed: Sequence[ObservedExporter]) -> Matches:
+    """Match requested exporters with observed ones; one that could be another stays without a match."""
+    wanted = requested.exporters
+    has_ids = any(each.id is not None for each in observed)
+    fits = [
+        [
+            (not has_ids or each.id == exporter.id) and _fits(exporter, each, tagged=bool(requested.tags))
+            for each in observed
+        ]
+        for exporter in wanted
+    ]
+    rest = range(len(wanted), len(observed))
+    if (
+        len(observed) >= len(wanted)
+        and all(fits[place][place] for place in range(len(wanted)))
+        and _are_additions(requested, [observed[place] for place in rest])
+    ):
+        return Matches({place: place for place in range(len(wanted))}, tuple(rest))
+    certain = _only_choices(fits, len(observed))
+    if certain is None:
+        certain = _mutual(fits, len(observed))
+    return Matches(certain)
+
+
+def _fits(exporter: RequestedExporter, observed: ObservedExporter, *, tagged: bool) -> bool:
+    """Whether nothing but the ID speaks against the two being one."""
+    if observed.type is not None and not _may_become(exporter, observed.type):
+        return False
+    if not tagged and observed.names is not None and set(observed.names) != set(exporter.names):
+        return False
+    if not observed.attributes:
+        return True
+    return all(
+        observed.attributes.get(name) == value for name, value in exporter.attributes.items() if name not in _CHANGED
+    )
+
+
+def _may_become(exporter: RequestedExporter, kind: str) -> bool:
+    if exporter.type == "docker" and exporter.dest is not None:
+        return kind == "docker"
+    return kind in _BECOMES.get(exporter.type, (exporter.type,))
+
+
+def _are_additions(requested: Requested, rest: Sequence[ObservedExporter]) -> bool:
+    """Whether buildx can have added exactly these: those it surely adds, and at most those it may add."""
+    images = sum(1 for each in rest if each.type in {None, "image", "moby"})
+    if requested.may_default:
+        return len(rest) <= 1 and all(each.type is None or each.type in _DEFAULT_TYPES for each in rest)
+    least = requested.adds_image + requested.adds_docker
+    most = requested.adds_image + requested.may_add_docker
+    if any(each.id is not None for each in rest) or not least <= len(rest) <= most:
+        return False
+    if any(each.type is not None and each.type not in _DEFAULT_TYPES for each in rest):
+        return False
+    return images >= requested.adds_image
+
+
+def _only_choices(fits: list[list[bool]], count: int) -> dict[int, int] | None:
+    """Matches that are the same in every choice that keeps the order; None where no such choice takes all."""
+    first = _in_order(fits, range(count))
+    if first is None:
+        return None
+    backwards = _in_order(fits[::-1], range(count - 1, -1, -1))
+    assert backwards is not None  # noqa: S101  # what fits in one direction fits in the other
+    last = backwards[::-1]
+    return {place: early for place, (early, late) in enumerate(zip(first, last, strict=True)) if early == late}
+
+
+def _in_order(fits: list[list[bool]], places: range) -> list[int] | None:
+    chosen: list[int] = []
+    left = iter(places)
+    for row in fits:
+        place = next((place for place in left if row[place]), None)
+        if place is None:
+            return None
+        chosen.append(place)
+    return chosen
+
+
+def _mutual(fits: list[list[bool]], count: int) -> dict[int, int]:
+    """Pairs of which each fits nothing else."""
+    matches = {}
+    for wanted, row in enumerate(fits):
+        places = [place for place in range(count) if row[place]]
+        if len(places) == 1 and sum(other[places[0]] for other in fits) == 1:
+            matches[wanted] = places[0]
+    return matches

@@ -1,0 +1,1 @@
+"""`docker buildx`: its command line, the running of it, and what its failures mean."""

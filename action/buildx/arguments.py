@@ -1,0 +1,110 @@
+"""The inputs of the action as arguments of `docker buildx build`, in the order of docker/build-push-action v7."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from action.buildx.request import BuildRequest
+from action.inputs.attestations import attestations
+from action.inputs.git_context import GitContext
+from action.inputs.model import Inputs
+from action.inputs.secrets import Secrets, read_secrets
+from action.inputs.workflow_run import read_workflow_run
+from action.outputs.exporters import requested_exporters
+from action.outputs.parse import parse_outputs
+
+
+def build_request(
+    inputs: Inputs, environment: Mapping[str, str], sends_query: Callable[[], bool]
+) -> tuple[BuildRequest, tuple[str, ...]]:
+    """Turn the inputs into a build, and check them.
+
+    Args:
+        inputs: the inputs.
+        environment: the environment variables; nothing else is read.
+        sends_query: tells whether buildx takes the query form of a Git URL.
+
+    Returns:
+        The build, and warnings about inputs that are left out of it.
+
+    Raises:
+        InputError: an input that breaks a rule.
+    """
+    run = read_workflow_run(environment)
+    git = GitContext(run, environment, sends_query)
+    outputs = parse_outputs(inputs.outputs)
+    requested = requested_exporters(
+        outputs, tags=inputs.tags, push=inputs.push, load=inputs.load, call=inputs.call
+    )
+    context = git.fill(inputs.context) or git.url()
+
+    def token_host() -> str | None:
+        return run.host if run.repository and context.startswith(git.url()) else None
+
+    secrets = read_secrets(inputs, token_host)
+    docker_exporter = inputs.load or any(output.type == "docker" for output in outputs)
+    attests = attestations(inputs, run, environment, docker_exporter=docker_exporter)
+    arguments = (
+        "build",
+        *_build_arguments(inputs, git, attests, secrets),
+        *_common_arguments(inputs),
+        context,
+    )
+    request = BuildRequest(
+        arguments,
+        requested,
+        environment={"BUILDX_METADATA_WARNINGS": "true", **secrets.environment},
+        call=inputs.call,
+        platforms=inputs.platforms,
+    )
+    return request, secrets.warnings
+
+
+def _build_arguments(inputs: Inputs, git: GitContext, attests: tuple[str, ...], secrets: Secrets) -> tuple[str, ...]:
+    return (
+        *_each("--add-host", inputs.add_hosts),
+        *_each("--allow", inputs.allow),
+        *_each("--annotation", inputs.annotations),
+        *_each("--build-arg", inputs.build_args),
+        *_each("--build-context", map(git.fill, inputs.build_contexts)),
+        *_each("--cache-from", inputs.cache_from),
+        *_each("--cache-to", inputs.cache_to),
+        *_one("--call", inputs.call),
+        *_one("--cgroup-parent", inputs.cgroup_parent),
+        *_each("--secret", secrets.arguments),
+        *_one("--file", inputs.file),
+        *_each("--label", inputs.labels),
+        *_each("--no-cache-filter", inputs.no_cache_filters),
+        *_each("--output", inputs.outputs),
+        *_one("--platform", ",".join(inputs.platforms)),
+        *_each("--attest", attests),
+        *_each("--secret", secrets.late_arguments),
+        *_one("--shm-size", inputs.shm_size),
+        *_each("--ssh", inputs.ssh),
+        *_each("--tag", inputs.tags),
+        *_one("--target", inputs.target),
+        *_each("--ulimit", inputs.ulimit),
+    )
+
+
+def _common_arguments(inputs: Inputs) -> tuple[str, ...]:
+    return (
+        *_one("--builder", inputs.builder),
+        *_flag("--load", inputs.load),
+        *_one("--network", inputs.network),
+        *_flag("--no-cache", inputs.no_cache),
+        *_flag("--pull", inputs.pull),
+        *_flag("--push", inputs.push),
+    )
+
+
+def _each(option: str, values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(argument for value in values for argument in (option, value))
+
+
+def _one(option: str, value: str) -> tuple[str, ...]:
+    return (option, value) if value else ()
+
+
+def _flag(option: str, value: bool) -> tuple[str, ...]:  # noqa: FBT001
+    return (option,) if value else ()

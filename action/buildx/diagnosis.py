@@ -1,0 +1,85 @@
+"""What a failed buildx means, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+
+from action.buildx.program import Ended
+from action.errors import BuildDigestsError, BuildFailedError, ProgramError
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_NO_PLUGIN = re.compile(
+    r"unknown command: docker buildx|'buildx' is not a docker command|unknown (?:shorthand )?flag: (?:'\w' in )?"
+    r"-+(?:metadata-file|builder)\b(?s:.*)See 'docker --help'"
+)
+_NO_ENGINE = re.compile(
+    r"Cannot connect to the Docker daemon|failed to connect to the docker API|docker daemon is not running"
+    r"|error during connect|permission denied while trying to connect",
+)
+_OLD_FLAG = re.compile(r"unknown flag: (--[\w-]+)")
+_OLD_ATTESTATIONS = re.compile(r"attestations are not supported by the current BuildKit daemon", re.IGNORECASE)
+_NEEDS = {
+    "--annotation": "0.12",
+    "--attest": "0.10",
+    "--build-context": "0.8",
+    "--call": "0.15",
+    "--check": "0.15",
+    "--metadata-file": "0.6",
+    "--provenance": "0.10",
+    "--sbom": "0.10",
+}
+_LONGEST = 2000
+
+
+def failure(ended: Ended, *, call: str) -> BuildDigestsError:
+    """Say why a build failed.
+
+    Args:
+        ended: how buildx ended, with what it printed where that was captured.
+        call: what was asked for instead of a build, or empty.
+
+    Returns:
+        The error, with what to install where that would help.
+    """
+    text = plain(ended.stderr)
+    last = last_error_line(text)
+    if _NO_PLUGIN.search(text):
+        message = (
+            f"docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), "
+            f"or run docker/setup-buildx-action before this step ({last})"
+        )
+        return ProgramError(message)
+    if _NO_ENGINE.search(text):
+        message = f"no Docker engine answers: start or install one, or set DOCKER_HOST or the builder ({last})"
+        return ProgramError(message)
+    if old := _OLD_FLAG.search(text):
+        needed = _NEEDS.get(old[1])
+        version = f"{needed} or later" if needed else "a newer release"
+        message = f"this buildx does not know {old[1]}: install buildx {version} (https://docs.docker.com/go/buildx)"
+        return ProgramError(message)
+    if _OLD_ATTESTATIONS.search(text):
+        message = (
+            f"this engine's BuildKit is too old for attestations: install BuildKit 0.11 or later, or set "
+            f"provenance to false and leave sbom and attests empty ({last})"
+        )
+        return ProgramError(message)
+    if call == "check" and (first := plain(ended.stdout).strip().partition("\n")[0].strip()):
+        return BuildFailedError(first)
+    if last:
+        return BuildFailedError(f"buildx failed with: {last}")
+    if ended.code < 0:
+        return BuildFailedError(f"buildx was ended by signal {-ended.code}")
+    return BuildFailedError(f"buildx failed with exit code {ended.code}; its own message is above")
+
+
+def last_error_line(text: str) -> str:
+    """The last line that says `ERROR:`, or else the last line of all; empty where there is none."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or [""])[-1][:_LONGEST]
+
+
+def plain(text: str) -> str:
+    """The text without terminal control sequences and characters."""
+    return _CONTROL.sub("", _ANSI.sub("", text).replace("\r", "\n"))

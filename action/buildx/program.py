@@ -1,0 +1,282 @@
+"""Runs programs: the only module that does.
+
+A program is given its arguments as a list; no shell is between. It runs in a session of its own, so that a signal to
+this process is passed on exactly once, to the program and everything that it started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import IO, BinaryIO
+
+from action.errors import ProgramError
+
+CANCEL_SECONDS = 6.0
+"""How long buildx gets to cancel a build: GitHub kills a cancelled step 10 s after its first signal."""
+
+_TAIL_BYTES = 64 * 1024
+_PUMP_SECONDS = 5.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE = 3
+"""Signals after which the program is killed at once, as the docker command does itself."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended.
+
+    Attributes:
+        code: its exit code; negative where a signal ended it.
+        stdout: the first 64 KiB of its standard output, empty where that was not captured.
+        stderr: the last 64 KiB of its standard error, empty where that was not captured.
+        signal: the signal that this process received meanwhile and passed on, or None.
+    """
+
+    code: int
+    stdout: str = ""
+    stderr: str = ""
+    signal: int | None = None
+
+
+def find_buildx(path: str | None = None) -> tuple[str, ...]:
+    """The command that runs buildx: `docker buildx`, or `buildx` by itself where there is no docker command.
+
+    Args:
+        path: the search path, PATH where None.
+
+    Raises:
+        ProgramError: neither is there.
+    """
+    if docker := shutil.which("docker", path=path):
+        return (docker, "buildx")
+    for name in ("buildx", "docker-buildx"):
+        if buildx := shutil.which(name, path=path):
+            return (buildx,)
+    message = (
+        "neither docker nor buildx is on the PATH: install Docker with its buildx plugin "
+        "(https://docs.docker.com/engine/install), or run docker/setup-buildx-action before this step"
+    )
+    raise ProgramError(message)
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool) -> Ended:
+    """Run a program to its end, its output going to ours as it comes, byte for byte.
+
+    SIGINT and SIGTERM are passed on; the program then has CANCEL_SECONDS to end by itself. Must be called from the
+    main thread.
+
+    Args:
+        command: the program and its arguments.
+        environment: its whole environment.
+        capture: whether to keep what it prints. Where not, it writes to the terminal itself.
+
+    Raises:
+        ProgramError: the program cannot be started.
+    """
+    pipe = subprocess.PIPE if capture else None
+    with _passing_signals_on() as passing:
+        process = _start(command, environment, stdout=pipe, stderr=pipe)
+        passing.to(process)
+        stdout = _Pump(process.stdout, sys.stdout.buffer, keep_first=True)
+        stderr = _Pump(process.stderr, sys.stderr.buffer, keep_first=False)
+        code = process.wait()
+        stdout.finish()
+        stderr.finish()
+    return Ended(code, stdout.text(), stderr.text(), passing.received)
+
+
+def ask(command: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> Ended:
+    """Run a program that answers a question, within a time limit.
+
+    Args:
+        command: the program and its arguments.
+        environment: its whole environment.
+        seconds: how long it may take; then it is killed, with all that it started.
+
+    Raises:
+        ProgramError: it cannot be started, or does not end in time.
+    """
+    # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = _start(command, environment, stdout=stdout, stderr=stderr)
+        try:
+            code = process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            message = f"{_shown(command)} did not end within {seconds:g} s"
+            raise ProgramError(message) from None
+        finally:
+            if process.poll() is None:
+                _kill(process)
+                process.wait()
+        return Ended(code, _read(stdout), _read(stderr))
+
+
+def _start(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdout: int | IO[bytes] | None,
+    stderr: int | IO[bytes] | None,
+) -> subprocess.Popen[bytes]:
+    stdin = None if stdout in {None, subprocess.PIPE} else subprocess.DEVNULL
+    try:
+        return subprocess.Popen(  # noqa: S603
+            list(command), env=dict(environment), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        message = f"{_shown(command)} cannot be started: {reason}"
+        if isinstance(error, OSError) and error.errno == errno.E2BIG:
+            message += "; an argument or a secret is too long for the system: pass long secrets by secret-files"
+        raise ProgramError(message) from None
+
+
+def _shown(command: Sequence[str]) -> str:
+    return " ".join(command[:3])
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(_TAIL_BYTES).decode("utf-8", "replace")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    _send(process, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+
+
+def _send(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+
+
+class _Pump:
+    """Copies a pipe to one of our streams as data comes, and keeps the first or the last of it."""
+
+    def __init__(self, source: IO[bytes] | None, target: BinaryIO, *, keep_first: bool) -> None:
+        self._source = source
+        self._target = target
+        self._keep_first = keep_first
+        self._kept = bytearray()
+        self._thread = threading.Thread(target=self._copy, daemon=True)
+        if source is not None:
+            self._thread.start()
+
+    def _copy(self) -> None:
+        assert self._source is not None  # noqa: S101
+        while chunk := os.read(self._source.fileno(), 65536):
+            if self._keep_first:
+                self._kept += chunk[: _TAIL_BYTES - len(self._kept)]
+            else:
+                self._kept += chunk
+                del self._kept[:-_TAIL_BYTES]
+            with contextlib.suppress(OSError, ValueError):
+                # A log that nobody reads any more is no reason to stop the build.
+                self._target.write(chunk)
+                self._target.flush()
+
+    def finish(self) -> None:
+        """Wait for the end of the pipe, not for ever: a process left behind may hold it open."""
+        if self._source is not None:
+            self._thread.join(_PUMP_SECONDS)
+
+    def text(self) -> str:
+        return bytes(self._kept).decode("utf-8", "replace")
+
+
+class _Passing:
+    """Passes signals on to a process, and kills it where it does not end."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._count = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._deadline: threading.Timer | None = None
+
+    def to(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        if self.received is not None:
+            self._pass(self.received)
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        self.received = self.received or number
+        if self._process is not None:
+            self._pass(number)
+
+    def _pass(self, number: int) -> None:
+        process = self._process
+        assert process is not None  # noqa: S101
+        self._count += 1
+        if self._count >= _PATIENCE:
+            _kill(process)
+            return
+        _send(process, number)
+        if self._deadline is None:
+            self._deadline = threading.Timer(CANCEL_SECONDS, _kill, (process,))
+            self._deadline.daemon = True
+            self._deadline.start()
+
+    def stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+
+@contextlib.contextmanager
+def _passing_signals_on() -> Iterator[_Passing]:
+    passing = _Passing()
+    before = {number: signal.signal(number, passing.handle) for number in _SIGNALS}
+    try:
+        yield passing
+    finally:
+        passing.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into an exception, so that everything is cleaned up on the way out."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    before = {number: signal.signal(number, end) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Interrupted(BaseException):  # noqa: N818
+    """This process received a signal that ends it.
+
+    Args:
+        number: the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        """Keep the signal."""
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.number = number
+
+
+def end_by_signal(number: int) -> None:
+    """End this process by a signal, as whoever sent it expects."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    time.sleep(1)

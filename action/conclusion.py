@@ -1,0 +1,68 @@
+"""From a build that has ended to its outcome: metadata, evidence, attribution, results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from action.attribution.attribute import Attribution, attribute
+from action.build import Outcome
+from action.buildx.request import BuildRequest
+from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
+from action.observation import observe, read_metadata_file
+from action.results.models import results_of
+
+_NOTHING_EXPORTED = (
+    "nothing was exported: this builder keeps a build in its cache unless it is told where to put it; set push, load or "
+    "outputs (such as outputs: type=image,name=…,push=true)"
+)
+
+
+def conclude(
+    request: BuildRequest,
+    failed: BuildDigestsError | None,
+    metadata_file: Path,
+    export: Callable[[str], Path],
+    *,
+    require_digests: bool,
+) -> Outcome:
+    """Say what each exporter of a build made.
+
+    Args:
+        request: the build.
+        failed: why the build failed, or None where it did not.
+        metadata_file: the metadata file that buildx was asked to write.
+        export: writes the record of the build with a given `builder/node/ref` to a file, and names it.
+        require_digests: whether an exporter that makes an image and has no digest is an error.
+    """
+    if failed and not metadata_file.exists():
+        return Outcome(None, None, (failed,))
+    read = read_metadata_file(metadata_file)
+    errors: list[BuildDigestsError] = [error for error in (failed, read.fault) if error]
+    if failed:
+        # What a build that failed exported before it did so is in no list of exporters that can be trusted.
+        return Outcome(results_of(read.metadata.ref, ()), read.text, tuple(errors))
+    observed = observe(request.requested, read.metadata, export)
+    try:
+        attribution = attribute(request.requested, observed)
+    except DisagreementError as error:
+        return Outcome(None, read.text, (*errors, error), warnings=observed.missing)
+    results = results_of(read.metadata.ref, attribution.exporters)
+    warnings = [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
+    warnings += [each for each in observed.missing if not any(each in warning for warning in warnings)]
+    if require_digests and attribution.unknown:
+        errors.append(_missing(attribution))
+    nothing = request.requested.may_default and not results.exporters and not errors
+    return Outcome(
+        results,
+        read.text,
+        tuple(errors),
+        tuple(warnings),
+        (_NOTHING_EXPORTED,) if nothing else (),
+    )
+
+
+def _missing(attribution: Attribution) -> MissingDigestError:
+    keys = ", ".join(attribution.unknown)
+    message = f"require-digests is set, and these exporters have no digest: {keys}; the warnings say why"
+    return MissingDigestError(message)

@@ -1,0 +1,72 @@
+"""Every error that a user can see, each with the exit code it ends the program with.
+
+The message is written for the user: what was wrong, where, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+FAILED = 1
+"""Exit code of a build that failed and of a fault that was found."""
+
+BAD_INPUT = 2
+"""Exit code of bad usage and of bad input."""
+
+
+class BuildDigestsError(Exception):
+    """Base of all errors of this package; its text is the message for the user."""
+
+    exit_code = FAILED
+
+
+class InputError(BuildDigestsError):
+    """An input that breaks a rule.
+
+    Args:
+        name: the input, option or environment variable at fault, as the user writes it.
+        problem: what is wrong with it, with its value where that is no secret.
+        rule: what was expected instead.
+    """
+
+    exit_code = BAD_INPUT
+
+    def __init__(self, name: str, problem: str, rule: str) -> None:
+        """Join the three parts to one message."""
+        super().__init__(f"{name}: {problem}; {rule}")
+
+
+class ProgramError(BuildDigestsError):
+    """buildx or the engine is missing, does not answer, or is too old for what was asked."""
+
+
+class BuildFailedError(BuildDigestsError):
+    """buildx ended with an error."""
+
+
+class DocumentError(BuildDigestsError):
+    """A JSON document that does not have the form it must have.
+
+    Args:
+        source: the file, or what stands for it.
+        pointer: JSON pointer (RFC 6901) to the place at fault; empty for the whole document.
+        problem: what was expected there, and what was found.
+    """
+
+    def __init__(self, source: str, pointer: str, problem: str) -> None:
+        """Join the three parts to one message."""
+        self.source = source
+        self.pointer = pointer
+        self.problem = problem
+        place = f"at {pointer}" if pointer else "at the top"
+        super().__init__(f"{source}: {place}: {problem}")
+
+
+class EvidenceError(BuildDigestsError):
+    """A record or an artifact that cannot be read; the digests it would prove stay unknown."""
+
+
+class DisagreementError(BuildDigestsError):
+    """Two sources that speak of one exporter and say different things."""
+
+
+class MissingDigestError(BuildDigestsError):
+    """`require-digests` is set and an exporter that makes an image has no digest."""

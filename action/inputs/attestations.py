@@ -1,0 +1,87 @@
+"""The attestations to ask for: `provenance`, `sbom`, `attests`, and the default provenance.
+
+The rules are those of docker/build-push-action v7 (`getAttestArgs`) and docker/actions-toolkit (`Build`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from action.inputs.booleans import environment_boolean, go_boolean, yaml_boolean
+from action.inputs.lists import csv_fields, csv_record
+from action.inputs.model import Inputs
+from action.inputs.workflow_run import WorkflowRun
+
+
+def attestations(
+    inputs: Inputs, run: WorkflowRun, environment: Mapping[str, str], *, docker_exporter: bool
+) -> tuple[str, ...]:
+    """The values of buildx's `--attest`, in the peer's order.
+
+    Args:
+        inputs: the inputs.
+        run: the workflow run, which the provenance names as its builder.
+        environment: the environment variables; BUILDX_NO_DEFAULT_ATTESTATIONS is read.
+        docker_exporter: whether an output, or `load`, asks for the docker exporter, which takes no attestations.
+
+    Raises:
+        InputError: an attestation that is no CSV, or an environment variable that is no boolean.
+    """
+    types = [_type("attests", attest) for attest in inputs.attests]
+    result: list[str] = []
+    if inputs.provenance:
+        result.append(_switched(f"type=provenance,{_provenance(inputs.provenance, run)}"))
+    elif "provenance" not in types and not docker_exporter and not _no_default(environment):
+        mode = "mode=min,inline-only=true" if run.private else "mode=max"
+        result.append(_with_builder(f"type=provenance,{mode}", run))
+    if inputs.sbom:
+        result.append(_switched(f"type=sbom,{inputs.sbom}"))
+    for attest, kind in zip(inputs.attests, types, strict=True):
+        if kind == "provenance":
+            if not inputs.provenance:
+                result.append(_with_builder(attest, run))
+        elif kind == "sbom":
+            if not inputs.sbom:
+                result.append(attest)
+        else:
+            result.append(_switched(attest))
+    return tuple(result)
+
+
+def _no_default(environment: Mapping[str, str]) -> bool:
+    name = "BUILDX_NO_DEFAULT_ATTESTATIONS"
+    return environment_boolean(name, environment.get(name, ""))
+
+
+def _provenance(text: str, run: WorkflowRun) -> str:
+    value = yaml_boolean(text)
+    if value is None:
+        return _with_builder(text, run)
+    if not value:
+        return "false"
+    return f"builder-id={run.url}" if run.url else "true"
+
+
+def _with_builder(attributes: str, run: WorkflowRun) -> str:
+    names = {field.partition("=")[0].strip() for field in csv_fields("provenance", attributes)}
+    if "builder-id" in names or not run.url:
+        return attributes
+    return f"{attributes},builder-id={run.url}"
+
+
+def _type(name: str, attributes: str) -> str | None:
+    """The `type` of an attestation, or None."""
+    for field in csv_fields(name, attributes):
+        key, _, value = field.partition("=")
+        if key.strip() == "type":
+            return value.strip()
+    return None
+
+
+def _switched(attributes: str) -> str:
+    """Write a bare boolean among attributes as the `disabled` attribute that buildx understands."""
+    fields = []
+    for field in csv_fields("attests", attributes):
+        value = go_boolean(field.strip())
+        fields.append(field.strip() if value is None else f"disabled={str(not value).lower()}")
+    return csv_record(tuple(fields))

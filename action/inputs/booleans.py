@@ -1,0 +1,49 @@
+"""The two ways a boolean is written: in an action's input, and in buildx's own attributes."""
+
+from __future__ import annotations
+
+from action.errors import InputError
+
+_YAML = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_GO = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
+
+
+def yaml_boolean(text: str) -> bool | None:
+    """Read a boolean of the YAML 1.2 core schema, as `getBooleanInput` of @actions/core does; None where it is none."""
+    return _YAML.get(text)
+
+
+def input_boolean(name: str, text: str) -> bool:
+    """Read a boolean input; an empty one is false.
+
+    Raises:
+        InputError: the text is no boolean.
+    """
+    if not text:
+        return False
+    value = yaml_boolean(text)
+    if value is None:
+        raise InputError(name, f"{text!r} is no boolean", "write true or false")
+    return value
+
+
+def go_boolean(text: str) -> bool | None:
+    """Read a boolean as Go's `strconv.ParseBool` does, which buildx uses; None where it is none."""
+    return _GO.get(text)
+
+
+def environment_boolean(name: str, text: str) -> bool:
+    """Read a boolean environment variable of buildx; an empty or absent one is false.
+
+    Raises:
+        InputError: the text is no boolean.
+    """
+    if not text:
+        return False
+    value = go_boolean(text)
+    if value is None:
+        raise InputError(f"environment variable {name}", f"{text!r} is no boolean", "write true or false")
+    return value

@@ -1,0 +1,121 @@
+"""Reads a JSON document strictly, and says where one is broken.
+
+A file is refused that is not UTF-8, not JSON, has a key twice in one object, or nests deeper than any real one does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from action.errors import DocumentError
+from action.metadata.position import first_beyond, pointer, pointer_at
+
+MAX_DEPTH = 200
+"""Deepest nesting that is read: the provenance of a real build stays under 20."""
+
+MAX_BYTES = 256 * 1024 * 1024
+"""Longest document that is read, in bytes."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON document.
+
+    Attributes:
+        source: the file it comes from.
+        text: the file's text, without the white space around it; None where it is no text.
+        value: what it holds.
+        fault: what is wrong with it; then `value` is None.
+    """
+
+    source: str
+    text: str | None
+    value: object
+    fault: DocumentError | None = None
+
+
+def read_document(path: Path) -> Document:
+    """Read a JSON file. Never raises: a fault is part of what is returned, beside the text that was read."""
+    source = str(path)
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_BYTES else None
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        return Document(source, None, None, DocumentError(source, "", f"expected a JSON file, but {reason}"))
+    if data is None:
+        problem = f"expected at most {MAX_BYTES} bytes, found {size}"
+        return Document(source, None, None, DocumentError(source, "", problem))
+    try:
+        text = data.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        place = pointer_at(data[: error.start].decode("utf-8"))
+        problem = f"expected UTF-8, found the byte 0x{data[error.start]:02x} at offset {error.start}"
+        return Document(source, None, None, DocumentError(source, place, problem))
+    try:
+        return Document(source, text, parse_document(text, source))
+    except DocumentError as fault:
+        return Document(source, text, None, fault)
+
+
+def parse_document(text: str, source: str) -> object:
+    """Parse a JSON text.
+
+    Args:
+        text: the text.
+        source: what to call it in errors.
+
+    Raises:
+        DocumentError: it is empty, cut off, nested too deep, has a key twice or is no JSON.
+    """
+    if not text.strip():
+        raise DocumentError(source, "", "expected a JSON document, found nothing")
+    if text.count("[") + text.count("{") > MAX_DEPTH and (place := first_beyond(text, MAX_DEPTH)) is not None:
+        raise DocumentError(source, place, f"expected at most {MAX_DEPTH} levels of nesting, found more")
+    duplicates: list[tuple[dict[str, object], str]] = []
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+            duplicates.append((found, twice))
+        return found
+
+    try:
+        value = json.loads(text, object_pairs_hook=members, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        problem = f"expected JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
+            problem = f"expected the rest of a JSON document that ends here, cut off (line {error.lineno})"
+        raise DocumentError(source, pointer_at(text[: error.pos]), problem) from None
+    except ValueError as error:
+        raise DocumentError(source, "", f"expected JSON: {error}") from None
+    except RecursionError:
+        raise DocumentError(source, "", "expected less nesting") from None
+    if duplicates:
+        owner, key = duplicates[0]
+        path = _path_to(value, owner)
+        raise DocumentError(source, pointer([*path, key]), f"expected each key once, found {key!r} twice")
+    return value
+
+
+def _no_constant(name: str) -> object:
+    message = f"{name} is no JSON number"
+    raise ValueError(message)
+
+
+def _path_to(value: object, wanted: dict[str, object]) -> list[str | int]:
+    """The path to an object of the document; one that a later key with the same name replaced has an empty path."""
+    pending: list[tuple[list[str | int], object]] = [([], value)]
+    while pending:
+        path, item = pending.pop()
+        if item is wanted:
+            return path
+        if isinstance(item, dict):
+            pending += [([*path, key], member) for key, member in item.items()]
+        elif isinstance(item, list):
+            pending += [([*path, place], member) for place, member in enumerate(item)]
+    return []

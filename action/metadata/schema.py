@@ -1,0 +1,99 @@
+"""The JSON Schemas (draft 2020-12) that this project publishes, and documents held against them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from action.errors import DocumentError
+from action.metadata.position import pointer
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+SCHEMAS = ("metadata", "bake", "results", "digests")
+"""The names of the schemas."""
+
+_MOST_FAULTS = 100
+_LONGEST_VALUE = 120
+
+
+def schema_text(name: str) -> str:
+    """The text of a schema.
+
+    Args:
+        name: one of SCHEMAS.
+    """
+    package = Path(__file__).resolve().parent.parent
+    # In a wheel the schemas are part of the package; in a checkout they stand beside it.
+    for folder in (package / "schemas", package.parent / "schemas"):
+        file = folder / f"{name}.schema.json"
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+    message = f"schema {name} is missing from the installation at {package}"
+    raise FileNotFoundError(message)
+
+
+def faults(value: object, name: str, source: str) -> Iterator[DocumentError]:
+    """Every fault of a document, in the document's order, at most 100.
+
+    Args:
+        value: the document.
+        name: the schema to hold it against, one of SCHEMAS.
+        source: what to call the document.
+    """
+    errors = sorted(_validator(name).iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path])
+    for error in errors[:_MOST_FAULTS]:
+        yield DocumentError(source, pointer(list(error.absolute_path)), _problem(error))
+
+
+def guess_schema(value: object) -> str | None:
+    """Which schema a document is meant for, or None where its form does not say."""
+    if isinstance(value, list):
+        return "metadata"
+    if not isinstance(value, dict):
+        return None
+    if "version" in value and ("exporters" in value or "targets" in value):
+        return "results"
+    members = list(value.values())
+    if any(_is_metadata_key(key) for key in value if key != "buildx.build.warnings"):
+        return "metadata"
+    if members and all(isinstance(member, str) for member in members):
+        return "digests"
+    targets = [member for key, member in value.items() if key != "buildx.build.warnings"]
+    if targets and all(isinstance(member, dict) for member in targets):
+        texts = all(member and all(isinstance(item, str) for item in member.values()) for member in targets)
+        known = any(_is_metadata_key(key) for member in targets for key in member)
+        return "digests" if texts and not known else "bake"
+    return "metadata" if "buildx.build.warnings" in value else None
+
+
+def _is_metadata_key(key: str) -> bool:
+    prefixes = ("buildx.build.", "containerimage.", "image.name", "cache.", "result.", "frontend.", "exporter")
+    return key.lower().startswith(prefixes)
+
+
+def _problem(error: ValidationError) -> str:
+    expected = error.schema.get("description") if isinstance(error.schema, dict) else None
+    if error.validator == "required":
+        return f"{error.message}; expected {expected}" if expected else error.message
+    if error.validator == "type" and not expected:
+        kinds = error.validator_value
+        expected = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+    found = json.dumps(error.instance, ensure_ascii=False, default=str)
+    if len(found) > _LONGEST_VALUE:
+        found = found[:_LONGEST_VALUE] + "…"
+    return f"expected {expected or error.message}, found {found}"
+
+
+@cache
+def _validator(name: str) -> Any:  # noqa: ANN401  # jsonschema's validator classes have no type of their own
+    resources = [Resource.from_contents(json.loads(schema_text(each))) for each in SCHEMAS]
+    registry: Registry[Any] = Registry().with_resources([(resource.id() or "", resource) for resource in resources])
+    return Draft202012Validator(json.loads(schema_text(name)), registry=registry)

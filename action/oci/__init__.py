@@ -1,0 +1,1 @@
+"""OCI content: descriptors, manifests and indexes, and the image layouts that hold them."""

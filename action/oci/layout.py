@@ -1,0 +1,207 @@
+"""Reads an OCI image layout out of a tar or a folder, by member name only: nothing is ever unpacked.
+
+https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md. Names are never followed anywhere: a member
+counts only where its name is exactly the one looked for and it is a plain file. Links, absolute names and names with
+`..` are thus never read, and a blob is read only where its bytes have the digest that names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import re
+import stat
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Protocol
+
+from action.errors import EvidenceError
+
+MAX_JSON_BYTES = 16 * 1024 * 1024
+"""Longest JSON member that is read: registries refuse manifests over 4 MiB."""
+
+MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
+"""Longest tar that a compressed one may hold, in bytes: a record is mostly the build's log."""
+
+MAX_MEMBERS = 200_000
+"""Most members of a tar that are looked at."""
+
+_GZIP = b"\x1f\x8b"
+_SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
+
+
+class Layout(Protocol):
+    """Where members are read by name."""
+
+    source: str
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes of a member, or None where there is no such plain file.
+
+        Raises:
+            EvidenceError: it is longer than MAX_JSON_BYTES, or the layout is corrupt.
+        """
+
+
+def read_blob(layout: Layout, digest: str) -> bytes | None:
+    """The bytes of a blob, or None where the layout does not hold it.
+
+    Raises:
+        EvidenceError: the bytes there have another digest.
+    """
+    match = _SHA256.fullmatch(digest)
+    if not match:
+        return None
+    data = layout.read(f"blobs/sha256/{match[1]}")
+    if data is not None and hashlib.sha256(data).hexdigest() != match[1]:
+        message = f"{layout.source}: the blob {digest} holds other bytes than its name says"
+        raise EvidenceError(message)
+    return data
+
+
+class FolderLayout:
+    """A layout in a folder (`type=oci,tar=false`)."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read from `folder`."""
+        self.source = str(folder)
+        self._folder = folder
+
+    def read(self, name: str) -> bytes | None:
+        """See `Layout`."""
+        file = self._folder / name
+        try:
+            status = file.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            _check_size(self.source, name, status.st_size)
+            return file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            message = f"{file}: {error.strerror or error}"
+            raise EvidenceError(message) from None
+
+
+class TarLayout:
+    """A layout in a tar; to be closed after use.
+
+    Raises:
+        EvidenceError: the file is no tar, is cut off, or has too many members.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Open `file` and find its members."""
+        self.source = str(file)
+        self._members: dict[str, tarfile.TarInfo] = {}
+        with _as_evidence(self.source):
+            if not stat.S_ISREG(file.stat().st_mode):
+                message = f"{self.source}: not a plain file"
+                raise EvidenceError(message)
+            self._file = _plain_tar(file)
+        try:
+            with _as_evidence(self.source):
+                self._tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115
+            self._find()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _find(self) -> None:
+        with _as_evidence(self.source):
+            for count, member in enumerate(self._tar):
+                if count >= MAX_MEMBERS:
+                    message = f"{self.source}: more than {MAX_MEMBERS} members"
+                    raise EvidenceError(message)
+                if not member.isreg() or member.issparse():
+                    continue
+                if member.name in self._members:
+                    message = f"{self.source}: {member.name!r} is in it twice"
+                    raise EvidenceError(message)
+                self._members[member.name] = member
+
+    def read(self, name: str) -> bytes | None:
+        """See `Layout`."""
+        member = self._members.get(name)
+        if member is None:
+            return None
+        _check_size(self.source, name, member.size)
+        with _as_evidence(self.source):
+            content = self._tar.extractfile(member)
+            data = content.read(member.size) if content else b""
+        if len(data) != member.size:
+            message = f"{self.source}: {name} is cut off"
+            raise EvidenceError(message)
+        return data
+
+    def __enter__(self) -> TarLayout:
+        """Use it in a `with` block, which closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._tar.close()
+        self._file.close()
+
+
+@contextlib.contextmanager
+def open_layout(path: Path) -> Iterator[Layout]:
+    """Open a tar or a folder as a layout.
+
+    Raises:
+        EvidenceError: it is neither, or cannot be read.
+    """
+    if path.is_dir():
+        yield FolderLayout(path)
+        return
+    with TarLayout(path) as layout:
+        yield layout
+
+
+def _plain_tar(file: Path) -> IO[bytes]:
+    """Open a tar; one compressed with gzip, as buildx exports records, is first put into a temporary file."""
+    opened = file.open("rb")
+    if opened.read(len(_GZIP)) != _GZIP:
+        opened.seek(0)
+        return opened
+    opened.close()
+    plain = tempfile.TemporaryFile()  # noqa: SIM115
+    try:
+        with gzip.open(file) as compressed:
+            while chunk := compressed.read(1 << 20):
+                plain.write(chunk)
+                if plain.tell() > MAX_UNPACKED_BYTES:
+                    message = f"{file}: more than {MAX_UNPACKED_BYTES} bytes when decompressed"
+                    raise EvidenceError(message)
+        plain.seek(0)
+    except BaseException:
+        plain.close()
+        raise
+    return plain
+
+
+def _check_size(source: str, name: str, size: int) -> None:
+    if size > MAX_JSON_BYTES:
+        message = f"{source}: {name} has {size} bytes, more than the {MAX_JSON_BYTES} that are read"
+        raise EvidenceError(message)
+
+
+@contextlib.contextmanager
+def _as_evidence(source: str) -> Iterator[None]:
+    # tarfile lets errors of its parts through: bad numbers (ValueError, OverflowError), cut-off data (EOFError).
+    try:
+        yield
+    except (tarfile.TarError, zlib.error, ValueError, EOFError, OverflowError, RecursionError) as error:
+        message = f"{source}: not a tar that can be read ({error})"
+        raise EvidenceError(message) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = f"{source}: {reason}"
+        raise EvidenceError(message) from None

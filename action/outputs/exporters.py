@@ -1,0 +1,137 @@
+"""Which exporters a build is expected to run, from the outputs and from what buildx adds to them.
+
+buildx changes the list before BuildKit sees it (docker/buildx 0.36, build/opt.go and commands/build.go): `cacheonly`
+entries vanish, `push` pushes every image exporter or appends one, `load` appends a docker exporter in most cases,
+`tags` overwrite the names, and without any output the driver may have a default exporter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from action.outputs.parse import NO_EXPORTER, STDOUT, Output
+
+IMAGE_TYPES = frozenset(("image", "registry", "moby", "oci", "docker"))
+"""Exporter types that make an image."""
+
+FILE_TYPES = frozenset(("local", "tar"))
+"""Exporter types that make files and no image. A type in neither set may make an image."""
+
+_PUSHED_TYPES = frozenset(("image", "registry"))
+_TAGGED_TYPES = frozenset(("image", "registry", "oci", "docker"))
+
+
+@dataclass(frozen=True)
+class RequestedExporter:
+    """One exporter that was asked for, by an output or by `push` or `load`.
+
+    Attributes:
+        index: the output's place in the user's list; those that buildx adds come after it.
+        id: the exporter ID, or None.
+        type: as the user wrote it, or what buildx adds.
+        names: the image names it is given, tags included.
+        push: whether it pushes.
+        dest: the path it writes to, `-` for standard output, or None.
+        attributes: the output's attributes as written, `name` and `push` among them.
+    """
+
+    index: int
+    id: str | None
+    type: str
+    names: tuple[str, ...]
+    push: bool
+    dest: str | None
+    attributes: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """What the exporter is called in `digests`: its ID, or else its index."""
+        return self.id or str(self.index)
+
+
+@dataclass(frozen=True)
+class Requested:
+    """What one build was asked to export.
+
+    Attributes:
+        exporters: those that the outputs ask for, in the user's order.
+        outputs: how many entries the user's list has, `cacheonly` ones included.
+        tags: the image names that `tags` gives to every image.
+        push: whether `push` was set.
+        load: whether `load` was set.
+        exports: whether the build exports at all; `call` asks for something else than a build.
+    """
+
+    exporters: tuple[RequestedExporter, ...]
+    outputs: int
+    tags: tuple[str, ...] = ()
+    push: bool = False
+    load: bool = False
+    exports: bool = True
+
+    @property
+    def adds_image(self) -> bool:
+        """Whether buildx appends an image exporter for `push`."""
+        return self.exports and self.push and not any(e.type in _PUSHED_TYPES for e in self.exporters)
+
+    @property
+    def adds_docker(self) -> bool:
+        """Whether buildx surely appends a docker exporter for `load`."""
+        return self.exports and self.load and not any(e.type == "docker" for e in self.exporters)
+
+    @property
+    def may_add_docker(self) -> bool:
+        """Whether buildx may append one: which docker outputs keep it from doing so changed between releases."""
+        return self.exports and self.load
+
+    @property
+    def may_default(self) -> bool:
+        """Whether the driver's default exporter may run: nothing was asked for, not even `cacheonly`."""
+        return self.exports and not (self.outputs or self.push or self.load)
+
+    def added(self, place: int, kind: str, names: tuple[str, ...] | None = None) -> RequestedExporter:
+        """Describe an exporter that buildx added.
+
+        Args:
+            place: its place among those added, from 0.
+            kind: its type.
+            names: its names, where something observed says them; else the tags.
+        """
+        pushes = self.push and kind in _PUSHED_TYPES
+        known = self.tags if names is None else names
+        return RequestedExporter(self.outputs + place, None, kind, known, pushes, None, {})
+
+    @property
+    def writes_stdout(self) -> bool:
+        """Whether buildx itself writes to standard output: an output with `dest=-`, or the result of a `call`."""
+        return not self.exports or any(exporter.dest == STDOUT for exporter in self.exporters)
+
+
+def requested_exporters(
+    outputs: Sequence[Output], *, tags: tuple[str, ...] = (), push: bool = False, load: bool = False, call: str = ""
+) -> Requested:
+    """Say which exporters the outputs ask for.
+
+    Args:
+        outputs: the user's outputs.
+        tags: the `tags` input.
+        push: the `push` input.
+        load: the `load` input.
+        call: the `call` input; anything but empty and `build` exports nothing.
+    """
+    exports = call in {"", "build"}
+    exporters = tuple(
+        RequestedExporter(
+            index=output.index,
+            id=output.id,
+            type=output.type,
+            names=tags if tags and output.type in _TAGGED_TYPES else output.names,
+            push=output.pushes or (push and output.type in _PUSHED_TYPES),
+            dest=output.dest,
+            attributes=output.attributes,
+        )
+        for output in outputs
+        if exports and output.type != NO_EXPORTER
+    )
+    return Requested(exporters, len(outputs), tags, push, load, exports)

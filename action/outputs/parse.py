@@ -1,0 +1,110 @@
+"""One entry of the `outputs` input, read as buildx reads it (docker/buildx 0.36, util/buildflags/export.go)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from action.errors import InputError
+from action.inputs.booleans import go_boolean
+from action.inputs.lists import csv_fields
+
+NO_EXPORTER = "cacheonly"
+"""The output type that asks for no exporter."""
+
+STDOUT = "-"
+"""The `dest` that means standard output."""
+
+_ID = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one output asks for.
+
+    Attributes:
+        index: its place in the user's list, from 0.
+        type: the exporter's type as written; buildx decides which types there are.
+        id: the exporter ID, or None.
+        dest: the path it writes to, `-` for standard output, or None.
+        attributes: every other attribute, lower-case name to value.
+    """
+
+    index: int
+    type: str
+    id: str | None
+    dest: str | None
+    attributes: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The image names in its `name` attribute."""
+        return tuple(name.strip() for name in self.attributes.get("name", "").split(",") if name.strip())
+
+    @property
+    def pushes(self) -> bool:
+        """Whether it asks for a push by itself."""
+        return self.type == "registry" or bool(go_boolean(self.attributes.get("push", "")))
+
+
+def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Output, ...]:
+    """Read all outputs of a build.
+
+    Args:
+        texts: the entries in the user's order.
+        source: the input or option they come from, for errors.
+
+    Raises:
+        InputError: an entry that is no CSV, an attribute without a value, an entry without `type`, or an `id` that is
+            malformed, all digits or used twice.
+    """
+    outputs = tuple(parse_output(text, index, source=source) for index, text in enumerate(text for text in texts if text))
+    seen: dict[str, int] = {}
+    for output in outputs:
+        if output.id is None:
+            continue
+        if output.id in seen:
+            problem = f"id {output.id!r} names entry {seen[output.id]} and entry {output.index}"
+            raise InputError(source, problem, "an id names one exporter: give each its own")
+        seen[output.id] = output.index
+    return outputs
+
+
+def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
+    """Read one output.
+
+    Args:
+        text: the entry, such as `type=image,name=ghcr.io/o/app,push=true,id=release`, or a folder's path.
+        index: its place in the user's list, from 0.
+        source: the input or option it comes from, for errors.
+
+    Raises:
+        InputError: as for `parse_outputs`.
+    """
+    fields = csv_fields(source, text)
+    if fields == (text,) and not text.startswith("type="):
+        if text == STDOUT:
+            return Output(index, "tar", None, STDOUT, {})
+        return Output(index, "local", None, text, {})
+    attributes: dict[str, str] = {}
+    for field in fields:
+        key, equals, value = field.partition("=")
+        if not equals:
+            raise InputError(source, f"{text!r}: {field!r} has no value", "write attributes as key=value, with commas")
+        attributes[key.strip().lower()] = value
+    kind = attributes.pop("type", "")
+    if not kind:
+        raise InputError(source, f"{text!r} has no type", "write type=image, registry, oci, docker, local or tar")
+    identifier = attributes.pop("id", None)
+    if identifier is not None:
+        _check_id(identifier, source)
+    return Output(index, kind, identifier, attributes.pop("dest", None), attributes)
+
+
+def _check_id(identifier: str, source: str) -> None:
+    if not _ID.fullmatch(identifier):
+        raise InputError(source, f"id {identifier!r} is malformed", "use letters, digits, '_', '.' and '-' only")
+    if identifier.isdigit():
+        problem = f"id {identifier!r} is all digits"
+        raise InputError(source, problem, "digits alone name an exporter by its place; add a letter")

@@ -1,0 +1,1 @@
+"""The build record: what BuildKit itself kept of a build."""

@@ -1,0 +1,130 @@
+"""Reads BuildKit's history record of a build out of an exported tar (a `.dockerbuild` file).
+
+The tar is an OCI layout: index.json names a manifest per record, or an index of such manifests, whose config is the
+record as JSON and whose layers hold the manifests and indexes that the exporters made (docker/buildx 0.36,
+util/desktop and commands/history/export.go; moby/buildkit 0.32, api/services/control/control.proto).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+from action.errors import EvidenceError
+from action.oci.image import Image, describe, parse
+from action.oci.layout import Layout, open_layout, read_blob
+from action.oci.models import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Index, Manifest
+
+RECORD_TYPE = "application/vnd.buildkit.historyrecord.v0"
+"""Media type of a record."""
+
+_MAX_RECORDS = 10_000
+_MAX_NESTING = 4
+
+
+class RecordedExporter(BaseModel):
+    """An exporter as BuildKit was asked to run it; it may have no type and no attributes in the record."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str = Field(default="", validation_alias=AliasChoices("Type", "type"))
+    attributes: dict[str, str] = Field(default_factory=dict, validation_alias=AliasChoices("Attrs", "attrs"))
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    results: dict[str, Descriptor] | None = Field(default=None, validation_alias=AliasChoices("Results", "results"))
+
+
+class _HistoryRecord(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ref: str = Field(default="", validation_alias=AliasChoices("Ref", "ref"))
+    exporters: tuple[RecordedExporter, ...] | None = Field(
+        default=None, validation_alias=AliasChoices("Exporters", "exporters")
+    )
+    result: _Result | None = Field(default=None, validation_alias=AliasChoices("Result", "result"))
+
+
+@dataclass(frozen=True)
+class Record:
+    """One build's record.
+
+    Attributes:
+        source: the file it comes from.
+        ref: the build's reference, the last part of `buildx.build.ref`; empty where the record does not say.
+        exporters: the exporters that BuildKit ran, in its order; empty where the record does not say.
+        images: exporter's place in `exporters` to what it made; an exporter without an image has none.
+        blobs: digest to bytes of the manifests and indexes in the record.
+    """
+
+    source: str
+    ref: str
+    exporters: tuple[RecordedExporter, ...]
+    images: dict[int, Image]
+    blobs: dict[str, bytes]
+
+
+def read_record(file: Path, ref: str | None) -> Record:
+    """Read the record of one build.
+
+    Args:
+        file: the exported tar, which may hold records of several builds.
+        ref: the build's reference, the last part of `buildx.build.ref`; None takes the file's only record.
+
+    Raises:
+        EvidenceError: the file cannot be read, or does not hold that build's record.
+    """
+    with open_layout(file) as layout:
+        found = [_read(layout, manifest) for manifest in _record_manifests(layout)]
+    if ref is None:
+        matching = found
+    else:
+        matching = [record for record in found if record.ref == ref] or [
+            record for record in found if not record.ref and len(found) == 1
+        ]
+    if len(matching) != 1:
+        wanted = "exactly one record" if ref is None else f"the record of build {ref}"
+        message = f"{file}: expected {wanted}, found {len(matching)} in {len(found)}"
+        raise EvidenceError(message)
+    return matching[0]
+
+
+def _record_manifests(layout: Layout) -> list[Manifest]:
+    data = layout.read("index.json")
+    if data is None:
+        message = f"{layout.source}: no build record (it has no index.json)"
+        raise EvidenceError(message)
+    pending = [(entry, 1) for entry in parse(Index, data, layout.source).manifests]
+    manifests = []
+    while pending:
+        descriptor, depth = pending.pop(0)
+        blob = read_blob(layout, descriptor.digest)
+        if blob is None or depth > _MAX_NESTING or len(manifests) >= _MAX_RECORDS:
+            continue
+        if descriptor.media_type in INDEX_TYPES:
+            pending += [(entry, depth + 1) for entry in parse(Index, blob, layout.source).manifests]
+        elif descriptor.media_type in MANIFEST_TYPES:
+            manifest = parse(Manifest, blob, layout.source)
+            if manifest.config.media_type == RECORD_TYPE:
+                manifests.append(manifest)
+    return manifests
+
+
+def _read(layout: Layout, manifest: Manifest) -> Record:
+    data = read_blob(layout, manifest.config.digest)
+    if data is None:
+        message = f"{layout.source}: the record {manifest.config.digest} is not in it"
+        raise EvidenceError(message)
+    record = parse(_HistoryRecord, data, layout.source)
+    blobs = {}
+    for layer in manifest.layers:
+        # The manifests and indexes that exporters made; logs and attestations have media types of their own.
+        if layer.media_type == "application/json" and (blob := read_blob(layout, layer.digest)) is not None:
+            blobs[layer.digest] = blob
+    results = (record.result.results if record.result else None) or {}
+    images = {int(place): describe(result, blobs.get) for place, result in results.items() if place.isdecimal()}
+    return Record(layout.source, record.ref, record.exporters or (), images, blobs)

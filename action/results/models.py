@@ -1,0 +1,89 @@
+"""The results document (`schemas/results.schema.json`) as models."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from action.oci.models import Descriptor, Digest
+
+Evidence = Literal["response", "record", "artifact"]
+"""Where a digest comes from."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", regex_engine="python-re")
+
+
+class ResultDescriptor(_Model):
+    """The descriptor of a manifest or index; `size` in bytes."""
+
+    mediaType: str  # noqa: N815  # the name in the OCI specification, and in the document
+    digest: Digest
+    size: int
+
+
+class PlatformResult(_Model):
+    """One platform's image: its manifest's digest, and its image ID where that is known."""
+
+    platform: str | None
+    digest: Digest
+    imageid: Digest | None
+
+
+class ExporterResult(_Model):
+    """One exporter of a build; see the schema for each member's meaning."""
+
+    key: str
+    index: int
+    id: str | None
+    type: str
+    names: tuple[str, ...]
+    push: bool
+    dest: str | None
+    digest: Digest | None
+    imageid: Digest | None
+    descriptor: ResultDescriptor | None
+    platforms: tuple[PlatformResult, ...]
+    evidence: Evidence | None
+
+
+class BuildResults(_Model):
+    """The results of one build: `ref` is `builder/node/ref`."""
+
+    version: Literal[1] = 1
+    ref: str | None
+    digest: Digest | None
+    imageid: Digest | None
+    exporters: tuple[ExporterResult, ...]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Key to digest, in the user's order, of every exporter that has one."""
+        return {exporter.key: exporter.digest for exporter in self.exporters if exporter.digest}
+
+    @property
+    def imageids(self) -> dict[str, str]:
+        """Key to image ID, in the user's order, of every exporter that has one."""
+        return {exporter.key: exporter.imageid for exporter in self.exporters if exporter.imageid}
+
+
+def results_of(ref: str | None, exporters: tuple[ExporterResult, ...]) -> BuildResults:
+    """The results of one build; `digest` and `imageid` are those of its first exporter that has a digest."""
+    first = next((exporter for exporter in exporters if exporter.digest), None)
+    if first is None:
+        first = next((exporter for exporter in exporters if exporter.imageid), None)
+    return BuildResults(
+        ref=ref,
+        digest=first.digest if first else None,
+        imageid=first.imageid if first else None,
+        exporters=exporters,
+    )
+
+
+def result_descriptor(descriptor: Descriptor | None) -> ResultDescriptor | None:
+    """The part of a descriptor that the document shows."""
+    if descriptor is None:
+        return None
+    return ResultDescriptor(mediaType=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)

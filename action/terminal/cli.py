@@ -1,0 +1,201 @@
+"""The `build-digests` command. Data goes to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+import click
+
+from action import __version__
+from action.build import Outcome, run_build
+from action.buildx.command_line import read_command_line
+from action.buildx.program import Interrupted, end_by_signal, ending_on_signals
+from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
+from action.workspace import temporary_folder
+
+if TYPE_CHECKING:
+    from action.results.models import BuildResults
+
+_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How the results are printed."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="build-digests")
+def main() -> None:
+    """One digest per exporter of a docker buildx build: right, or absent."""
+
+
+@main.command(context_settings=_PASS_ON)
+@click.option("--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE.")
+@_FORMAT
+@click.option("--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest.")
+@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and run nothing.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx build arguments>")
+def build(
+    results_file: Path | None, form: str, arguments: tuple[str, ...], *, require_digests: bool, dry_run: bool
+) -> None:
+    """Run any docker buildx build, and say what each of its outputs is.
+
+    \b
+    build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\
+                           --output type=oci,dest=app.tar .
+    """
+    request = read_command_line(arguments)
+    if not arguments:
+        raise InputError("build", "no build is named", "write: build-digests build -- . (as for docker buildx build)")
+    if dry_run:
+        click.echo(json.dumps(request.arguments))
+        return
+    with temporary_folder() as workspace:
+        outcome = run_build(request, workspace, capture=not sys.stderr.isatty(), require_digests=require_digests)
+    _say(outcome)
+    # Where buildx itself wrote data to standard output, ours would be mixed with it.
+    target = sys.stderr if request.requested.writes_stdout else sys.stdout
+    if outcome.results is not None and request.requested.exports and not _failed_early(outcome):
+        _print(outcome.results, form, target)
+    if outcome.results is not None and results_file is not None:
+        _write(results_file, outcome.results.model_dump_json(indent=2) + "\n")
+    if outcome.signal is not None:
+        raise Interrupted(outcome.signal)
+    if outcome.errors:
+        raise _SaidError
+    return
+
+
+@main.command()
+@click.argument("metadata", type=click.Path(path_type=Path))
+@click.option("--record", "record_file", type=click.Path(path_type=Path), help="The build's record (.dockerbuild).")
+@click.option("--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output of the build, as given to it.")
+@click.option("--tag", "-t", "tags", multiple=True, help="A tag of the build.")
+@click.option("--push", is_flag=True, help="The build had --push.")
+@click.option("--load", is_flag=True, help="The build had --load.")
+@_FORMAT
+def inspect(  # noqa: PLR0913
+    metadata: Path,
+    record_file: Path | None,
+    outputs: tuple[str, ...],
+    tags: tuple[str, ...],
+    form: str,
+    *,
+    push: bool,
+    load: bool,
+) -> None:
+    """Say what each output of a build is, from files that already exist.
+
+    METADATA is the file that --metadata-file wrote. Name the build's outputs in their order; the tars they wrote are
+    read where they still lie.
+    """
+    from action.terminal.inspection import inspect_files  # noqa: PLC0415  # draws in what other commands do not need
+
+    results, warnings = inspect_files(metadata, record_file, outputs, tags, push=push, load=load)
+    for warning in warnings:
+        _stderr("warning", warning)
+    _print(results, form, sys.stdout)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--schema", type=click.Choice(["metadata", "bake", "results", "digests"]), help="Found out if not given.")
+def validate(files: tuple[Path, ...], schema: str | None) -> None:
+    """Hold files against the JSON Schemas: a line per fault with file, JSON pointer and expectation."""
+    from action.metadata.validation import validate_file  # noqa: PLC0415  # draws in what other commands do not need
+
+    found = 0
+    for file in files:
+        for fault in validate_file(file, schema):
+            found += 1
+            click.echo(str(fault))
+    if found:
+        raise _SaidError
+
+
+@main.command()
+@click.argument("name", type=click.Choice(["metadata", "bake", "results", "digests"]))
+def schema(name: str) -> None:
+    """Print a JSON Schema."""
+    from action.metadata.schema import schema_text  # noqa: PLC0415  # draws in what other commands do not need
+
+    click.echo(schema_text(name), nl=False)
+
+
+@main.group()
+def action() -> None:
+    """What the action.yml files call; inputs come from the environment variable INPUTS, a JSON object."""
+
+
+@action.command("build")
+@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and run nothing.")
+def action_build(*, dry_run: bool) -> None:
+    """The build action."""
+    from action.workflow.step import run_build_step  # noqa: PLC0415  # the terminal needs nothing of it
+
+    sys.exit(run_build_step(dry_run=dry_run))
+
+
+class _SaidError(Exception):
+    """The command fails, and what is wrong has been printed."""
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit with its code: 0 fine, 1 failed or faulty, 2 bad usage or bad input."""
+    command: Callable[..., object] = main.main
+    try:
+        with ending_on_signals():
+            command(args=arguments, prog_name="build-digests", standalone_mode=False)
+    except BuildDigestsError as error:
+        _stderr("error", str(error))
+        sys.exit(error.exit_code)
+    except _SaidError:
+        sys.exit(FAILED)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        sys.exit(BAD_INPUT)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except Interrupted as interrupted:
+        end_by_signal(interrupted.number)
+        sys.exit(FAILED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(FAILED)
+    sys.exit(0)
+
+
+def _failed_early(outcome: Outcome) -> bool:
+    return bool(outcome.errors) and not (outcome.results and outcome.results.exporters)
+
+
+def _say(outcome: Outcome) -> None:
+    for notice in outcome.notices:
+        _stderr("notice", notice)
+    for warning in outcome.warnings:
+        _stderr("warning", warning)
+    for error in outcome.errors:
+        _stderr("error", str(error))
+
+
+def _print(results: BuildResults, form: str, target: TextIO) -> None:
+    if form == "json":
+        target.write(results.model_dump_json(indent=2) + "\n")
+    elif results.exporters:
+        from action.terminal.table import print_table  # noqa: PLC0415  # rich is for this alone
+
+        print_table(results, target)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError("--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder") from None
+
+
+def _stderr(kind: str, message: str) -> None:
+    click.echo(f"{kind}: {message}", err=True)

@@ -1,0 +1,76 @@
+"""What a step says to the runner: workflow commands on standard output, and step outputs.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from actions_toolkit.command import issue_command
+from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
+
+from action.errors import BuildDigestsError
+
+
+def mask(secret: str) -> None:
+    """Have the runner mask a secret in all that is printed from now on, each line of it too."""
+    lines = [line for line in secret.splitlines() if line.strip()]
+    for text in dict.fromkeys((secret, *lines)):
+        _issue("add-mask", text)
+
+
+def notice(message: str) -> None:
+    """Print a notice."""
+    _issue("notice", message)
+
+
+def warning(message: str) -> None:
+    """Print a warning."""
+    _issue("warning", message)
+
+
+def error(message: str) -> None:
+    """Print an error; the step's exit code is set by who calls this."""
+    _issue("error", message)
+
+
+@contextmanager
+def group(title: str) -> Iterator[None]:
+    """Fold what is printed meanwhile under a title."""
+    _issue("group", title)
+    try:
+        yield
+    finally:
+        _issue("endgroup", "")
+
+
+def set_outputs(outputs: Mapping[str, str]) -> None:
+    """Set step outputs; outside of a runner they are printed as one JSON object.
+
+    Args:
+        outputs: name to value; an empty value is not set, so that it reads as empty.
+
+    Raises:
+        BuildDigestsError: the runner's file cannot be written.
+    """
+    present = {name: value for name, value in outputs.items() if value}
+    if not os.environ.get("GITHUB_OUTPUT"):
+        sys.stdout.write(json.dumps(present, indent=2) + "\n")
+        sys.stdout.flush()
+        return
+    try:
+        for name, value in present.items():
+            issue_file_command("OUTPUT", prepare_key_value_message(name, value))
+    except OSError as error:
+        message = f"GITHUB_OUTPUT ({os.environ['GITHUB_OUTPUT']}) cannot be written: {error.strerror}"
+        raise BuildDigestsError(message) from None
+
+
+def _issue(command: str, message: str) -> None:
+    issue_command(command, {}, message)
+    sys.stdout.flush()
