@@ -50,7 +50,7 @@ bench: setup ## Measure what the action adds to a bare build.
 
 lock: setup ## Compile the locks again.
 	$(COMPILE) --upgrade --override requirements/overrides.txt requirements/action.in --output-file requirements/action.txt
-	$(COMPILE) --upgrade --constraint requirements/action.txt pyproject.toml --all-groups --output-file requirements/dev.txt
+	$(COMPILE) --upgrade --constraint requirements/action.txt pyproject.toml --group tests --group lint --group packaging --output-file requirements/dev.txt
 
 clean: ## Remove the environment and what was downloaded.
 	rm -rf $(VENV) .cache dist

@@ -1,0 +1,73 @@
+"""`python -m engine run -- COMMAND`: run a command with a Docker engine and a registry at hand."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+from engine.docker import Docker, ImageStore, present_docker, private_docker
+from engine.errors import EngineError
+from engine.packages import debian_codename, say
+from engine.registry import registry
+
+REGISTRY_VARIABLE = "BUILD_DIGESTS_REGISTRY"
+"""The variable that tells the command the registry's address."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is its own, or 1 where no engine can be had."""
+    parser = argparse.ArgumentParser(prog="python -m engine", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="run a command with a Docker engine and a registry on loopback")
+    run.add_argument("--image-store", choices=("containerd", "classic"), default="containerd")
+    run.add_argument("--private", action="store_true", help="start a private engine even where Docker is there")
+    run.add_argument("command", nargs="+", metavar="-- COMMAND")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        with _docker(options.image_store, private=options.private) as docker, registry(docker) as address:
+            environment = {**docker.environment, REGISTRY_VARIABLE: address}
+            with subprocess.Popen(options.command, env=environment) as process:
+                try:
+                    return process.wait()
+                except BaseException:
+                    process.terminate()
+                    raise
+    except EngineError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+@contextlib.contextmanager
+def _docker(image_store: ImageStore, *, private: bool) -> Iterator[Docker]:
+    found = None if private else present_docker()
+    if found and found.image_store == image_store:
+        say(f"using the Docker that is here ({image_store} image store)")
+        yield found
+        return
+    if found and debian_codename() is None:
+        message = (
+            f"the Docker that is here has the {found.image_store} image store, and the {image_store} one is needed: "
+            'set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json and restart Docker'
+        )
+        raise EngineError(message)
+    if not private:
+        say(f"Docker is here, with the {found.image_store} image store" if found else "no Docker with buildx answers")
+    with private_docker(image_store) as docker:
+        yield docker
+    say("stopped what was started")
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""A Docker engine: the one that is there, or a private one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import EngineError
+from engine.packages import docker_root, say
+from engine.processes import serving
+
+ImageStore = Literal["containerd", "classic"]
+"""Where an engine keeps images: containerd's content store, or Docker's own of old."""
+
+_ASK_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Docker:
+    """An engine that answers.
+
+    Attributes:
+        environment: what a program needs in its environment to use it.
+        image_store: where it keeps images.
+    """
+
+    environment: Mapping[str, str]
+    image_store: ImageStore
+
+
+def present_docker() -> Docker | None:
+    """The Docker that the environment leads to, or None where none answers or buildx is missing."""
+    docker = shutil.which("docker")
+    if docker is None or not _answers([docker, "buildx", "version"], os.environ):
+        return None
+    done = _ask([docker, "info", "--format", "{{json .DriverStatus}}"], os.environ)
+    if done is None:
+        return None
+    store: ImageStore = "containerd" if "io.containerd.snapshotter" in done else "classic"
+    return Docker(dict(os.environ), store)
+
+
+@contextmanager
+def private_docker(image_store: ImageStore) -> Iterator[Docker]:
+    """A Docker engine of our own, with its state in a temporary folder, stopped and removed at the end.
+
+    Args:
+        image_store: where it keeps images.
+
+    Raises:
+        EngineError: it cannot be fetched or started.
+    """
+    if os.geteuid() != 0:
+        message = "starting a private Docker engine needs root: run as root, or start Docker with its buildx plugin"
+        raise EngineError(message)
+    root = docker_root()
+    # A short path: that of a Unix socket has at most 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="bd-", dir="/tmp"))  # noqa: S108
+    try:
+        environment = _environment(root, folder)
+        config = folder / "daemon.json"
+        config.write_text(json.dumps(_configuration(folder, image_store)), encoding="utf-8")
+        docker = root / "usr/bin/docker"
+        say(f"starting a private Docker engine ({image_store} image store)")
+        command = (root / "usr/sbin/dockerd", "--config-file", config)
+        with serving(command, environment, folder / "dockerd.log", lambda: _answers([docker, "version"], environment)):
+            yield Docker(environment, image_store)
+    finally:
+        _remove(folder)
+
+
+def _environment(root: Path, folder: Path) -> dict[str, str]:
+    config = folder / "config"
+    plugins = config / "cli-plugins"
+    plugins.mkdir(parents=True)
+    (plugins / "docker-buildx").symlink_to(root / "usr/libexec/docker/cli-plugins/docker-buildx")
+    path = os.pathsep.join((str(root / "usr/bin"), str(root / "usr/sbin"), os.environ.get("PATH", os.defpath)))
+    dropped = {"DOCKER_CONTEXT", "BUILDX_BUILDER", "BUILDX_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, "PATH": path, "DOCKER_HOST": f"unix://{folder}/docker.sock", "DOCKER_CONFIG": str(config)}
+
+
+def _configuration(folder: Path, image_store: ImageStore) -> dict[str, object]:
+    return {
+        "features": {"containerd-snapshotter": image_store == "containerd"},
+        "bridge": "none",
+        "iptables": False,
+        "ip6tables": False,
+        "data-root": str(folder / "data"),
+        "exec-root": str(folder / "exec"),
+        "pidfile": str(folder / "dockerd.pid"),
+        "hosts": [f"unix://{folder}/docker.sock"],
+        "insecure-registries": ["127.0.0.0/8"],
+    }
+
+
+def _answers(command: list[str | Path], environment: Mapping[str, str]) -> bool:
+    return _ask(command, environment) is not None
+
+
+def _ask(command: list[str | Path], environment: Mapping[str, str]) -> str | None:
+    try:
+        done = subprocess.run(
+            command, env=dict(environment), capture_output=True, text=True, timeout=_ASK_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _remove(folder: Path) -> None:
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    points = [line.split(" ")[1] for line in mounts]
+    for point in sorted((point for point in points if point.startswith(f"{folder}/")), reverse=True):
+        subprocess.run(["umount", point], check=False, capture_output=True)  # noqa: S607
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,78 @@
+"""Servers that are started, waited for and stopped, by their own process ID."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import EngineError
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+_POLL_SECONDS = 0.1
+_LOG_LINES = 15
+
+
+def free_port() -> int:
+    """A port on loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(
+    command: Sequence[str | Path], environment: Mapping[str, str], log: Path, answers: Callable[[], bool]
+) -> Iterator[None]:
+    """Run a server for as long as the block runs.
+
+    Args:
+        command: the program and its arguments.
+        environment: its whole environment.
+        log: the file that it writes to.
+        answers: whether it answers yet.
+
+    Raises:
+        EngineError: it ended, or did not answer in time; with the end of its log.
+    """
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        _wait(process, log, answers)
+        yield
+    finally:
+        _stop(process)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, answers: Callable[[], bool]) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while not answers():
+        if process.poll() is not None or time.monotonic() > end:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+            how = "ended" if process.poll() is not None else f"did not answer within {_START_SECONDS:g} s"
+            message = f"{process.args!r} {how}; the end of its log:\n{tail}"
+            raise EngineError(message)
+        time.sleep(_POLL_SECONDS)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
