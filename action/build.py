@@ -5,18 +5,23 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action.buildx.diagnosis import failure
+from action.buildx.diagnosis import failure, refuses_attestations
 from action.buildx.history import export_record
-from action.buildx.program import find_buildx, run
-from action.buildx.request import BuildRequest
+from action.buildx.program import Ended, find_buildx, run
+from action.buildx.request import BuildRequest, with_metadata_file
 from action.errors import BuildDigestsError
 
 if TYPE_CHECKING:
     from action.results.models import BuildResults
+
+_NO_PROVENANCE = (
+    "this builder takes no attestations, so the image was built again without the default provenance; set provenance to "
+    "false to spare the first attempt"
+)
 
 
 @dataclass(frozen=True)
@@ -54,22 +59,30 @@ def run_build(request: BuildRequest, workspace: Path, *, capture: bool, require_
     """
     buildx = find_buildx()
     environment = {**os.environ, **request.environment}
-    own_file = workspace / "metadata.json"
-    command = (*buildx, *request.with_metadata_file(str(own_file)))
+    metadata_file = Path(request.metadata_file) if request.metadata_file else workspace / "metadata.json"
+
+    def build(arguments: tuple[str, ...]) -> Ended:
+        if request.metadata_file is None:
+            arguments = with_metadata_file(arguments, str(metadata_file))
+        return run((*buildx, *arguments), environment, capture=capture)
+
     imports = threading.Thread(target=importlib.import_module, args=("action.conclusion",), daemon=True)
     imports.start()
-    ended = run(command, environment, capture=capture)
+    ended = build(request.arguments)
+    notices: tuple[str, ...] = ()
+    if request.without_defaults is not None and refuses_attestations(ended):
+        notices = (_NO_PROVENANCE,)
+        ended = build(request.without_defaults)
     failed = failure(ended, call=request.call) if ended.code else None
     if ended.signal is not None:
         return Outcome(None, None, (failed,) if failed else (), signal=ended.signal)
     imports.join()
     from action.conclusion import conclude  # noqa: PLC0415  # what it draws in was imported while the build ran
 
-    metadata_file = Path(request.metadata_file) if request.metadata_file else own_file
-
     def export(ref: str) -> Path:
         file = workspace / "record.dockerbuild"
         export_record(buildx, {**os.environ}, ref, file)
         return file
 
-    return conclude(request, failed, metadata_file, export, require_digests=require_digests)
+    outcome = conclude(request, failed, metadata_file, export, require_digests=require_digests)
+    return replace(outcome, notices=(*notices, *outcome.notices))

@@ -9,7 +9,7 @@ from action.attribution.attribute import Attribution, attribute
 from action.build import Outcome
 from action.buildx.request import BuildRequest
 from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
-from action.observation import observe, read_metadata_file
+from action.observation import misleading_folders, observe, read_metadata_file
 from action.results.models import results_of
 
 _NOTHING_EXPORTED = (
@@ -50,6 +50,7 @@ def conclude(
     results = results_of(read.metadata.ref, attribution.exporters)
     warnings = [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
     warnings += [each for each in observed.missing if not any(each in warning for warning in warnings)]
+    warnings += misleading_folders(attribution.exporters)
     if require_digests and attribution.unknown:
         errors.append(_missing(attribution))
     nothing = request.requested.may_default and not results.exporters and not errors

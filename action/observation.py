@@ -5,11 +5,11 @@ Imported while the build runs, for what it draws in (pydantic, jsonschema) takes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from action.artifacts.read import ARTIFACT_TYPES, read_artifact
+from action.artifacts.read import ARTIFACT_TYPES, digests_in_folder, read_artifact
 from action.attribution.attribute import Observed, needs_record
 from action.errors import DocumentError, EvidenceError
 from action.metadata.document import Document, read_document
@@ -19,6 +19,7 @@ from action.oci.image import Image
 from action.outputs.exporters import Requested
 from action.outputs.parse import STDOUT
 from action.record.history import Record, read_record
+from action.results.models import ExporterResult
 
 _MOST_SHOWN = 5
 
@@ -85,11 +86,32 @@ def observe_artifacts(requested: Requested) -> tuple[dict[int, Image], list[str]
     for exporter in requested.exporters:
         if exporter.type not in ARTIFACT_TYPES or exporter.dest is None or exporter.dest == STDOUT:
             continue
+        if Path(exporter.dest).is_dir():
+            continue
         try:
             artifacts[exporter.index] = read_artifact(Path(exporter.dest))
         except EvidenceError as error:
             missing.append(f"the artifact of exporter {exporter.key} says nothing: {error}")
     return artifacts, missing
+
+
+def misleading_folders(exporters: Iterable[ExporterResult]) -> list[str]:
+    """Warnings of image layouts in folders whose `index.json` does not name what the exporter put there."""
+    warnings = []
+    for exporter in exporters:
+        if exporter.type != "oci" or exporter.digest is None or exporter.dest is None:
+            continue
+        folder = Path(exporter.dest)
+        try:
+            named = digests_in_folder(folder) if folder.is_dir() else frozenset()
+        except EvidenceError:
+            continue
+        if named and exporter.digest not in named:
+            warnings.append(
+                f"{folder}/index.json names {', '.join(sorted(named))}, which is not what exporter {exporter.key} put "
+                f"there: with several outputs BuildKit's client writes another's digest into it. Use {exporter.digest}"
+            )
+    return warnings
 
 
 def _record(ref: str | None, export: Callable[[str], Path]) -> Record:

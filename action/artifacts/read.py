@@ -1,6 +1,10 @@
 """What the tar or folder that an output wrote says of its image.
 
-`index.json` (OCI layout; docker tars of current engines too), else `manifest.json` (docker tars of older engines), whose
+A tar is written by its exporter. The `index.json` of a folder (`type=oci,tar=false`) is not: BuildKit's client writes it
+from the merged response (moby/buildkit 0.32, client/solve.go), so with several outputs it can name another exporter's
+digest, one that the folder does not even hold. A folder is therefore no evidence.
+
+In a tar: `index.json` (OCI layout; docker tars of current engines too), else `manifest.json` (docker tars of older engines), whose
 `Config` names the image ID: https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md.
 """
 
@@ -13,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from action.errors import EvidenceError
 from action.oci.image import Blobs, Image, describe, parse
-from action.oci.layout import Layout, open_layout, read_blob
+from action.oci.layout import FolderLayout, Layout, TarLayout, read_blob
 from action.oci.models import Index
 
 ARTIFACT_TYPES = frozenset(("oci", "docker"))
@@ -32,10 +36,10 @@ _DOCKER_MANIFEST = TypeAdapter(tuple[_DockerImage, ...])
 
 
 def read_artifact(path: Path) -> Image:
-    """Read what an image's tar or folder says of itself.
+    """Read what an image's tar says of itself.
 
     Args:
-        path: a tar or folder that an `oci` or `docker` output wrote.
+        path: a tar that an `oci` or `docker` output wrote.
 
     Returns:
         The image; without a digest where the artifact holds more than one image, or does not say it.
@@ -43,8 +47,19 @@ def read_artifact(path: Path) -> Image:
     Raises:
         EvidenceError: it cannot be read.
     """
-    with open_layout(path) as layout:
+    with TarLayout(path) as layout:
         return _read(layout)
+
+
+def digests_in_folder(folder: Path) -> frozenset[str]:
+    """The digests that the `index.json` of an image layout in a folder names.
+
+    Raises:
+        EvidenceError: it cannot be read.
+    """
+    layout = FolderLayout(folder)
+    data = layout.read("index.json")
+    return frozenset(entry.digest for entry in parse(Index, data, layout.source).manifests) if data else frozenset()
 
 
 def _read(layout: Layout) -> Image:

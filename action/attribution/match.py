@@ -84,13 +84,27 @@ def _fits(exporter: RequestedExporter, observed: ObservedExporter, *, tagged: bo
     """Whether nothing but the ID speaks against the two being one."""
     if observed.type is not None and not _may_become(exporter, observed.type):
         return False
-    if not tagged and observed.names is not None and set(observed.names) != set(exporter.names):
+    if not tagged and observed.names is not None and _full(observed.names) != _full(exporter.names):
         return False
     if not observed.attributes:
         return True
     return all(
         observed.attributes.get(name) == value for name, value in exporter.attributes.items() if name not in _CHANGED
     )
+
+
+def _full(names: Sequence[str]) -> frozenset[str]:
+    """The names in full, as buildx passes them on: `app` is `docker.io/library/app:latest` (distribution/reference)."""
+    return frozenset(map(_full_name, names))
+
+
+def _full_name(name: str) -> str:
+    first, slash, rest = name.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        first, rest = "docker.io", name
+    if first in {"docker.io", "index.docker.io"}:
+        first, rest = "docker.io", rest if "/" in rest else f"library/{rest}"
+    return f"{first}/{rest}" if ":" in rest or "@" in rest else f"{first}/{rest}:latest"
 
 
 def _may_become(exporter: RequestedExporter, kind: str) -> bool:

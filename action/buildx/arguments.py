@@ -44,18 +44,17 @@ def build_request(
     secrets = read_secrets(inputs, token_host)
     docker_exporter = inputs.load or any(output.type == "docker" for output in outputs)
     attests = attestations(inputs, run, environment, docker_exporter=docker_exporter)
-    arguments = (
-        "build",
-        *_build_arguments(inputs, git, attests, secrets),
-        *_common_arguments(inputs),
-        context,
-    )
+
+    def arguments(*values: str) -> tuple[str, ...]:
+        return ("build", *_build_arguments(inputs, git, values, secrets), *_common_arguments(inputs), context)
+
     request = BuildRequest(
-        arguments,
+        arguments(*attests.default, *attests.asked),
         requested,
         environment={"BUILDX_METADATA_WARNINGS": "true", **secrets.environment},
         call=inputs.call,
         platforms=inputs.platforms,
+        without_defaults=arguments(*attests.asked) if attests.default else None,
     )
     return request, secrets.warnings
 

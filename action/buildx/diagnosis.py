@@ -10,18 +10,20 @@ from action.errors import BuildDigestsError, BuildFailedError, ProgramError
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _NO_PLUGIN = re.compile(
-    r"unknown command: docker buildx|'buildx' is not a docker command|unknown (?:shorthand )?flag: (?:'\w' in )?"
-    r"-+(?:metadata-file|builder)\b(?s:.*)See 'docker --help'"
+    r"unknown command: docker buildx|'buildx' is not a docker command"
+    # A docker without the plugin reads the build's flags as its own, and shows its own usage.
+    r"|unknown (?:shorthand )?flag: (?s:.*)(?:Usage:\s+docker \[OPTIONS\] COMMAND|See 'docker --help')"
 )
 _NO_ENGINE = re.compile(
     r"Cannot connect to the Docker daemon|failed to connect to the docker API|docker daemon is not running"
     r"|error during connect|permission denied while trying to connect",
 )
 _OLD_FLAG = re.compile(r"unknown flag: (--[\w-]+)")
-_OLD_ATTESTATIONS = re.compile(r"attestations are not supported by the current BuildKit daemon", re.IGNORECASE)
+_NO_ATTESTATIONS = re.compile(
+    r"Attestations? (?:is|are) not supported (?:for the \S+ driver|by the current BuildKit daemon)|unknown flag: --attest\b"
+)
 _NEEDS = {
     "--annotation": "0.12",
-    "--attest": "0.10",
     "--build-context": "0.8",
     "--call": "0.15",
     "--check": "0.15",
@@ -53,16 +55,17 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     if _NO_ENGINE.search(text):
         message = f"no Docker engine answers: start or install one, or set DOCKER_HOST or the builder ({last})"
         return ProgramError(message)
+    if _NO_ATTESTATIONS.search(text):
+        message = (
+            "this builder takes no attestations: use one of another driver (docker/setup-buildx-action makes it), turn on "
+            "the containerd image store, or install BuildKit 0.11 or later; or set provenance to false and leave sbom "
+            f"and attests empty ({last})"
+        )
+        return ProgramError(message)
     if old := _OLD_FLAG.search(text):
         needed = _NEEDS.get(old[1])
         version = f"{needed} or later" if needed else "a newer release"
         message = f"this buildx does not know {old[1]}: install buildx {version} (https://docs.docker.com/go/buildx)"
-        return ProgramError(message)
-    if _OLD_ATTESTATIONS.search(text):
-        message = (
-            f"this engine's BuildKit is too old for attestations: install BuildKit 0.11 or later, or set "
-            f"provenance to false and leave sbom and attests empty ({last})"
-        )
         return ProgramError(message)
     if call == "check" and (first := plain(ended.stdout).strip().partition("\n")[0].strip()):
         return BuildFailedError(first)
@@ -71,6 +74,11 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     if ended.code < 0:
         return BuildFailedError(f"buildx was ended by signal {-ended.code}")
     return BuildFailedError(f"buildx failed with exit code {ended.code}; its own message is above")
+
+
+def refuses_attestations(ended: Ended) -> bool:
+    """Whether buildx refused to build because attestations were asked for, before it built anything."""
+    return ended.code != 0 and bool(_NO_ATTESTATIONS.search(plain(ended.stderr)))
 
 
 def last_error_line(text: str) -> str:

@@ -13,12 +13,14 @@ class BuildRequest:
     """One `docker buildx build`.
 
     Attributes:
-        arguments: everything after `docker buildx`; no `--metadata-file` where `metadata_file` is None.
+        arguments: everything after `docker buildx`.
         requested: the exporters that the arguments ask for.
         environment: variables for the buildx process alone; they hold secrets.
         metadata_file: the path of a `--metadata-file` that the arguments already name, or None.
         call: what the build is asked for instead of a build (`check`, `outline`, …), or empty.
         platforms: the platforms asked for.
+        without_defaults: the arguments without attestations that are only our default; None where they hold none. Some
+            builders refuse any attestation.
     """
 
     arguments: tuple[str, ...]
@@ -27,9 +29,9 @@ class BuildRequest:
     metadata_file: str | None = None
     call: str = ""
     platforms: tuple[str, ...] = ()
+    without_defaults: tuple[str, ...] | None = None
 
-    def with_metadata_file(self, path: str) -> tuple[str, ...]:
-        """The arguments with a metadata file, at `path` unless they name one already."""
-        if self.metadata_file is not None:
-            return self.arguments
-        return (self.arguments[0], "--metadata-file", path, *self.arguments[1:])
+
+def with_metadata_file(arguments: tuple[str, ...], path: str) -> tuple[str, ...]:
+    """Arguments of a build with a metadata file at `path`."""
+    return (arguments[0], "--metadata-file", path, *arguments[1:])

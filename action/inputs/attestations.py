@@ -6,6 +6,7 @@ The rules are those of docker/build-push-action v7 (`getAttestArgs`) and docker/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from action.inputs.booleans import environment_boolean, go_boolean, yaml_boolean
 from action.inputs.lists import csv_fields, csv_record
@@ -13,10 +14,23 @@ from action.inputs.model import Inputs
 from action.inputs.workflow_run import WorkflowRun
 
 
+@dataclass(frozen=True)
+class Attestations:
+    """The values of buildx's `--attest`.
+
+    Attributes:
+        default: the provenance that nobody asked for; empty where none is added.
+        asked: those that the inputs ask for, in the peer's order.
+    """
+
+    default: tuple[str, ...]
+    asked: tuple[str, ...]
+
+
 def attestations(
     inputs: Inputs, run: WorkflowRun, environment: Mapping[str, str], *, docker_exporter: bool
-) -> tuple[str, ...]:
-    """The values of buildx's `--attest`, in the peer's order.
+) -> Attestations:
+    """Say which attestations to ask for.
 
     Args:
         inputs: the inputs.
@@ -28,12 +42,13 @@ def attestations(
         InputError: an attestation that is no CSV, or an environment variable that is no boolean.
     """
     types = [_type("attests", attest) for attest in inputs.attests]
+    default: tuple[str, ...] = ()
     result: list[str] = []
     if inputs.provenance:
         result.append(_switched(f"type=provenance,{_provenance(inputs.provenance, run)}"))
     elif "provenance" not in types and not docker_exporter and not _no_default(environment):
         mode = "mode=min,inline-only=true" if run.private else "mode=max"
-        result.append(_with_builder(f"type=provenance,{mode}", run))
+        default = (_with_builder(f"type=provenance,{mode}", run),)
     if inputs.sbom:
         result.append(_switched(f"type=sbom,{inputs.sbom}"))
     for attest, kind in zip(inputs.attests, types, strict=True):
@@ -45,7 +60,7 @@ def attestations(
                 result.append(attest)
         else:
             result.append(_switched(attest))
-    return tuple(result)
+    return Attestations(default, tuple(result))
 
 
 def _no_default(environment: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ NO_EXPORTER = "cacheonly"
 STDOUT = "-"
 """The `dest` that means standard output."""
 
+_ATTRIBUTE = re.compile(r"\s*[a-z-]+=")
 _ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -84,6 +85,9 @@ def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
     """
     fields = csv_fields(source, text)
     if fields == (text,) and not text.startswith("type="):
+        if _ATTRIBUTE.match(text):
+            rule = f"write type=image, registry, oci, docker, local or tar; a folder of that name is ./{text}"
+            raise InputError(source, f"{text!r} has no type", rule)
         if text == STDOUT:
             return Output(index, "tar", None, STDOUT, {})
         return Output(index, "local", None, text, {})

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from action.errors import EvidenceError
 from action.oci.image import Image, describe, parse
-from action.oci.layout import Layout, open_layout, read_blob
+from action.oci.layout import Layout, TarLayout, read_blob
 from action.oci.models import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Index, Manifest
 
 RECORD_TYPE = "application/vnd.buildkit.historyrecord.v0"
@@ -78,7 +78,7 @@ def read_record(file: Path, ref: str | None) -> Record:
     Raises:
         EvidenceError: the file cannot be read, or does not hold that build's record.
     """
-    with open_layout(file) as layout:
+    with TarLayout(file) as layout:
         found = [_read(layout, manifest) for manifest in _record_manifests(layout)]
     if ref is None:
         matching = found

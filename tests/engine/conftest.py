@@ -1,0 +1,156 @@
+"""A real engine and a real registry: `make test` starts them, or uses those that are there (python -m engine)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.docker import private_docker
+from engine.errors import EngineError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a run of the build action left behind."""
+
+    code: int
+    log: str
+    outputs: Mapping[str, str]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return dict(json.loads(self.outputs.get("digests", "{}")))
+
+    @property
+    def imageids(self) -> dict[str, str]:
+        return dict(json.loads(self.outputs.get("imageids", "{}")))
+
+    @property
+    def exporters(self) -> list[dict[str, Any]]:
+        return list(json.loads(self.outputs.get("exporters", "[]")))
+
+
+@dataclass
+class Workplace:
+    """A folder with a Dockerfile, an engine, and a registry."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    registry: str
+    name: str = field(default_factory=lambda: f"app-{uuid.uuid4().hex[:12]}")
+
+    @property
+    def image(self) -> str:
+        """A repository in the registry that no other test uses."""
+        return f"{self.registry}/{self.name}"
+
+    def step(self, *, context: str = ".", **inputs: str) -> Step:
+        """Run the build action with inputs, `_` for `-` in their names."""
+        named = {name.replace("_", "-"): value for name, value in {"context": context, **inputs}.items()}
+        file = self.folder / f"outputs-{uuid.uuid4().hex}"
+        file.touch()
+        environment = {**self.environment, "INPUTS": json.dumps(named), "GITHUB_OUTPUT": str(file)}
+        done = self.python("-m", "action", "action", "build", environment=environment)
+        return Step(done.returncode, done.stdout + done.stderr, read_outputs(file))
+
+    def python(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run this project's Python in the folder."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**(environment or self.environment), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def docker(self, *arguments: str) -> str:
+        """Run the docker command."""
+        done = subprocess.run(
+            ["docker", *arguments], env=self.environment, capture_output=True, text=True, timeout=120, check=True
+        )
+        return done.stdout.strip()
+
+
+def read_outputs(file: Path) -> dict[str, str]:
+    """Read a GITHUB_OUTPUT file as the runner does: name<<delimiter, lines, delimiter."""
+    outputs = {}
+    lines = iter(file.read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        name, _, delimiter = line.partition("<<")
+        value: list[str] = []
+        for each in lines:
+            if each == delimiter:
+                break
+            value.append(each)
+        outputs[name] = "\n".join(value)
+    return outputs
+
+
+def _fill(folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY hello.txt /hello.txt\n")
+    (folder / "hello.txt").write_text(f"hello {uuid.uuid4()}\n")
+
+
+def _environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The environment of a step on a runner, whatever machine the tests run on."""
+    dropped = ("GITHUB_", "RUNNER_", "ACTIONS_", "BUILDX_", "INPUTS")
+    kept = {name: value for name, value in base.items() if not name.startswith(dropped)}
+    temporary = folder / "runner-temp"
+    temporary.mkdir()
+    return {**kept, "RUNNER_TEMP": str(temporary)}
+
+
+@pytest.fixture(scope="session")
+def registry() -> str:
+    address = os.environ.get("BUILD_DIGESTS_REGISTRY")
+    if not address or shutil.which("docker") is None:
+        pytest.fail("these tests need an engine: run them with make test, or python -m engine run -- pytest")
+    return address
+
+
+@pytest.fixture
+def work(tmp_path: Path, registry: str) -> Workplace:
+    _fill(tmp_path)
+    return Workplace(tmp_path, _environment(os.environ, tmp_path), registry)
+
+
+@pytest.fixture(scope="session")
+def classic_environment() -> Iterator[Mapping[str, str]]:
+    try:
+        with private_docker("classic") as docker:
+            yield docker.environment
+    except EngineError as error:
+        pytest.skip(f"no engine with the classic image store: {error}")
+
+
+@pytest.fixture
+def classic(tmp_path: Path, registry: str, classic_environment: Mapping[str, str]) -> Workplace:
+    """A folder and an engine with the classic image store."""
+    _fill(tmp_path)
+    return Workplace(tmp_path, _environment(classic_environment, tmp_path), registry)
+
+
+def lines(*items: str) -> str:
+    """A list input, one item a line."""
+    return "\n".join(items)
+
+
+def argument(arguments: Sequence[str], option: str) -> str:
+    """The value of an option."""
+    return arguments[list(arguments).index(option) + 1]

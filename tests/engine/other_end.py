@@ -1,0 +1,66 @@
+"""Digests from the other end: what the registry serves, what the tar says. None of it uses the package."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+_ACCEPT = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    )
+)
+
+
+def served(image: str, reference: str) -> tuple[str, dict[str, Any]]:
+    """The Docker-Content-Digest and the document that a registry serves for a tag or digest."""
+    registry, _, repository = image.partition("/")
+    connection = http.client.HTTPConnection(registry, timeout=30)
+    connection.request("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": _ACCEPT})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    assert answer.status == 200, body
+    digest = answer.headers["Docker-Content-Digest"]
+    assert digest == "sha256:" + hashlib.sha256(body).hexdigest()
+    return digest, json.loads(body)
+
+
+def served_digest(image: str, tag: str = "latest") -> str:
+    """The digest that a registry serves for a tag."""
+    return served(image, tag)[0]
+
+
+def tar_digest(file: Path) -> str:
+    """The digest that the index.json of an OCI or docker tar names, checked against the bytes in the tar."""
+    with tarfile.open(file) as tar:
+        index = json.loads(_bytes(tar, "index.json"))
+        (digest,) = {entry["digest"] for entry in index["manifests"]}
+        blob = _bytes(tar, "blobs/" + digest.replace(":", "/"))
+    assert digest == "sha256:" + hashlib.sha256(blob).hexdigest()
+    return str(digest)
+
+
+def tar_config(file: Path) -> str:
+    """The digest of the config of a tar's one image."""
+    with tarfile.open(file) as tar:
+        (entry,) = json.loads(_bytes(tar, "index.json"))["manifests"]
+        return str(json.loads(_bytes(tar, "blobs/" + entry["digest"].replace(":", "/")))["config"]["digest"])
+
+
+def image_manifests(index: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of an index, attestations left out."""
+    return [each for each in index["manifests"] if each["platform"]["os"] != "unknown"]
+
+
+def _bytes(tar: tarfile.TarFile, name: str) -> bytes:
+    content = tar.extractfile(name)
+    assert content is not None
+    return content.read()
