@@ -65,9 +65,7 @@ class Workplace:
         done = self.python("-m", "action", "action", "build", environment=environment)
         return Step(done.returncode, done.stdout + done.stderr, read_outputs(file))
 
-    def python(
-        self, *arguments: str, environment: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def python(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run this project's Python in the folder."""
         return subprocess.run(
             [sys.executable, *arguments],

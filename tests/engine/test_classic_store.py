@@ -20,7 +20,8 @@ def test_a_push_gives_the_registrys_digest_and_the_engines_image_id(classic: Wor
 
 def test_a_push_beside_files_gives_the_registrys_digest(classic: Workplace) -> None:
     step = classic.step(
-        outputs=lines("type=local,dest=out", f"type=image,name={classic.image}:c,push=true,id=release"), provenance="false"
+        outputs=lines("type=local,dest=out", f"type=image,name={classic.image}:c,push=true,id=release"),
+        provenance="false",
     )
     assert step.code == 0, step.log
     assert step.digests == {"release": served_digest(classic.image, "c")}

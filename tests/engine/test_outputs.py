@@ -14,7 +14,9 @@ from tests.engine.other_end import image_manifests, served, served_digest, tar_c
 def test_three_outputs_get_the_digests_of_the_registry_and_of_each_tar(work: Workplace) -> None:
     step = work.step(
         outputs=lines(
-            f"type=image,name={work.image}:a,push=true,id=release", "type=oci,dest=oci.tar", "type=docker,dest=docker.tar"
+            f"type=image,name={work.image}:a,push=true,id=release",
+            "type=oci,dest=oci.tar",
+            "type=docker,dest=docker.tar",
         ),
     )
     assert step.code == 0, step.log
@@ -97,7 +99,9 @@ def test_push_and_load_together_give_each_its_own(work: Workplace) -> None:
 
 
 def test_push_with_outputs_keeps_the_users_list_first(work: Workplace) -> None:
-    step = work.step(push="true", tags=f"{work.image}:p", outputs="type=oci,dest=oci.tar,id=archive", provenance="false")
+    step = work.step(
+        push="true", tags=f"{work.image}:p", outputs="type=oci,dest=oci.tar,id=archive", provenance="false"
+    )
     assert step.code == 0, step.log
     assert step.digests == {"archive": tar_digest(work.folder / "oci.tar"), "1": served_digest(work.image, "p")}
 
@@ -116,7 +120,9 @@ def test_two_platforms_give_the_index_and_each_platform(work: Workplace) -> None
     assert step.code == 0, step.log
     digest, index = served(work.image, "multi")
     assert step.digests == {"0": digest, "1": tar_digest(work.folder / "oci.tar")}
-    expected = {"/".join((e["platform"]["os"], e["platform"]["architecture"])): e["digest"] for e in image_manifests(index)}
+    expected = {
+        "/".join((e["platform"]["os"], e["platform"]["architecture"])): e["digest"] for e in image_manifests(index)
+    }
     assert {each["platform"]: each["digest"] for each in step.exporters[0]["platforms"]} == expected
     assert set(expected) == {"linux/amd64", "linux/arm64"}
     assert step.imageids["0"] == digest
@@ -150,7 +156,9 @@ def test_a_folder_as_an_output_is_a_local_one(work: Workplace) -> None:
     assert (work.folder / "out/hello.txt").exists()
 
 
-def test_an_oci_folder_gets_the_digest_of_what_was_put_there_and_a_warning_where_its_index_lies(work: Workplace) -> None:
+def test_an_oci_folder_gets_the_digest_of_what_was_put_there_and_a_warning_where_its_index_lies(
+    work: Workplace,
+) -> None:
     step = work.step(outputs=lines("type=oci,dest=layout,tar=false", f"type=image,name={work.image},push=true"))
     assert step.code == 0, step.log
     index = json.loads((work.folder / "layout/index.json").read_text())

@@ -1,0 +1,162 @@
+"""What buildx and BuildKit do with a list of outputs, told from their sources (buildx 0.36 build/opt.go), for the tests.
+
+Every exporter that makes an image gets a digest of its own, so that a digest says whose it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from action.attribution.attribute import Observed
+from action.metadata.responses import Metadata, Response
+from action.oci.image import Image
+from action.oci.models import Descriptor
+from action.outputs.exporters import Requested, requested_exporters
+from action.outputs.parse import parse_outputs
+from action.record.history import Record, RecordedExporter
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+def digest_of(owner: str) -> str:
+    return "sha256:" + hashlib.sha256(owner.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A user's build."""
+
+    outputs: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    push: bool = False
+    load: bool = False
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What differs between engines and releases."""
+
+    moby: bool = True
+    load_beside_docker_tar: bool = False
+    keeps_ids: bool = True
+    names_moby: bool = False
+
+
+@dataclass
+class Ran:
+    """An exporter that ran: whose it is (the output's index, or a name), and what BuildKit was told."""
+
+    owner: str
+    type: str
+    attributes: dict[str, str]
+    dest: str | None = None
+
+    @property
+    def makes_image(self) -> bool:
+        return self.type in {"image", "moby", "oci", "docker"}
+
+
+@dataclass
+class Simulated:
+    """A build that ran."""
+
+    requested: Requested
+    ran: list[Ran]
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def own(self, key: str) -> str | None:
+        """The digest of the exporter with a key, None where it made no image."""
+        return self.digests.get(key)
+
+
+def simulate(asked: Asked, engine: Engine) -> Simulated:
+    outputs = parse_outputs(asked.outputs)
+    ran = []
+    for output in outputs:
+        attributes = dict(output.attributes)
+        if output.id is not None and engine.keeps_ids:
+            attributes["id"] = output.id
+        kind = output.type
+        if kind == "registry":
+            kind, attributes["push"] = "image", "true"
+        ran.append(Ran(output.id or str(output.index), kind, attributes, output.dest))
+    docker = [each for each in ran if each.type == "docker"]
+    if asked.push:
+        images = [each for each in ran if each.type == "image"]
+        for each in images:
+            each.attributes["push"] = "true"
+        if not images:
+            ran.append(Ran("pushed", "image", {"push": "true"}))
+    if asked.load and (not docker or (engine.load_beside_docker_tar and all(each.dest for each in docker))):
+        ran.append(Ran("loaded", "docker", {}))
+    if not ran and engine.moby:
+        ran.append(Ran("default", "image", {}))
+    for each in ran:
+        if asked.tags and each.type in {"image", "oci", "docker"}:
+            each.attributes["name"] = ",".join(asked.tags)
+    ran = [each for each in ran if each.type != "cacheonly"]
+    for each in ran:
+        if each.type == "docker" and each.dest is None:
+            each.type = "image" if engine.moby else "docker"
+        if each.type == "image" and engine.moby and engine.names_moby:
+            each.type = "moby"
+    requested = requested_exporters(outputs, tags=asked.tags, push=asked.push, load=asked.load)
+    simulated = Simulated(requested, ran)
+    added = len(outputs)
+    for each in ran:
+        key = each.owner
+        if key in {"pushed", "loaded", "default"}:
+            key, added = str(added), added + 1
+        if each.makes_image:
+            simulated.digests[key] = digest_of(each.owner)
+    return simulated
+
+
+def merged(simulated: Simulated) -> Response:
+    """The flat response: the last exporter wins."""
+    values: dict[str, object] = {"buildx.build.ref": "b/n/r"}
+    for each in simulated.ran:
+        if each.makes_image:
+            values["containerimage.digest"] = digest_of(each.owner)
+            values["containerimage.config.digest"] = digest_of(each.owner + " config")
+            values["image.name"] = each.attributes.get("name", "")
+    return Response(values)
+
+
+def record(simulated: Simulated) -> Record:
+    images = {}
+    for place, each in enumerate(simulated.ran):
+        if each.makes_image:
+            descriptor = Descriptor(mediaType=MANIFEST, digest=digest_of(each.owner), size=1)  # type: ignore[call-arg]
+            images[place] = Image(descriptor.digest, None, descriptor)
+    exporters = tuple(RecordedExporter(Type=each.type, Attrs=each.attributes) for each in simulated.ran)  # type: ignore[call-arg]
+    return Record("record", "r", exporters, images, {})
+
+
+def artifacts(simulated: Simulated) -> dict[int, Image]:
+    own = {each.owner: each for each in simulated.ran}
+    return {
+        exporter.index: Image(digest_of(exporter.key))
+        for exporter in simulated.requested.exporters
+        if exporter.type in {"oci", "docker"} and exporter.dest and own[exporter.key].dest
+    }
+
+
+def separate(simulated: Simulated, *, ids: bool, types: bool) -> tuple[Response, ...]:
+    responses = []
+    for each in simulated.ran:
+        values: dict[str, Any] = {"containerimage.digest": digest_of(each.owner)} if each.makes_image else {}
+        identifier = each.attributes.get("id") if ids else None
+        responses.append(Response(values, identifier, each.type if types else None))
+    return tuple(responses)
+
+
+def seen(simulated: Simulated) -> Observed:
+    """All evidence that today's engines give."""
+    return Observed(Metadata("b/n/r", merged(simulated)), record(simulated), artifacts(simulated))
+
+
+def without_config(observed: Observed) -> Observed:
+    return replace(observed, metadata=Metadata("b/n/r", Response({"buildx.build.ref": "b/n/r"})))
