@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from action.results.models import BuildResults
 
 _NO_PROVENANCE = (
-    "this builder takes no attestations, so the image was built again without the default provenance; set provenance to "
-    "false to spare the first attempt"
+    "this builder takes no attestations, so the image was built again without the default provenance; set provenance "
+    "to false to spare the first attempt"
 )
 
 

@@ -13,8 +13,8 @@ from action.observation import misleading_folders, observe, read_metadata_file
 from action.results.models import results_of
 
 _NOTHING_EXPORTED = (
-    "nothing was exported: this builder keeps a build in its cache unless it is told where to put it; set push, load or "
-    "outputs (such as outputs: type=image,name=…,push=true)"
+    "nothing was exported: this builder keeps a build in its cache unless it is told where to put it; set push, load "
+    "or outputs (such as outputs: type=image,name=…,push=true)"
 )
 
 

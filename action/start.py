@@ -69,10 +69,25 @@ def _run_installer(target: str) -> None:
     )
     # An installer is no buildx: it must not see the inputs, which hold secrets.
     environment = {name: value for name, value in os.environ.items() if name != "INPUTS"}
-    command = [*installer, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", target, "-r", str(_LOCK)]
+    command = [
+        *installer,
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "--target",
+        target,
+        "-r",
+        str(_LOCK),
+    ]
     try:
         done = subprocess.run(  # noqa: S603
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=_INSTALL_SECONDS, check=False
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_INSTALL_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         message = f"the action's packages cannot be installed: {error}"
@@ -93,7 +108,9 @@ def main() -> int:
     """Run the step named by the first argument; the exit code is the step's."""
     if sys.version_info < OLDEST:
         found = ".".join(map(str, sys.version_info[:3]))
-        message = f"{sys.executable} is Python {found}; 3.10 or later is needed: run actions/setup-python before this step"
+        message = (
+            f"{sys.executable} is Python {found}; 3.10 or later is needed: run actions/setup-python before this step"
+        )
         raise StartError(message)
     folder = packages_folder()
     if not folder.is_dir():

@@ -63,7 +63,7 @@ def private_docker(image_store: ImageStore) -> Iterator[Docker]:
         raise EngineError(message)
     root = docker_root()
     # A short path: that of a Unix socket has at most 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="bd-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="bd-", dir="/tmp"))
     try:
         environment = _environment(root, folder)
         config = folder / "daemon.json"

@@ -47,7 +47,9 @@ def docker_root() -> Path:
     """
     codename = debian_codename()
     if codename is None or shutil.which("apt-get") is None:
-        message = "Docker can be fetched on a Debian machine only: install Docker (https://docs.docker.com/engine/install)"
+        message = (
+            "Docker can be fetched on a Debian machine only: install Docker (https://docs.docker.com/engine/install)"
+        )
         raise EngineError(message)
     cache = Path(__file__).resolve().parent.parent / ".cache" / "engine"
     root = cache / f"{SUITE}-{codename}-{platform.machine()}"

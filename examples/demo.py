@@ -39,7 +39,7 @@ def main() -> int:
             return code
         merged = json.loads(metadata.read_text(encoding="utf-8"))["containerimage.digest"]
         digest = json.loads(results.read_text(encoding="utf-8"))["digest"]
-    request = urllib.request.Request(  # noqa: S310  # the registry on loopback
+    request = urllib.request.Request(  # the registry on loopback
         f"http://{registry}/v2/demo/manifests/latest", method="HEAD", headers={"Accept": _ACCEPT}
     )
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310

@@ -1,11 +1,11 @@
 """What the tar or folder that an output wrote says of its image.
 
-A tar is written by its exporter. The `index.json` of a folder (`type=oci,tar=false`) is not: BuildKit's client writes it
-from the merged response (moby/buildkit 0.32, client/solve.go), so with several outputs it can name another exporter's
-digest, one that the folder does not even hold. A folder is therefore no evidence.
+A tar is written by its exporter. The `index.json` of a folder (`type=oci,tar=false`) is not: BuildKit's client writes
+it from the merged response (moby/buildkit 0.32, client/solve.go), so with several outputs it can name another
+exporter's digest, one that the folder does not even hold. A folder is therefore no evidence.
 
-In a tar: `index.json` (OCI layout; docker tars of current engines too), else `manifest.json` (docker tars of older engines), whose
-`Config` names the image ID: https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md.
+In a tar it is `index.json` (OCI layout; docker tars of current engines too), else `manifest.json` (docker tars of older
+engines), whose `Config` names the image ID: https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md.
 """
 
 from __future__ import annotations

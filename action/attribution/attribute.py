@@ -99,7 +99,7 @@ def attribute(requested: Requested, observed: Observed) -> Attribution:
         result = _result(exporter, said)
         exporters.append(result)
         if result.digest is None and exporter.type not in FILE_TYPES:
-            unknown[result.key] = _why(result, said, observed)
+            unknown[result.key] = _why(said, observed)
     return Attribution(tuple(exporters), unknown)
 
 
@@ -234,13 +234,14 @@ def _check_agreement(exporter: RequestedExporter, said: _Said, what: str) -> Non
         if value != first:
             name = "digest" if what == "digest" else "image ID"
             message = (
-                f"exporter {exporter.key} ({exporter.type}): {first_source} says {name} {first}, {source} says {value}; "
-                "neither is handed on. If another build writes to the same place, run one after the other"
+                f"exporter {exporter.key} ({exporter.type}): {first_source} says {name} {first}, "
+                f"{source} says {value}; neither is handed on. If another build writes to the same place, run one after "
+                "the other"
             )
             raise DisagreementError(message)
 
 
-def _why(result: ExporterResult, said: _Said, observed: Observed) -> str:
+def _why(said: _Said, observed: Observed) -> str:
     if any(image.imageid for _, _, image in said):
         return (
             "the engine's image store gives an image ID and no digest; push the image, or use the containerd image "

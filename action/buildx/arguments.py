@@ -33,9 +33,7 @@ def build_request(
     run = read_workflow_run(environment)
     git = GitContext(run, environment, sends_query)
     outputs = parse_outputs(inputs.outputs)
-    requested = requested_exporters(
-        outputs, tags=inputs.tags, push=inputs.push, load=inputs.load, call=inputs.call
-    )
+    requested = requested_exporters(outputs, tags=inputs.tags, push=inputs.push, load=inputs.load, call=inputs.call)
     context = git.fill(inputs.context) or git.url()
 
     def token_host() -> str | None:

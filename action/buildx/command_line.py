@@ -1,7 +1,8 @@
 """Reads the arguments of a `docker buildx build` that somebody typed: only what says which exporters it asks for.
 
-buildx reads its flags with spf13/pflag: `--name value`, `--name=value`, `-nvalue`, `-n=value`, `-n value`, and one-letter
-flags without a value can stand together. The flags are those of docker/buildx 0.36 (commands/build.go, root.go).
+buildx reads its flags with spf13/pflag: `--name value`, `--name=value`, `-nvalue`, `-n=value`, `-n value`, and
+one-letter flags without a value can stand together. The flags are those of docker/buildx 0.36 (commands/build.go and
+root.go).
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from action.inputs.booleans import go_boolean
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
 
-_SHORT = {"c": "cpu-shares", "D": "debug", "f": "file", "h": "help", "m": "memory", "o": "output", "q": "quiet", "t": "tag"}
+_SHORT = {
+    "c": "cpu-shares",
+    "D": "debug",
+    "f": "file",
+    "h": "help",
+    "m": "memory",
+    "o": "output",
+    "q": "quiet",
+    "t": "tag",
+}
 _WITHOUT_VALUE = frozenset(
     (
         "check",
@@ -64,7 +74,7 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
     return BuildRequest(
         arguments=("build", *arguments),
         requested=requested,
-        metadata_file=(given.get("metadata-file") or [None])[-1],
+        metadata_file=given["metadata-file"][-1] if "metadata-file" in given else None,
         call=call,
         platforms=tuple(platform for value in given.get("platform", ()) for platform in value.split(",")),
     )

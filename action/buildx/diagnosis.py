@@ -20,7 +20,8 @@ _NO_ENGINE = re.compile(
 )
 _OLD_FLAG = re.compile(r"unknown flag: (--[\w-]+)")
 _NO_ATTESTATIONS = re.compile(
-    r"Attestations? (?:is|are) not supported (?:for the \S+ driver|by the current BuildKit daemon)|unknown flag: --attest\b"
+    r"Attestations? (?:is|are) not supported (?:for the \S+ driver|by the current BuildKit daemon)"
+    r"|unknown flag: --attest\b"
 )
 _NEEDS = {
     "--annotation": "0.12",
@@ -46,27 +47,8 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     """
     text = plain(ended.stderr)
     last = last_error_line(text)
-    if _NO_PLUGIN.search(text):
-        message = (
-            f"docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), "
-            f"or run docker/setup-buildx-action before this step ({last})"
-        )
-        return ProgramError(message)
-    if _NO_ENGINE.search(text):
-        message = f"no Docker engine answers: start or install one, or set DOCKER_HOST or the builder ({last})"
-        return ProgramError(message)
-    if _NO_ATTESTATIONS.search(text):
-        message = (
-            "this builder takes no attestations: use one of another driver (docker/setup-buildx-action makes it), turn on "
-            "the containerd image store, or install BuildKit 0.11 or later; or set provenance to false and leave sbom "
-            f"and attests empty ({last})"
-        )
-        return ProgramError(message)
-    if old := _OLD_FLAG.search(text):
-        needed = _NEEDS.get(old[1])
-        version = f"{needed} or later" if needed else "a newer release"
-        message = f"this buildx does not know {old[1]}: install buildx {version} (https://docs.docker.com/go/buildx)"
-        return ProgramError(message)
+    if advice := _advice(text):
+        return ProgramError(f"{advice} ({last})")
     if call == "check" and (first := plain(ended.stdout).strip().partition("\n")[0].strip()):
         return BuildFailedError(first)
     if last:
@@ -74,6 +56,27 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     if ended.code < 0:
         return BuildFailedError(f"buildx was ended by signal {-ended.code}")
     return BuildFailedError(f"buildx failed with exit code {ended.code}; its own message is above")
+
+
+def _advice(text: str) -> str | None:
+    """What to install or start, where that is why the build failed."""
+    if _NO_PLUGIN.search(text):
+        return (
+            "docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), or run "
+            "docker/setup-buildx-action before this step"
+        )
+    if _NO_ENGINE.search(text):
+        return "no Docker engine answers: start or install one, or set DOCKER_HOST or the builder"
+    if _NO_ATTESTATIONS.search(text):
+        return (
+            "this builder takes no attestations: use one of another driver (docker/setup-buildx-action makes it), turn "
+            "on the containerd image store, or install BuildKit 0.11 or later; or set provenance to false and leave "
+            "sbom and attests empty"
+        )
+    if old := _OLD_FLAG.search(text):
+        release = f"{_NEEDS[old[1]]} or later" if old[1] in _NEEDS else "a newer release"
+        return f"this buildx does not know {old[1]}: install buildx {release} (https://docs.docker.com/go/buildx)"
+    return None
 
 
 def refuses_attestations(ended: Ended) -> bool:

@@ -262,7 +262,7 @@ def ending_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class Interrupted(BaseException):  # noqa: N818
+class Interrupted(BaseException):
     """This process received a signal that ends it.
 
     Args:

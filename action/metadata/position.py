@@ -44,32 +44,32 @@ def _paths(text: str) -> Iterator[list[str | int | None]]:
     path: list[str | int | None] = []
     last_string = ""
     for match in _TOKEN.finditer(text):
-        token = match[0]
-        if token == "{":
+        symbol = match[0]
+        if symbol == "{":
             path.append(None)
-        elif token == "[":
+        elif symbol == "[":
             path.append(0)
-        elif token in {"}", "]"}:
+        elif symbol in {"}", "]"}:
             if path:
                 path.pop()
-        elif token == ":":
+        elif symbol == ":":
             if path and path[-1] is None:
                 path[-1] = _unquoted(last_string)
-        elif token == ",":
+        elif symbol == ",":
             if path:
                 place = path[-1]
                 path[-1] = place + 1 if isinstance(place, int) else None
         else:
-            last_string = token
+            last_string = symbol
             continue
         yield path
 
 
-def _unquoted(token: str) -> str:
+def _unquoted(symbol: str) -> str:
     try:
-        value = json.loads(token)
+        value = json.loads(symbol)
     except ValueError:
-        return token.strip('"')
+        return symbol.strip('"')
     return str(value)
 
 

@@ -53,7 +53,7 @@ def faults(value: object, name: str, source: str) -> Iterator[DocumentError]:
         yield DocumentError(source, pointer(list(error.absolute_path)), _problem(error))
 
 
-def guess_schema(value: object) -> str | None:
+def guess_schema(value: object) -> str | None:  # noqa: PLR0911  # a list of cases
     """Which schema a document is meant for, or None where its form does not say."""
     if isinstance(value, list):
         return "metadata"

@@ -89,9 +89,7 @@ def with_known_imageids(image: Image, known: Mapping[str, str]) -> Image:
         known: digest of a manifest to the digest of its config. Both are hashes of the manifest's own bytes, so it does
             not matter whose exporter it was learned from.
     """
-    platforms = tuple(
-        replace(each, imageid=each.imageid or known.get(each.digest)) for each in image.platforms
-    )
+    platforms = tuple(replace(each, imageid=each.imageid or known.get(each.digest)) for each in image.platforms)
     imageid = image.imageid
     if imageid is None and len(platforms) == 1:
         imageid = platforms[0].imageid

@@ -139,7 +139,7 @@ class TarLayout:
             raise EvidenceError(message)
         return data
 
-    def __enter__(self) -> TarLayout:
+    def __enter__(self) -> TarLayout:  # noqa: PYI034  # Self came with Python 3.11
         """Use it in a `with` block, which closes it."""
         return self
 

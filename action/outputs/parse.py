@@ -60,7 +60,9 @@ def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Out
         InputError: an entry that is no CSV, an attribute without a value, an entry without `type`, or an `id` that is
             malformed, all digits or used twice.
     """
-    outputs = tuple(parse_output(text, index, source=source) for index, text in enumerate(text for text in texts if text))
+    outputs = tuple(
+        parse_output(text, index, source=source) for index, text in enumerate(text for text in texts if text)
+    )
     seen: dict[str, int] = {}
     for output in outputs:
         if output.id is None:

@@ -99,7 +99,7 @@ def _record_manifests(layout: Layout) -> list[Manifest]:
         message = f"{layout.source}: no build record (it has no index.json)"
         raise EvidenceError(message)
     pending = [(entry, 1) for entry in parse(Index, data, layout.source).manifests]
-    manifests = []
+    manifests: list[Manifest] = []
     while pending:
         descriptor, depth = pending.pop(0)
         blob = read_blob(layout, descriptor.digest)

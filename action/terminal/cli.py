@@ -33,7 +33,9 @@ def main() -> None:
 
 
 @main.command(context_settings=_PASS_ON)
-@click.option("--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE.")
+@click.option(
+    "--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE."
+)
 @_FORMAT
 @click.option("--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest.")
 @click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and run nothing.")
@@ -41,10 +43,10 @@ def main() -> None:
 def build(
     results_file: Path | None, form: str, arguments: tuple[str, ...], *, require_digests: bool, dry_run: bool
 ) -> None:
-    """Run any docker buildx build, and say what each of its outputs is.
+    r"""Run any docker buildx build, and say what each of its outputs is.
 
     \b
-    build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\
+    build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \
                            --output type=oci,dest=app.tar .
     """
     request = read_command_line(arguments)
@@ -72,7 +74,9 @@ def build(
 @main.command()
 @click.argument("metadata", type=click.Path(path_type=Path))
 @click.option("--record", "record_file", type=click.Path(path_type=Path), help="The build's record (.dockerbuild).")
-@click.option("--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output of the build, as given to it.")
+@click.option(
+    "--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output of the build, as given to it."
+)
 @click.option("--tag", "-t", "tags", multiple=True, help="A tag of the build.")
 @click.option("--push", is_flag=True, help="The build had --push.")
 @click.option("--load", is_flag=True, help="The build had --load.")
@@ -194,7 +198,9 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError("--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder") from None
+        raise InputError(
+            "--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder"
+        ) from None
 
 
 def _stderr(kind: str, message: str) -> None:

@@ -14,7 +14,7 @@ from action.record.history import read_record
 from action.results.models import BuildResults, results_of
 
 
-def inspect_files(
+def inspect_files(  # noqa: PLR0913  # one for each option of the command
     metadata_file: Path,
     record_file: Path | None,
     outputs: Sequence[str],

@@ -1,4 +1,4 @@
-"""What buildx and BuildKit do with a list of outputs, told from their sources (buildx 0.36 build/opt.go), for the tests.
+"""What buildx and BuildKit do with a list of outputs, told from their sources (buildx 0.36, build/opt.go).
 
 Every exporter that makes an image gets a digest of its own, so that a digest says whose it is.
 """
@@ -14,7 +14,7 @@ from action.metadata.responses import Metadata, Response
 from action.oci.image import Image
 from action.oci.models import Descriptor
 from action.outputs.exporters import Requested, requested_exporters
-from action.outputs.parse import parse_outputs
+from action.outputs.parse import Output, parse_outputs
 from action.record.history import Record, RecordedExporter
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -73,45 +73,50 @@ class Simulated:
 
 def simulate(asked: Asked, engine: Engine) -> Simulated:
     outputs = parse_outputs(asked.outputs)
-    ran = []
-    for output in outputs:
-        attributes = dict(output.attributes)
-        if output.id is not None and engine.keeps_ids:
-            attributes["id"] = output.id
-        kind = output.type
-        if kind == "registry":
-            kind, attributes["push"] = "image", "true"
-        ran.append(Ran(output.id or str(output.index), kind, attributes, output.dest))
-    docker = [each for each in ran if each.type == "docker"]
-    if asked.push:
-        images = [each for each in ran if each.type == "image"]
-        for each in images:
-            each.attributes["push"] = "true"
-        if not images:
-            ran.append(Ran("pushed", "image", {"push": "true"}))
-    if asked.load and (not docker or (engine.load_beside_docker_tar and all(each.dest for each in docker))):
-        ran.append(Ran("loaded", "docker", {}))
-    if not ran and engine.moby:
-        ran.append(Ran("default", "image", {}))
-    for each in ran:
-        if asked.tags and each.type in {"image", "oci", "docker"}:
-            each.attributes["name"] = ",".join(asked.tags)
-    ran = [each for each in ran if each.type != "cacheonly"]
-    for each in ran:
-        if each.type == "docker" and each.dest is None:
-            each.type = "image" if engine.moby else "docker"
-        if each.type == "image" and engine.moby and engine.names_moby:
-            each.type = "moby"
+    ran = [_as_told(output, engine) for output in outputs]
+    ran += _added(ran, asked, engine)
+    ran = [_changed(each, asked, engine) for each in ran if each.type != "cacheonly"]
     requested = requested_exporters(outputs, tags=asked.tags, push=asked.push, load=asked.load)
-    simulated = Simulated(requested, ran)
-    added = len(outputs)
-    for each in ran:
-        key = each.owner
-        if key in {"pushed", "loaded", "default"}:
-            key, added = str(added), added + 1
-        if each.makes_image:
-            simulated.digests[key] = digest_of(each.owner)
-    return simulated
+    added = iter(range(len(outputs), len(outputs) + 3))
+    keys = {each.owner: str(next(added)) if each.owner in _ADDED else each.owner for each in ran}
+    return Simulated(requested, ran, {keys[each.owner]: digest_of(each.owner) for each in ran if each.makes_image})
+
+
+_ADDED = frozenset(("pushed", "loaded", "default"))
+
+
+def _as_told(output: Output, engine: Engine) -> Ran:
+    attributes = dict(output.attributes)
+    if output.id is not None and engine.keeps_ids:
+        attributes["id"] = output.id
+    if output.type == "registry":
+        return Ran(output.id or str(output.index), "image", {**attributes, "push": "true"}, output.dest)
+    return Ran(output.id or str(output.index), output.type, attributes, output.dest)
+
+
+def _added(ran: list[Ran], asked: Asked, engine: Engine) -> list[Ran]:
+    added = []
+    if asked.push and not any(each.type == "image" for each in ran):
+        added.append(Ran("pushed", "image", {}))
+    docker = [each for each in ran if each.type == "docker"]
+    if asked.load and (not docker or (engine.load_beside_docker_tar and all(each.dest for each in docker))):
+        added.append(Ran("loaded", "docker", {}))
+    if not (ran or added) and engine.moby:
+        added.append(Ran("default", "image", {}))
+    return added
+
+
+def _changed(each: Ran, asked: Asked, engine: Engine) -> Ran:
+    attributes, kind = dict(each.attributes), each.type
+    if asked.push and kind == "image":
+        attributes["push"] = "true"
+    if asked.tags and kind in {"image", "oci", "docker"}:
+        attributes["name"] = ",".join(asked.tags)
+    if kind == "docker" and each.dest is None and engine.moby:
+        kind = "image"
+    if kind == "image" and engine.moby and engine.names_moby:
+        kind = "moby"
+    return Ran(each.owner, kind, attributes, each.dest)
 
 
 def merged(simulated: Simulated) -> Response:
@@ -129,9 +134,9 @@ def record(simulated: Simulated) -> Record:
     images = {}
     for place, each in enumerate(simulated.ran):
         if each.makes_image:
-            descriptor = Descriptor(mediaType=MANIFEST, digest=digest_of(each.owner), size=1)  # type: ignore[call-arg]
+            descriptor = Descriptor(mediaType=MANIFEST, digest=digest_of(each.owner), size=1)
             images[place] = Image(descriptor.digest, None, descriptor)
-    exporters = tuple(RecordedExporter(Type=each.type, Attrs=each.attributes) for each in simulated.ran)  # type: ignore[call-arg]
+    exporters = tuple(RecordedExporter(Type=each.type, Attrs=each.attributes) for each in simulated.ran)
     return Record("record", "r", exporters, images, {})
 
 

@@ -1,0 +1,122 @@
+"""`build-digests build` and `inspect` on a real engine: data on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+from tests.engine.conftest import ROOT, Workplace
+from tests.engine.other_end import served_digest, tar_digest
+
+
+def test_the_table_has_each_digest_on_a_line_of_its_own(work: Workplace) -> None:
+    done = work.python(
+        *("-m", "action", "build", "--"),
+        *("--output", f"type=image,name={work.image}:t,push=true,id=release"),
+        *("-o", "type=oci,dest=oci.tar", "-otype=local,dest=out", "."),
+    )
+    assert done.returncode == 0, done.stderr
+    header, _, *rows = [line.split() for line in done.stdout.splitlines()]
+    assert header == ["KEY", "TYPE", "NAME", "OR", "DEST", "DIGEST", "EVIDENCE"]
+    assert rows == [
+        ["release", "image", f"{work.image}:t", served_digest(work.image, "t"), "record"],
+        ["1", "oci", "oci.tar", tar_digest(work.folder / "oci.tar"), "record"],
+        ["2", "local", "out", "-", "-"],
+    ]
+    assert "exporting to image" in done.stderr
+
+
+def test_json_and_the_results_file_hold_the_same(work: Workplace) -> None:
+    done = work.python(
+        *("-m", "action", "build", "--format", "json", "--results", "results.json", "--"),
+        *("--push", "-t", f"{work.image}:t", "."),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((work.folder / "results.json").read_text())
+    assert json.loads(done.stdout)["digest"] == served_digest(work.image, "t")
+    assert work.python("-m", "action", "validate", "results.json").returncode == 0
+
+
+def test_a_tar_on_standard_output_is_not_mixed_with_the_table(work: Workplace) -> None:
+    command = [sys.executable, "-m", "action", "build", "--", "--output", "type=oci,dest=-", "."]
+    environment = {**work.environment, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=work.folder, env=environment, capture_output=True, timeout=120, check=True)
+    (work.folder / "out.tar").write_bytes(done.stdout)
+    assert tar_digest(work.folder / "out.tar").encode() in done.stderr
+
+
+def test_in_a_terminal_buildx_draws_its_own_progress(work: Workplace) -> None:
+    main, side = pty.openpty()
+    command = [sys.executable, "-m", "action", "build", "--", "--output", "type=oci,dest=oci.tar", "."]
+    environment = {**work.environment, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "200"}
+    with subprocess.Popen(command, cwd=work.folder, env=environment, stdin=side, stdout=side, stderr=side) as process:
+        os.close(side)
+        seen = bytearray()
+        while True:
+            try:
+                chunk = os.read(main, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            seen += chunk
+        assert process.wait(60) == 0, seen
+    os.close(main)
+    assert b"\x1b[" in seen
+    assert b"[+] Building" in seen
+    assert tar_digest(work.folder / "oci.tar").encode() in seen
+
+
+def test_a_metadata_file_that_the_user_names_is_written_there_and_used(work: Workplace) -> None:
+    done = work.python(
+        *("-m", "action", "build", "--", "--metadata-file=meta.json", "--push", "-t", f"{work.image}:m", ".")
+    )
+    assert served_digest(work.image, "m") in done.stdout
+    assert json.loads((work.folder / "meta.json").read_text())["containerimage.digest"] == served_digest(
+        work.image, "m"
+    )
+
+
+def test_inspect_finds_the_same_digests_from_the_files(work: Workplace) -> None:
+    outputs = (f"type=image,name={work.image}:i,push=true,id=release", "type=docker,dest=docker.tar")
+    options = [part for output in outputs for part in ("--output", output)]
+    built = work.python("-m", "action", "build", "--format", "json", "--", "--metadata-file=m.json", *options, ".")
+    assert built.returncode == 0, built.stderr
+    ref = json.loads((work.folder / "m.json").read_text())["buildx.build.ref"].split("/")[-1]
+    work.docker("buildx", "history", "export", ref, "--output", str(work.folder / "r.dockerbuild"))
+    inspected = work.python(
+        *("-m", "action", "inspect", "m.json", "--record", "r.dockerbuild", *options, "--format", "json")
+    )
+    assert inspected.returncode == 0, inspected.stderr
+    assert json.loads(inspected.stdout) == json.loads(built.stdout)
+    (work.folder / "docker.tar").unlink()
+    without = work.python("-m", "action", "inspect", "m.json", *options, "--format", "json")
+    assert [each["digest"] for each in json.loads(without.stdout)["exporters"]] == [None, None]
+    assert "warning: exporter release has no digest" in without.stderr
+
+
+def test_a_failed_build_is_exit_code_1_and_no_traceback(work: Workplace) -> None:
+    (work.folder / "Dockerfile").write_text("FROM scratch\nCOPY missing /\n")
+    done = work.python("-m", "action", "build", "--", ".")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.search(r"^error: buildx failed with: ERROR: ", done.stderr, re.MULTILINE)
+    assert "Traceback" not in done.stderr
+
+
+def test_bad_usage_is_exit_code_2(work: Workplace) -> None:
+    for arguments in (["build"], ["build", "--", "--output", "dest=x", "."], ["bild"], ["build", "--", "--output"]):
+        done = work.python("-m", "action", *arguments)
+        assert (done.returncode, done.stdout) == (2, ""), arguments
+        assert "Traceback" not in done.stderr
+
+
+def test_call_writes_its_result_and_no_table(work: Workplace) -> None:
+    done = work.python("-m", "action", "build", "--", "--call=targets", ".")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("TARGET")
+    assert "DIGEST" not in done.stdout + done.stderr.replace("digest", "")

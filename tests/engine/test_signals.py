@@ -1,0 +1,110 @@
+"""A step that is cancelled: buildx cancels the build, nothing stays behind, and the signal is the step's end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.engine.conftest import ROOT, Workplace
+
+
+@pytest.fixture
+def slow_server() -> Iterator[str]:
+    """An HTTP server that takes a connection and never answers: an ADD from it goes on until it is cancelled."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken: list[socket.socket] = []
+
+        def take() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(server.accept()[0])
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/file"
+        server.shutdown(socket.SHUT_RDWR)
+        for connection in taken:
+            connection.close()
+    thread.join(5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_reaches_buildx_which_cancels_the_build_and_nothing_stays(
+    work: Workplace, slow_server: str, number: signal.Signals
+) -> None:
+    (work.folder / "Dockerfile").write_text(f"FROM scratch\nADD {slow_server} /\n")
+    log = work.folder / "log"
+    inputs = {"context": ".", "outputs": "type=oci,dest=a.tar", "secrets": "KEY=hunter2hunter2"}
+    environment = {**work.environment, "PYTHONPATH": str(ROOT), "INPUTS": json.dumps(inputs)}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "action", "action", "build"],
+            cwd=work.folder,
+            env=environment,
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        _wait_for(log, "ADD http")
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert children
+        started = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(20) == -number
+        assert time.monotonic() - started < 8
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+    text = log.read_text()
+    assert "cancel" in text.lower()
+    assert "Traceback" not in text
+    left = [path for path in Path(work.environment["RUNNER_TEMP"]).rglob("*") if path.is_file()]
+    assert left == []
+    assert not (work.folder / "a.tar").exists() or (work.folder / "a.tar").stat().st_size == 0
+
+
+def _wait_for(log: Path, text: str) -> None:
+    end = time.monotonic() + 30
+    while text not in log.read_text():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+
+
+def test_secrets_reach_the_build_and_no_argument_file_or_log(work: Workplace) -> None:
+    # The syntax of a secret is checked by the real frontend; what it holds is read from the process that has it.
+    (work.folder / "Dockerfile").write_text("FROM scratch\nCOPY hello.txt /\n")
+    secret = "hunter2-of-this-test"
+    spy = work.folder / "spy"
+    spy.mkdir()
+    (spy / "docker").write_text(
+        "#!/bin/bash\n"
+        f'printf "%s\\n" "$@" > {work.folder}/arguments\n'
+        f"env > {work.folder}/environment\n"
+        f'PATH="${{PATH#*:}}" exec docker "$@"\n'
+    )
+    (spy / "docker").chmod(0o755)
+    work.environment = {**work.environment, "PATH": f"{spy}:{work.environment['PATH']}"}
+    step = work.step(outputs="type=oci,dest=a.tar", secrets=f"KEY={secret}", github_token="ghs_token_of_this_test")
+    assert step.code == 0, step.log
+    assert "id=KEY,env=BUILD_DIGESTS_SECRET_0" in (work.folder / "arguments").read_text()
+    environment = (work.folder / "environment").read_text().splitlines()
+    assert f"BUILD_DIGESTS_SECRET_0={secret}" in environment
+    assert not any(line.startswith("INPUTS=") for line in environment)
+    (work.folder / "environment").unlink()
+    assert secret not in step.log.replace(f"::add-mask::{secret}", "")
+    files = [path for path in work.folder.rglob("*") if path.is_file()]
+    assert [path for path in files if secret.encode() in path.read_bytes()] == []
