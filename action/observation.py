@@ -1,6 +1,6 @@
 """What can be seen of a build that has ended: its metadata file, its record, the artifacts that it wrote.
 
-Imported while the build runs, for what it draws in (pydantic, jsonschema) takes longer than what it does.
+Imported while the build runs, for what it draws in (jsonschema above all) takes longer than what it does.
 """
 
 from __future__ import annotations

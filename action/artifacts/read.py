@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from msgspec import Struct
 
 from action.errors import EvidenceError
 from action.oci.image import Blobs, Image, describe, parse
@@ -26,13 +26,8 @@ ARTIFACT_TYPES = frozenset(("oci", "docker"))
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
 
 
-class _DockerImage(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    config: str = Field(validation_alias="Config")
-
-
-_DOCKER_MANIFEST = TypeAdapter(tuple[_DockerImage, ...])
+class _DockerImage(Struct, frozen=True, rename={"config": "Config"}):
+    config: str
 
 
 def read_artifact(path: Path) -> Image:
@@ -75,11 +70,7 @@ def _read(layout: Layout) -> Image:
     if manifest is None:
         message = f"{layout.source}: neither index.json nor manifest.json is in it"
         raise EvidenceError(message)
-    try:
-        images = _DOCKER_MANIFEST.validate_json(manifest)
-    except ValidationError as error:
-        message = f"{layout.source}: manifest.json: {error.errors(include_url=False)[0]['msg']}"
-        raise EvidenceError(message) from None
+    images = parse(tuple[_DockerImage, ...], manifest, f"{layout.source}: manifest.json")
     names = {match[1] for image in images if (match := _CONFIG_NAME.fullmatch(image.config))}
     if len(names) != 1:
         message = f"{layout.source}: its manifest.json names {len(names)} images, not one"

@@ -113,9 +113,9 @@ def _recorded(record: Record | None) -> list[ObservedExporter]:
     return [
         ObservedExporter(
             type=exporter.type or None,
-            id=exporter.attributes.get("id"),
-            names=_names(exporter.attributes),
-            attributes=exporter.attributes,
+            id=(exporter.attributes or {}).get("id"),
+            names=_names(exporter.attributes or {}),
+            attributes=exporter.attributes or {},
         )
         for exporter in (record.exporters if record else ())
     ]
@@ -235,8 +235,8 @@ def _check_agreement(exporter: RequestedExporter, said: _Said, what: str) -> Non
             name = "digest" if what == "digest" else "image ID"
             message = (
                 f"exporter {exporter.key} ({exporter.type}): {first_source} says {name} {first}, "
-                f"{source} says {value}; neither is handed on. If another build writes to the same place, run one after "
-                "the other"
+                f"{source} says {value}; neither is handed on. If another build writes to the same place, "
+                "run one after the other"
             )
             raise DisagreementError(message)
 

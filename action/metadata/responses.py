@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import ValidationError
+import msgspec
 
 from action.oci.image import Image
 from action.oci.models import CONFIG_TYPES, Descriptor
@@ -116,6 +116,6 @@ def _text(value: object) -> str | None:
 
 def _descriptor(value: object) -> Descriptor | None:
     try:
-        return Descriptor.model_validate(value)
-    except ValidationError:
+        return msgspec.convert(value, Descriptor)
+    except msgspec.ValidationError:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+import msgspec
 
 from action.errors import EvidenceError
 from action.oci.models import (
@@ -14,15 +14,15 @@ from action.oci.models import (
     INDEX_TYPES,
     MANIFEST_TYPES,
     Descriptor,
-    ImageConfig,
     Index,
     Manifest,
+    Platform,
 )
 
 Blobs = Callable[[str], bytes | None]
 """Gives the bytes of a blob by its digest, checked against it, or None."""
 
-_M = TypeVar("_M", bound=BaseModel)
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -98,18 +98,21 @@ def with_known_imageids(image: Image, known: Mapping[str, str]) -> Image:
     return replace(image, imageid=imageid, platforms=platforms)
 
 
-def parse(model: type[_M], data: bytes, source: str) -> _M:
-    """Parse a JSON blob into a model.
+def parse(kind: type[_T], data: bytes, source: str) -> _T:
+    """Parse a JSON blob.
+
+    Args:
+        kind: what it must be.
+        data: the blob.
+        source: what to call it in errors.
 
     Raises:
-        EvidenceError: it has not the model's form.
+        EvidenceError: it is no JSON, or has another form.
     """
     try:
-        return model.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = "/".join(str(part) for part in first["loc"])
-        message = f"{source}: at /{place}: {first['msg']}"
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        message = f"{source}: {error}"
         raise EvidenceError(message) from None
 
 
@@ -131,7 +134,6 @@ def _platform_image(descriptor: Descriptor, blobs: Blobs) -> PlatformImage:
         return PlatformImage(platform or None, descriptor.digest, None)
     config = parse(Manifest, data, descriptor.digest).config
     if not platform and config.media_type in CONFIG_TYPES and (config_data := blobs(config.digest)) is not None:
-        image = parse(ImageConfig, config_data, config.digest)
-        platform = "/".join(part for part in (image.os, image.architecture, image.variant) if part)
+        platform = str(parse(Platform, config_data, config.digest))
     imageid = config.digest if config.media_type in CONFIG_TYPES else None
     return PlatformImage(platform or None, descriptor.digest, imageid)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
+from msgspec import Meta, Struct
 
-DIGEST_PATTERN = r"^(?:sha256:[0-9a-f]{64}|(?!sha256:)[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-zA-Z=_-]+)$"
+DIGEST_PATTERN = r"^(?:sha256:[0-9a-f]{64}|(?!sha256:)[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-zA-Z=_-]+)\Z"
 """A digest: algorithm and encoded hash; of SHA-256 it is 64 lower-case hexadecimal digits."""
 
 CONFIG_TYPES = frozenset(
@@ -27,15 +27,11 @@ MANIFEST_TYPES = frozenset(
 )
 """Media types of a manifest of one image."""
 
-Digest = Annotated[str, StringConstraints(pattern=DIGEST_PATTERN, max_length=256)]
+Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, max_length=256)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", regex_engine="python-re")
-
-
-class Platform(_Model):
-    """A platform of an index's entry."""
+class Platform(Struct, frozen=True):
+    """A platform, of an index's entry or of an image's config."""
 
     os: str = ""
     architecture: str = ""
@@ -46,37 +42,29 @@ class Platform(_Model):
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
-class Descriptor(_Model):
-    """What points to a blob. BuildKit's records write `media_type` where OCI writes `mediaType`."""
+class Descriptor(Struct, frozen=True, rename={"media_type": "mediaType"}):
+    """What points to a blob; `size` in bytes."""
 
-    media_type: str = Field(validation_alias=AliasChoices("mediaType", "media_type"), serialization_alias="mediaType")
+    media_type: str
     digest: Digest
-    size: int = Field(ge=0)
+    size: Annotated[int, Meta(ge=0)]
     platform: Platform | None = None
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] | None = None
 
     @property
     def is_attestation(self) -> bool:
         """Whether it is an attestation manifest in an index (BuildKit, docs/attestations/attestation-storage.md)."""
-        return self.annotations.get("vnd.docker.reference.type") == "attestation-manifest"
+        return (self.annotations or {}).get("vnd.docker.reference.type") == "attestation-manifest"
 
 
-class Manifest(_Model):
-    """A manifest of one image: its config."""
+class Manifest(Struct, frozen=True):
+    """A manifest of one image: its config and its layers."""
 
     config: Descriptor
     layers: tuple[Descriptor, ...] = ()
 
 
-class Index(_Model):
+class Index(Struct, frozen=True):
     """An index: its manifests."""
 
     manifests: tuple[Descriptor, ...]
-
-
-class ImageConfig(_Model):
-    """An image's config: the platform it is for."""
-
-    os: str = ""
-    architecture: str = ""
-    variant: str = ""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct
 
 from action.errors import EvidenceError
 from action.oci.image import Image, describe, parse
 from action.oci.layout import Layout, TarLayout, read_blob
-from action.oci.models import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Index, Manifest
+from action.oci.models import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Digest, Index, Manifest
 
 RECORD_TYPE = "application/vnd.buildkit.historyrecord.v0"
 """Media type of a record."""
@@ -24,29 +25,29 @@ _MAX_RECORDS = 10_000
 _MAX_NESTING = 4
 
 
-class RecordedExporter(BaseModel):
+class RecordedExporter(Struct, frozen=True, rename={"type": "Type", "attributes": "Attrs"}):
     """An exporter as BuildKit was asked to run it; it may have no type and no attributes in the record."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    type: str = Field(default="", validation_alias=AliasChoices("Type", "type"))
-    attributes: dict[str, str] = Field(default_factory=dict, validation_alias=AliasChoices("Attrs", "attrs"))
+    type: str = ""
+    attributes: dict[str, str] | None = None
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class _Descriptor(Struct, frozen=True):
+    """A descriptor as records write it."""
 
-    results: dict[str, Descriptor] | None = Field(default=None, validation_alias=AliasChoices("Results", "results"))
+    media_type: str
+    digest: Digest
+    size: Annotated[int, Meta(ge=0)] = 0
 
 
-class _HistoryRecord(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class _Result(Struct, frozen=True, rename={"results": "Results"}):
+    results: dict[str, _Descriptor] | None = None
 
-    ref: str = Field(default="", validation_alias=AliasChoices("Ref", "ref"))
-    exporters: tuple[RecordedExporter, ...] | None = Field(
-        default=None, validation_alias=AliasChoices("Exporters", "exporters")
-    )
-    result: _Result | None = Field(default=None, validation_alias=AliasChoices("Result", "result"))
+
+class _HistoryRecord(Struct, frozen=True, rename={"ref": "Ref", "exporters": "Exporters", "result": "Result"}):
+    ref: str = ""
+    exporters: tuple[RecordedExporter, ...] | None = None
+    result: _Result | None = None
 
 
 @dataclass(frozen=True)
@@ -126,5 +127,9 @@ def _read(layout: Layout, manifest: Manifest) -> Record:
         if layer.media_type == "application/json" and (blob := read_blob(layout, layer.digest)) is not None:
             blobs[layer.digest] = blob
     results = (record.result.results if record.result else None) or {}
-    images = {int(place): describe(result, blobs.get) for place, result in results.items() if place.isdecimal()}
+    images = {
+        int(place): describe(Descriptor(result.media_type, result.digest, result.size), blobs.get)
+        for place, result in results.items()
+        if place.isdecimal()
+    }
     return Record(layout.source, record.ref, record.exporters or (), images, blobs)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+import msgspec
+from msgspec import Struct
 
 from action.oci.models import Descriptor, Digest
 
@@ -12,11 +13,7 @@ Evidence = Literal["response", "record", "artifact"]
 """Where a digest comes from."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", regex_engine="python-re")
-
-
-class ResultDescriptor(_Model):
+class ResultDescriptor(Struct, frozen=True, kw_only=True):
     """The descriptor of a manifest or index; `size` in bytes."""
 
     mediaType: str  # noqa: N815  # the name in the OCI specification, and in the document
@@ -24,7 +21,7 @@ class ResultDescriptor(_Model):
     size: int
 
 
-class PlatformResult(_Model):
+class PlatformResult(Struct, frozen=True, kw_only=True):
     """One platform's image: its manifest's digest, and its image ID where that is known."""
 
     platform: str | None
@@ -32,7 +29,7 @@ class PlatformResult(_Model):
     imageid: Digest | None
 
 
-class ExporterResult(_Model):
+class ExporterResult(Struct, frozen=True, kw_only=True):
     """One exporter of a build; see the schema for each member's meaning."""
 
     key: str
@@ -49,7 +46,7 @@ class ExporterResult(_Model):
     evidence: Evidence | None
 
 
-class BuildResults(_Model):
+class BuildResults(Struct, frozen=True, kw_only=True):
     """The results of one build: `ref` is `builder/node/ref`."""
 
     version: Literal[1] = 1
@@ -67,6 +64,16 @@ class BuildResults(_Model):
     def imageids(self) -> dict[str, str]:
         """Key to image ID, in the user's order, of every exporter that has one."""
         return {exporter.key: exporter.imageid for exporter in self.exporters if exporter.imageid}
+
+
+def json_text(results: BuildResults) -> str:
+    """The results document as text, indented."""
+    return msgspec.json.format(msgspec.json.encode(results), indent=2).decode()
+
+
+def json_values(exporters: tuple[ExporterResult, ...]) -> Any:  # noqa: ANN401  # JSON
+    """The exporters as plain JSON values."""
+    return msgspec.to_builtins(exporters)
 
 
 def results_of(ref: str | None, exporters: tuple[ExporterResult, ...]) -> BuildResults:

@@ -63,7 +63,7 @@ def build(
     if outcome.results is not None and request.requested.exports and not _failed_early(outcome):
         _print(outcome.results, form, target)
     if outcome.results is not None and results_file is not None:
-        _write(results_file, outcome.results.model_dump_json(indent=2) + "\n")
+        _write(results_file, outcome.results)
     if outcome.signal is not None:
         raise Interrupted(outcome.signal)
     if outcome.errors:
@@ -187,16 +187,20 @@ def _say(outcome: Outcome) -> None:
 
 def _print(results: BuildResults, form: str, target: TextIO) -> None:
     if form == "json":
-        target.write(results.model_dump_json(indent=2) + "\n")
+        from action.results.models import json_text  # noqa: PLC0415  # imported while the build ran
+
+        target.write(json_text(results) + "\n")
     elif results.exporters:
         from action.terminal.table import print_table  # noqa: PLC0415  # rich is for this alone
 
         print_table(results, target)
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, results: BuildResults) -> None:
+    from action.results.models import json_text  # noqa: PLC0415  # imported while the build ran
+
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(json_text(results) + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(
             "--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder"

@@ -87,16 +87,17 @@ def _outputs(outcome: Outcome) -> Mapping[str, str]:
     outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "[]"}
     if results is None:
         return outputs
-    exporters = [exporter.model_dump(mode="json") for exporter in results.exporters]
+    from action.results.models import json_text, json_values  # noqa: PLC0415  # imported while the build ran
+
     return {
         **outputs,
         "digest": results.digest or "",
         "imageid": results.imageid or "",
         "digests": _compact(results.digests),
         "imageids": _compact(results.imageids),
-        "exporters": _compact(exporters),
+        "exporters": _compact(json_values(results.exporters)),
         "ref": results.ref or "",
-        "results": str(_write_results(results.model_dump_json(indent=2))),
+        "results": str(_write_results(json_text(results))),
     }
 
 

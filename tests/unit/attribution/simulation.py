@@ -134,9 +134,9 @@ def record(simulated: Simulated) -> Record:
     images = {}
     for place, each in enumerate(simulated.ran):
         if each.makes_image:
-            descriptor = Descriptor(mediaType=MANIFEST, digest=digest_of(each.owner), size=1)
+            descriptor = Descriptor(media_type=MANIFEST, digest=digest_of(each.owner), size=1)
             images[place] = Image(descriptor.digest, None, descriptor)
-    exporters = tuple(RecordedExporter(Type=each.type, Attrs=each.attributes) for each in simulated.ran)
+    exporters = tuple(RecordedExporter(each.type, each.attributes) for each in simulated.ran)
     return Record("record", "r", exporters, images, {})
 
 

@@ -32,7 +32,7 @@ def flat(digest: str | None, config: str | None = None) -> Metadata:
 
 
 def recorded(*exporters: tuple[str, dict[str, str]], **images: Image) -> Record:
-    listed = tuple(RecordedExporter(Type=kind, Attrs=attributes) for kind, attributes in exporters)
+    listed = tuple(RecordedExporter(kind, attributes) for kind, attributes in exporters)
     return Record("record", "r", listed, {int(place[1:]): image for place, image in images.items()}, {})
 
 

@@ -72,9 +72,9 @@ def _partial_record(draw: st.DrawFn, simulated: Simulated) -> Record | None:
     if lost == "exporters":
         exporters = ()
     elif lost == "attributes":
-        exporters = tuple(RecordedExporter(Type=each.type) for each in exporters)
+        exporters = tuple(RecordedExporter(each.type) for each in exporters)
     elif lost == "types":
-        exporters = tuple(RecordedExporter(Attrs=each.attributes) for each in exporters)
+        exporters = tuple(RecordedExporter(attributes=each.attributes) for each in exporters)
     images = {place: image for place, image in whole.images.items() if draw(st.integers(0, 4))}
     classic = {place for place in images if not draw(st.integers(0, 4))}
     images = {
