@@ -1,0 +1,94 @@
+"""What is shipped: the wheel, the locks, and documents that say what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+def test_the_wheel_holds_the_package_and_its_schemas_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0] for name in names} == {
+        "action",
+        next(name for name in names if "dist-info" in name).split("/")[0],
+    }
+    schemas = {name for name in names if name.startswith("action/schemas/")}
+    assert schemas == {f"action/schemas/{name}.schema.json" for name in ("metadata", "bake", "results", "digests")}
+
+
+def test_the_wheel_finds_its_schemas_where_there_is_no_checkout(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "action", "schema", "digests"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stdout) == json.loads((ROOT / "schemas/digests.schema.json").read_text(encoding="utf-8"))
+
+
+def _locked(name: str) -> dict[str, set[str]]:
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+    versions: dict[str, set[str]] = {}
+    for package, version in re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE):
+        versions.setdefault(package, set()).add(version)
+    return versions
+
+
+def test_the_tests_run_with_the_versions_that_the_action_installs() -> None:
+    action, dev = _locked("action.txt"), _locked("dev.txt")
+    assert action
+    assert {name: dev.get(name) for name in action} == action
+
+
+@pytest.mark.parametrize("name", ["action.txt", "dev.txt"])
+def test_every_locked_version_has_a_hash_and_no_lock_names_an_index(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=\S)", text.strip())
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "://" not in text
+
+
+def test_the_readme_has_a_row_for_every_output_of_the_action() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## Outputs")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row)} == set(ACTION["outputs"])
+
+
+def test_the_reference_names_every_input_of_the_action() -> None:
+    reference = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    section = reference.partition("## Inputs")[2].partition("Lists split")[0]
+    named = set(re.findall(r"`([a-z][\w-]+)`", section)) - {"false"}
+    assert named == set(ACTION["inputs"])
+
+
+def test_documents_link_to_files_that_are_there() -> None:
+    for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
