@@ -45,9 +45,10 @@ def main() -> int:
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         served = answer.headers["Docker-Content-Digest"]
     print()
-    print(f"What the registry serves as {name}:   {served}")
-    print(f"What build-digests says of release:{'':<{len(name)}}{digest}")
-    print(f"What the metadata file says (docker/build-push-action's digest):  {merged}")
+    print(f"{name} is, by the one who serves it and the two who tell of it:")
+    print(f"  {served}  the registry")
+    print(f"  {digest}  build-digests, as release")
+    print(f"  {merged}  buildx's metadata file, and so docker/build-push-action")
     if digest != served:
         print("build-digests is wrong: please report this")
         return 1
