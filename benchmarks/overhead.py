@@ -2,7 +2,8 @@
 
 Each case is run in pairs, a bare build and then a whole step of the action (`python start.py build`, as action.yml
 calls it) with the same arguments, on the same machine, in one run, with a warm build cache and the action's packages
-installed. The figures are medians. Times of one machine say nothing about another: compare ratios. Run it with `make bench`.
+installed. The figures are medians. Times of one machine say nothing about another: compare ratios. Run it with
+`make bench`.
 """
 
 from __future__ import annotations
