@@ -5,6 +5,7 @@ RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
 PATHS := action benchmarks engine examples tests
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
 .PHONY: help setup test lint format demo bench lock clean
 
@@ -32,11 +33,11 @@ lint: setup ## Check style, types, workflows and locks.
 	@$(VENV)/bin/ruff check $(PATHS)
 	@$(VENV)/bin/ruff format --check $(PATHS)
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/actionlint
-	@$(VENV)/bin/zizmor --quiet --offline action.yml .github examples
-	@$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
-	@$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/*.yml
-	@$(VENV)/bin/check-jsonschema --check-metaschema schemas/*.json
+	@$(VENV)/bin/actionlint $(WORKFLOWS)
+	@$(VENV)/bin/zizmor --quiet --offline --config .github/zizmor.yml action.yml $(WORKFLOWS)
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	@$(VENV)/bin/check-jsonschema --quiet --check-metaschema schemas/*.json
 
 format: setup ## Format the code.
 	@$(VENV)/bin/ruff check --fix-only $(PATHS)

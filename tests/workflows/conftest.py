@@ -1,0 +1,96 @@
+"""Runs workflows with act on the machine itself, against the engine and the registry that `make test` starts.
+
+act runs a job in a copy of the repository in its cache; `uses: ./` is then the action in that copy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = Path(__file__).parent
+SHIPPED = ("action.yml", "action", "schemas", "requirements")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A workflow that ran.
+
+    Attributes:
+        code: act's exit code.
+        log: all that it printed.
+        left: the folder that the workflow's steps left files in.
+    """
+
+    code: int
+    log: str
+    left: Path
+
+    def read(self, name: str) -> str:
+        return (self.left / name).read_text(encoding="utf-8").strip()
+
+
+@dataclass(frozen=True)
+class Act:
+    """act, with a home of its own."""
+
+    folder: Path
+    home: Path
+    registry: str
+
+    def run(self, workflow: str, **environment: str) -> Ran:
+        """Run a workflow's text in a new repository with this action, a Dockerfile and a file to copy."""
+        repository = self.folder / "repository"
+        left = self.folder / "left"
+        left.mkdir()
+        repository.mkdir()
+        for name in SHIPPED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, repository / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, repository / name)
+        (repository / "Dockerfile").write_text("FROM scratch\nCOPY hello.txt /\n", encoding="utf-8")
+        (repository / "hello.txt").write_text(f"hello {self.folder.name}\n", encoding="utf-8")
+        workflows = repository / ".github" / "workflows"
+        workflows.mkdir(parents=True)
+        (workflows / "workflow.yml").write_text(workflow, encoding="utf-8")
+        git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
+        for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=all")):
+            subprocess.run([*git, *arguments], cwd=repository, check=True, capture_output=True, timeout=60)
+        variables = {"LEFT": str(left), "REGISTRY": self.registry, "NAME": self.folder.name.lower(), **environment}
+        done = subprocess.run(
+            [
+                *(Path(sys.executable).parent / "act", "push", "--platform", "ubuntu-latest=-self-hosted"),
+                *(part for name, value in variables.items() for part in ("--env", f"{name}={value}")),
+                *("--var", f"REGISTRY={self.registry}", "--var", f"NAME={variables['NAME']}"),
+            ],
+            cwd=repository,
+            env={**os.environ, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / ".cache")},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout + done.stderr, left)
+
+
+@pytest.fixture(scope="session")
+def act_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for all runs: the action's packages are installed once."""
+    return tmp_path_factory.mktemp("act-home")
+
+
+@pytest.fixture
+def act(tmp_path: Path, act_home: Path) -> Act:
+    registry = os.environ.get("BUILD_DIGESTS_REGISTRY")
+    if not registry:
+        pytest.fail("these tests need an engine: run them with make test, or python -m engine run -- pytest")
+    return Act(tmp_path, act_home, registry)

@@ -1,0 +1,95 @@
+"""Real workflows, with steps after the build that use what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.engine.other_end import served_digest, tar_config, tar_digest
+from tests.workflows.conftest import ROOT, WORKFLOWS, Act
+
+
+def _workflow(name: str) -> str:
+    return (WORKFLOWS / name).read_text(encoding="utf-8")
+
+
+def _errors(log: str) -> list[str]:
+    # act takes a message with :: in it for a command it does not know; GitHub's runner does not.
+    return re.findall(r"[❗❓]\s+::error::(.*)", log)
+
+
+def test_every_output_reaches_later_steps_and_another_job(act: Act) -> None:
+    ran = act.run(_workflow("outputs.yml"))
+    assert ran.code == 0, ran.log
+    image = f"{act.registry}/{act.folder.name.lower()}"
+    release = served_digest(image, "1")
+    assert ran.read("RELEASE") == ran.read("DIGEST") == ran.read("deployed") == release
+    assert ran.read("OCI") == tar_digest(ran.left / "oci.tar")
+    assert ran.read("DOCKER") == tar_digest(ran.left / "docker.tar")
+    assert len({release, ran.read("DOCKER")}) == 2
+    assert json.loads(ran.read("imageids"))["docker"] == tar_config(ran.left / "docker.tar")
+    assert ran.read("REF").split("/")[2] in ran.read("METADATA")
+    assert json.loads(ran.read("results.json"))["exporters"] == json.loads(ran.read("EXPORTERS"))
+
+
+def test_a_label_of_several_lines_and_commas_reaches_the_image(act: Act) -> None:
+    ran = act.run(_workflow("outputs.yml"))
+    with tarfile.open(ran.left / "oci.tar") as tar:
+        config = tar.extractfile("blobs/" + tar_config(ran.left / "oci.tar").replace(":", "/"))
+        assert config is not None
+        labels = json.load(config)["config"]["Labels"]
+    assert labels["org.opencontainers.image.title"] == "a title, with a comma"
+    assert labels["org.opencontainers.image.description"] == "two\nlines"
+
+
+def test_what_fails_fails_with_its_own_message_and_the_job_sees_it(act: Act) -> None:
+    ran = act.run(_workflow("failures.yml"))
+    assert ran.code == 0, ran.log
+    assert ran.read("outcomes").split() == ["failure"] * 5
+    errors = _errors(ran.log)
+    assert len(errors) == 5, ran.log
+    assert errors[0].startswith("outputs: id 'a/b' is malformed; use letters")
+    assert errors[1] == "push: 'yes' is no boolean; write true or false"
+    assert errors[2].startswith("secret-files: KEY: there is no file 'nowhere.txt'")
+    assert errors[3].startswith("buildx failed with: ERROR: ")
+    assert "missing.txt" in errors[3]
+    assert "warning has been found" in errors[4]
+    assert "result.json" in json.loads(ran.read("metadata"))
+    assert ran.read("digests") == "{}"
+
+
+def test_hostile_values_never_run_and_never_become_commands(act: Act) -> None:
+    ran = act.run(_workflow("hostile.yml"))
+    assert ran.code == 0, ran.log
+    image = f"{act.registry}/{act.folder.name.lower()}"
+    assert ran.read("digest") == served_digest(image, "1")
+    assert ran.read("tag") == "failure/"
+    assert not (ran.left / "ran").exists()
+    assert "injected" not in "".join(_errors(ran.log))
+    assert "hunter2-made-by-a-step" not in ran.log.partition("Run Main ./")[2].replace("::add-mask::***", "")
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.yml")), ids=lambda path: path.stem)
+def test_examples_run_as_they_are_but_for_what_needs_github(act: Act, example: Path) -> None:
+    ran = act.run(_for_this_machine(example.read_text(encoding="utf-8"), act.registry))
+    assert ran.code == 0, ran.log
+    assert "🏁  Job succeeded" in ran.log
+
+
+def _for_this_machine(text: str, registry: str) -> str:
+    """The example with this checkout's action, the registry on loopback, and no step that needs GitHub's services."""
+    assert "uses: build-digests/build-digests@v1" in text
+    text = text.replace("uses: build-digests/build-digests@v1", "uses: ./").replace("ghcr.io/", f"{registry}/")
+    steps = re.split(r"(?m)^(?=      - )", text)
+    foreign = re.compile(r"uses: (?!\./|actions/checkout@)")
+    return "".join(step if not foreign.search(step) else _without_step(step) for step in steps)
+
+
+def _without_step(step: str) -> str:
+    """What follows the step's own lines: the next job, or nothing."""
+    rest = re.search(r"(?m)^(?! {8}| {6}- |$)", step)
+    return step[rest.start() :] if rest else ""
