@@ -1,15 +1,30 @@
 """How the text of a list input becomes its items.
 
-The rules are those of docker/build-push-action (docker/actions-toolkit, `Util.getList`): an input is CSV with one
-record a line; a double quote at the start of a field opens a quoted one, in which commas and newlines are text.
+The rules are those of docker/build-push-action (docker/actions-toolkit, `Util.getList`, which reads with csv-parse and
+its `relax_quotes`): an input is CSV with one record a line. A double quote at the start of a field opens a quoted one,
+in which commas and newlines are text and a quote is doubled. Where the quote that should close it is followed by more
+text, as in a line of JSON, all its quotes are text. Python's csv module drops those quotes or refuses the line.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 
 from action.errors import InputError
+
+_FIELD = re.compile(
+    r"""
+    "(?P<quoted>[^"]*(?:""[^"]*)*)"(?=[,\r\n]|\Z)
+    | "(?P<relaxed>[^"]*(?:""[^"]*)*)"(?!")(?P<rest>[^,\r\n]+)
+    | (?P<open>")[^"]*(?:""[^"]*)*\Z
+    | (?P<plain>[^,\r\n]*)
+    """,
+    re.VERBOSE,
+)
+_QUOTES = 'a double quote that opens an item must close it, and one inside it is doubled ("")'
+_END = re.compile(r"\r\n|\n|\r|,|\Z")
 
 
 def split_list(name: str, text: str) -> tuple[str, ...]:
@@ -20,7 +35,7 @@ def split_list(name: str, text: str) -> tuple[str, ...]:
         text: the input as the user wrote it.
 
     Raises:
-        InputError: a quote is opened and not closed, or is followed by more text.
+        InputError: a quote is opened and not closed.
     """
     items: list[str] = []
     for record in _records(name, text):
@@ -37,7 +52,7 @@ def split_lines(name: str, text: str, *, strip: bool = True) -> tuple[str, ...]:
         strip: whether white space around an item is dropped (it is kept in a secret's value).
 
     Raises:
-        InputError: a quote is opened and not closed, or is followed by more text.
+        InputError: a quote is opened and not closed.
     """
     items = [",".join(record) for record in _records(name, text)]
     return tuple(item.strip() if strip else item for item in items if item.strip())
@@ -58,7 +73,11 @@ def csv_fields(name: str, text: str) -> tuple[str, ...]:
     Raises:
         InputError: the record is not CSV.
     """
-    records = _records(name, text)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        records = [record for record in reader if record]
+    except csv.Error as error:
+        raise InputError(name, f"{text!r} cannot be read as CSV ({error})", _QUOTES) from None
     if len(records) > 1:
         raise InputError(name, f"{text!r} holds a line break", "one entry is one line")
     return tuple(records[0]) if records else ()
@@ -72,10 +91,28 @@ def csv_record(fields: tuple[str, ...]) -> str:
 
 
 def _records(name: str, text: str) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        return [record for record in reader if record]
-    except csv.Error as error:
-        problem = f"line {reader.line_num} cannot be read as CSV ({error})"
-        rule = 'a double quote that opens an item must close it, and one inside it is doubled ("")'
-        raise InputError(name, problem, rule) from None
+    records: list[list[str]] = [[]]
+    place = 0
+    while True:
+        field = _FIELD.match(text, place)
+        assert field is not None  # noqa: S101  # the last alternative matches anything
+        if field["open"]:
+            line = text.count("\n", 0, place) + 1
+            raise InputError(name, f"the double quote that opens an item in line {line} is not closed", _QUOTES)
+        records[-1].append(_value(field))
+        end = _END.match(text, field.end())
+        assert end is not None  # noqa: S101  # a field ends nowhere else
+        if not end[0]:
+            return [record for record in records if record != [""]]
+        if end[0] != ",":
+            records.append([])
+        place = end.end()
+
+
+def _value(field: re.Match[str]) -> str:
+    if field["quoted"] is not None:
+        return field["quoted"].replace('""', '"')
+    if field["relaxed"] is not None:
+        unescaped = field["relaxed"].replace('""', '"')
+        return f'"{unescaped}"{field["rest"]}'
+    return field["plain"]

@@ -1,0 +1,165 @@
+"""buildx's arguments, in the order and form of docker/build-push-action v7 (context.ts and its tests)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from action.buildx.arguments import build_request
+from action.buildx.request import BuildRequest, with_metadata_file
+from action.errors import InputError
+from action.inputs.model import read_inputs
+
+RUN = {
+    "GITHUB_REPOSITORY": "o/app",
+    "GITHUB_SHA": "c0ffee",
+    "GITHUB_REF": "refs/heads/main",
+    "GITHUB_RUN_ID": "42",
+    "GITHUB_RUN_ATTEMPT": "2",
+}
+URL = "builder-id=https://github.com/o/app/actions/runs/42/attempts/2"
+
+
+def request(**inputs: str) -> BuildRequest:
+    return request_in(RUN, inputs)
+
+
+def request_in(environment: Mapping[str, str], inputs: Mapping[str, str]) -> BuildRequest:
+    named = {name.replace("_", "-"): text for name, text in inputs.items()}
+    return build_request(read_inputs(named), environment, lambda: True)[0]
+
+
+def test_no_inputs_build_the_repository_with_full_provenance() -> None:
+    assert request().arguments == (
+        *("build", "--attest", f"type=provenance,mode=max,{URL}"),
+        "https://github.com/o/app.git#c0ffee",
+    )
+
+
+def test_every_input_has_its_argument_in_the_peers_order(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.touch()
+    inputs = {
+        "add_hosts": "h:1,i:2",
+        "allow": "network.host",
+        "annotations": "a=1,2",
+        "attests": "type=sbom",
+        "build_args": "A=1,2\nB=2",
+        "build_contexts": "src={{defaultContext}}",
+        "builder": "b",
+        "cache_from": "type=gha,scope=x",
+        "cache_to": "type=gha,mode=max",
+        "call": "build",
+        "cgroup_parent": "/docker",
+        "context": ".",
+        "file": "F",
+        "labels": "l=1\nm=2",
+        "load": "true",
+        "network": "host",
+        "no_cache": "true",
+        "no_cache_filters": "s1,s2",
+        "outputs": "type=oci,dest=o\nout",
+        "platforms": "linux/amd64,linux/arm64",
+        "provenance": "mode=min",
+        "pull": "true",
+        "push": "true",
+        "sbom": "true",
+        "secrets": "K=v",
+        "secret_envs": "E=VAR",
+        "secret_files": f"F={file}",
+        "shm_size": "2g",
+        "ssh": "default",
+        "tags": "t:1,t:2",
+        "target": "stage",
+        "ulimit": "nofile=1:2",
+        "github_token": "tok",
+    }
+    assert request(**inputs).arguments == (
+        "build",
+        *("--add-host", "h:1", "--add-host", "i:2", "--allow", "network.host", "--annotation", "a=1,2"),
+        *("--build-arg", "A=1,2", "--build-arg", "B=2"),
+        *("--build-context", "src=https://github.com/o/app.git#c0ffee"),
+        *("--cache-from", "type=gha,scope=x", "--cache-to", "type=gha,mode=max", "--call", "build"),
+        *("--cgroup-parent", "/docker", "--secret", "id=E,env=VAR", "--file", "F", "--label", "l=1", "--label", "m=2"),
+        *("--no-cache-filter", "s1", "--no-cache-filter", "s2", "--output", "type=oci,dest=o", "--output", "out"),
+        *("--platform", "linux/amd64,linux/arm64", "--attest", f"type=provenance,mode=min,{URL}"),
+        *("--attest", "type=sbom,disabled=false"),
+        *("--secret", "id=K,env=BUILD_DIGESTS_SECRET_0", "--secret", f"id=F,src={file}"),
+        *("--shm-size", "2g", "--ssh", "default", "--tag", "t:1", "--tag", "t:2", "--target", "stage"),
+        *(
+            "--ulimit",
+            "nofile=1:2",
+            "--builder",
+            "b",
+            "--load",
+            "--network",
+            "host",
+            "--no-cache",
+            "--pull",
+            "--push",
+            ".",
+        ),
+    )
+
+
+def test_the_token_goes_with_the_git_context_and_with_no_other() -> None:
+    assert request(github_token="tok").arguments[-3:-1] == (
+        "--secret",
+        "id=GIT_AUTH_TOKEN.github.com,env=BUILD_DIGESTS_SECRET_0",
+    )
+    assert "--secret" in request(github_token="tok", context="{{defaultContext}}:sub").arguments
+    assert "--secret" not in request(github_token="tok", context=".").arguments
+    assert "--secret" not in request(github_token="tok", context="https://github.com/other/repo.git").arguments
+
+
+def test_no_secret_is_in_any_argument_or_in_what_is_printed_of_a_request() -> None:
+    built = request(secrets="K=hunter2", github_token="ghs_x", context="{{defaultContext}}")
+    assert "hunter2" not in repr(built)
+    assert "ghs_x" not in repr(built)
+    assert sorted(built.environment.values()) == ["ghs_x", "hunter2", "true"]
+
+
+def test_buildx_writes_its_warnings_to_the_metadata_file() -> None:
+    assert request(context=".").environment == {"BUILDX_METADATA_WARNINGS": "true"}
+
+
+def test_a_folder_as_context_needs_no_repository() -> None:
+    assert request_in({}, {"context": "."}).arguments[-1] == "."
+    with pytest.raises(InputError, match="GITHUB_REPOSITORY is not set"):
+        request_in({}, {})
+
+
+def test_a_private_repositorys_event_gives_little_provenance(tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"repository": {"private": True}}))
+    arguments = request_in({**RUN, "GITHUB_EVENT_PATH": str(event)}, {"context": "."}).arguments
+    assert f"type=provenance,mode=min,inline-only=true,{URL}" in arguments
+
+
+@pytest.mark.parametrize(
+    "inputs", [{"load": "true"}, {"outputs": "type=docker,dest=x"}, {"outputs": "out\ntype=docker"}]
+)
+def test_no_default_provenance_where_the_docker_exporter_is_asked_for(inputs: dict[str, str]) -> None:
+    built = request(context=".", **inputs)
+    assert "--attest" not in built.arguments
+    assert built.without_defaults is None
+
+
+def test_without_the_default_provenance_everything_else_stays() -> None:
+    built = request(context=".", sbom="true", push="true", tags="t")
+    place = built.arguments.index("--attest")
+    assert built.without_defaults == built.arguments[:place] + built.arguments[place + 2 :]
+    assert request(context=".", provenance="true").without_defaults is None
+
+
+def test_hostile_values_stay_one_argument_each() -> None:
+    value = "a=$(touch /x); `y` \"z\" 'w' | & > \\ * ~"
+    arguments = request(context=".", labels=value, build_args=value).arguments
+    assert arguments.count(value) == 2
+
+
+def test_the_metadata_file_stands_in_front() -> None:
+    assert with_metadata_file(("build", "--push", "."), "m") == ("build", "--metadata-file", "m", "--push", ".")

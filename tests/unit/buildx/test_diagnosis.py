@@ -1,0 +1,94 @@
+"""What buildx and docker really print, and what is made of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from action.buildx.diagnosis import failure, last_error_line, plain, refuses_attestations
+from action.buildx.program import Ended
+from action.errors import BuildFailedError, ProgramError
+
+_NO_PLUGIN = """unknown flag: --metadata-file
+
+Usage:  docker [OPTIONS] COMMAND [ARG...]
+
+Run 'docker --help' for more information
+"""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "advice"),
+    [
+        (_NO_PLUGIN, "docker has no buildx: install its plugin"),
+        ("unknown flag: --metadata-file\nSee 'docker --help'.\n", "docker has no buildx"),
+        ("unknown shorthand flag: 'o' in -o\nSee 'docker --help'.\n", "docker has no buildx"),
+        ("docker: 'buildx' is not a docker command.\nSee 'docker --help'\n", "docker has no buildx"),
+        ("docker: unknown command: docker buildx\n\nRun 'docker --help'\n", "docker has no buildx"),
+        (
+            "ERROR: Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?",
+            "no Docker engine answers: start or install one",
+        ),
+        ("ERROR: failed to connect to the docker API at unix:///x", "no Docker engine answers"),
+        ("ERROR: permission denied while trying to connect to the Docker daemon socket", "no Docker engine answers"),
+        ("ERROR: unknown flag: --annotation", "this buildx does not know --annotation: install buildx 0.12 or later"),
+        ("ERROR: unknown flag: --call", "install buildx 0.15 or later"),
+        ("ERROR: unknown flag: --newest", "install buildx a newer release"),
+        ("ERROR: Attestation is not supported for the docker driver.\nSwitch", "this builder takes no attestations"),
+        ("ERROR: attestations are not", "buildx failed with: ERROR: attestations are not"),
+    ],
+)
+def test_a_failure_says_what_to_install(stderr: str, advice: str) -> None:
+    assert advice in str(failure(Ended(1, stderr=stderr), call=""))
+
+
+def test_a_flag_that_buildx_does_not_know_is_no_missing_plugin() -> None:
+    stderr = "unknown flag: --annotation\nSee 'docker buildx build --help'.\n"
+    error = failure(Ended(125, stderr=stderr), call="")
+    assert isinstance(error, ProgramError)
+    assert str(error).startswith("this buildx does not know --annotation: install buildx 0.12 or later")
+
+
+def test_the_last_error_line_counts_and_not_what_follows_it() -> None:
+    stderr = "#5 ERROR: process failed\n------\nERROR: first\nERROR: failed to solve: second\nLearn more at x\n"
+    error = failure(Ended(1, stderr=stderr), call="")
+    assert isinstance(error, BuildFailedError)
+    assert str(error) == "buildx failed with: ERROR: failed to solve: second"
+    assert last_error_line("one\ntwo\n") == "two"
+    assert last_error_line("") == ""
+
+
+def test_a_check_has_its_own_first_line() -> None:
+    ended = Ended(1, stdout="Check complete, 2 warnings have been found!\nmore\n", stderr="#1 DONE")
+    assert str(failure(ended, call="check")) == "Check complete, 2 warnings have been found!"
+    assert str(failure(Ended(1, stderr="ERROR: no file"), call="check")) == "buildx failed with: ERROR: no file"
+
+
+def test_without_any_text_the_exit_code_or_signal_is_said() -> None:
+    assert "exit code 3" in str(failure(Ended(3), call=""))
+    assert "signal 9" in str(failure(Ended(-9), call=""))
+
+
+def test_control_sequences_do_not_reach_a_message() -> None:
+    assert plain("\x1b[31mERROR: red\x1b[0m\x1b]0;title\x07\x00\b") == "ERROR: red"
+    assert last_error_line(plain("progress 1\rERROR: end\r\n")) == "ERROR: end"
+
+
+def test_a_long_line_is_cut() -> None:
+    assert len(last_error_line("ERROR: " + "x" * 1_000_000)) == 2000
+
+
+@pytest.mark.parametrize(
+    ("ended", "refused"),
+    [
+        (Ended(1, stderr="ERROR: Attestation is not supported for the docker driver."), True),
+        (
+            Ended(1, stderr="ERROR: failed to build: Attestations are not supported by the current BuildKit daemon"),
+            True,
+        ),
+        (Ended(125, stderr="unknown flag: --attest\nSee 'docker buildx build --help'."), True),
+        (Ended(0, stderr="Attestation is not supported for the docker driver."), False),
+        (Ended(1, stderr="ERROR: no such file"), False),
+    ],
+)
+def test_a_builder_that_takes_no_attestations_is_told_from_a_build_that_fails(ended: Ended, *, refused: bool) -> None:
+    assert refuses_attestations(ended) is refused

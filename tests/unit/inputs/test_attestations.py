@@ -1,0 +1,93 @@
+"""The peer's rules (docker/build-push-action v7, context.ts and its tests)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from action.errors import InputError
+from action.inputs.attestations import Attestations, attestations
+from action.inputs.model import read_inputs
+from action.inputs.workflow_run import WorkflowRun
+
+RUN = WorkflowRun("https://github.com", "o/app", "42", "1", "refs/heads/main", "c0ffee", False, "")  # noqa: FBT003
+PRIVATE = dataclasses.replace(RUN, private=True)
+NO_RUN = dataclasses.replace(RUN, repository="", run_id="")
+URL = "builder-id=https://github.com/o/app/actions/runs/42/attempts/1"
+
+
+def ask(
+    *, run: WorkflowRun = RUN, docker: bool = False, environment: dict[str, str] | None = None, **inputs: str
+) -> Attestations:
+    return attestations(read_inputs(inputs), run, environment or {}, docker_exporter=docker)
+
+
+def test_a_public_repository_gets_full_provenance_by_default() -> None:
+    assert ask() == Attestations((f"type=provenance,mode=max,{URL}",), ())
+
+
+def test_a_private_repository_gets_little_provenance_by_default() -> None:
+    assert ask(run=PRIVATE).default == (f"type=provenance,mode=min,inline-only=true,{URL}",)
+
+
+def test_outside_of_a_run_there_is_no_builder_to_name() -> None:
+    assert ask(run=NO_RUN).default == ("type=provenance,mode=max",)
+    assert ask(run=NO_RUN, provenance="true").asked == ("type=provenance,disabled=false",)
+
+
+@pytest.mark.parametrize("text", ["1", "true", "T"])
+def test_there_is_no_default_where_the_environment_says_so(text: str) -> None:
+    assert ask(environment={"BUILDX_NO_DEFAULT_ATTESTATIONS": text}) == Attestations((), ())
+    assert ask(environment={"BUILDX_NO_DEFAULT_ATTESTATIONS": "false"}).default
+
+
+def test_there_is_no_default_beside_a_docker_exporter() -> None:
+    assert ask(docker=True) == Attestations((), ())
+
+
+@pytest.mark.parametrize(
+    ("provenance", "value"),
+    [
+        ("true", f"type=provenance,{URL}"),
+        ("false", "type=provenance,disabled=true"),
+        ("mode=min", f"type=provenance,mode=min,{URL}"),
+        ("mode=max,builder-id=me", "type=provenance,mode=max,builder-id=me"),
+    ],
+)
+def test_provenance_is_a_boolean_or_attributes(provenance: str, value: str) -> None:
+    assert ask(provenance=provenance) == Attestations((), (value,))
+
+
+@pytest.mark.parametrize(
+    ("sbom", "value"),
+    [
+        ("true", "type=sbom,disabled=false"),
+        ("false", "type=sbom,disabled=true"),
+        ("generator=image", "type=sbom,generator=image"),
+    ],
+)
+def test_sbom_is_a_boolean_or_attributes(sbom: str, value: str) -> None:
+    assert ask(sbom=sbom).asked == (value,)
+
+
+def test_provenance_and_sbom_win_over_the_same_type_in_attests() -> None:
+    asked = ask(
+        provenance="mode=max", sbom="true", attests="type=provenance,mode=min\ntype=sbom,generator=x\ntype=other,a=1"
+    )
+    assert asked.asked == (f"type=provenance,mode=max,{URL}", "type=sbom,disabled=false", "type=other,a=1")
+
+
+def test_attests_alone_replace_the_default_and_name_the_builder() -> None:
+    assert ask(attests="type=provenance,mode=min\ntype=sbom,generator=x") == Attestations(
+        (), (f"type=provenance,mode=min,{URL}", "type=sbom,generator=x")
+    )
+
+
+def test_an_sbom_in_attests_keeps_the_default_provenance() -> None:
+    assert ask(attests="type=sbom").default == (f"type=provenance,mode=max,{URL}",)
+
+
+def test_an_attestation_that_is_no_csv_is_named() -> None:
+    with pytest.raises(InputError, match=r"^attests: "):
+        attestations(dataclasses.replace(read_inputs({}), attests=('type=sbom,"x',)), RUN, {}, docker_exporter=False)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from action.errors import InputError
+from action.inputs.booleans import environment_boolean, go_boolean, input_boolean
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE"])
+def test_yaml_true_is_true(text: str) -> None:
+    assert input_boolean("push", text) is True
+
+
+@pytest.mark.parametrize("text", ["false", "False", "FALSE", ""])
+def test_yaml_false_and_nothing_are_false(text: str) -> None:
+    assert input_boolean("push", text) is False
+
+
+@pytest.mark.parametrize("text", ["yes", "no", "on", "1", "0", "tRUE", "truee", "${{ inputs.push }}"])
+def test_anything_else_is_no_boolean_of_an_input(text: str) -> None:
+    with pytest.raises(InputError, match=r"^push: .* is no boolean; write true or false$"):
+        input_boolean("push", text)
+
+
+def test_buildx_reads_booleans_as_go_does() -> None:
+    # https://pkg.go.dev/strconv#ParseBool
+    assert [go_boolean(text) for text in ("1", "t", "T", "TRUE", "true", "True")] == [True] * 6
+    assert [go_boolean(text) for text in ("0", "f", "F", "FALSE", "false", "False")] == [False] * 6
+    assert [go_boolean(text) for text in ("yes", "", "tRue", "2")] == [None] * 4
+
+
+def test_an_environment_variable_that_is_no_boolean_is_named() -> None:
+    assert environment_boolean("X", "") is False
+    with pytest.raises(InputError, match=r"^environment variable BUILDX_NO_DEFAULT_ATTESTATIONS: 'maybe'"):
+        environment_boolean("BUILDX_NO_DEFAULT_ATTESTATIONS", "maybe")

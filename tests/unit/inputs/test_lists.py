@@ -1,0 +1,100 @@
+"""Lists split as docker/build-push-action splits them (docker/actions-toolkit, Util.getList and its tests)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from action.errors import InputError
+from action.inputs.lists import csv_fields, csv_record, split_lines, split_list, split_raw_lines
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("", ()),
+        ("a", ("a",)),
+        ("a,b", ("a", "b")),
+        ("a, b ,c", ("a", "b", "c")),
+        ("a\nb", ("a", "b")),
+        ("a\r\nb", ("a", "b")),
+        ("a\n\n\nb,,c\n", ("a", "b", "c")),
+        ('"a,b",c', ("a,b", "c")),
+        ('"a,b"', ("a", "b")),
+        ('x"y,z', ('x"y', "z")),
+        ('"a""b",c', ('a"b', "c")),
+    ],
+)
+def test_a_comma_list_splits_at_newlines_and_commas_but_not_in_quotes(text: str, items: tuple[str, ...]) -> None:
+    assert split_list("tags", text) == items
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("A=1,2\nB=3", ("A=1,2", "B=3")),
+        ('"A=1\n2"\nB=3', ("A=1\n2", "B=3")),
+        ('"A=say ""hi"""', ('A=say "hi"',)),
+        ('A={"x":1,"y":2}', ('A={"x":1,"y":2}',)),
+        ('a,"b,c",d', ("a,b,c,d",)),
+        ("  A=1  \n\n", ("A=1",)),
+        ("# no comment", ("# no comment",)),
+    ],
+)
+def test_a_line_list_splits_at_newlines_only(text: str, items: tuple[str, ...]) -> None:
+    assert split_lines("build-args", text) == items
+
+
+def test_white_space_of_a_secret_is_kept() -> None:
+    assert split_lines("secrets", "A= x \n", strip=False) == ("A= x ",)
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ('A={"x":1,"y":2}', ('A={"x":1,"y":2}',)),
+        ('{"auths":{"r":{"auth":"x,y"}}}', ('{"auths":{"r":{"auth":"x,y"}}}',)),
+        ('"a"b\nc', ('"a"b', "c")),
+        ('"a,b"c', ('"a,b"c',)),
+        ('"a""b"c', ('"a"b"c',)),
+        ('""x"', ('""x"',)),
+    ],
+)
+def test_quotes_that_quote_no_whole_item_are_text(text: str, items: tuple[str, ...]) -> None:
+    assert split_lines("build-args", text) == items
+
+
+@pytest.mark.parametrize("text", ['"a hunter2', 'ok\n"b\nhunter2', '"a""hunter2'])
+def test_a_quote_that_is_not_closed_is_named_with_its_line_and_no_value(text: str) -> None:
+    with pytest.raises(
+        InputError, match=r"^secrets: the double quote that opens an item in line [12] is not closed"
+    ) as error:
+        split_lines("secrets", text)
+    assert "hunter2" not in str(error.value)
+
+
+@given(st.text('a",\n'))
+def test_no_letter_is_lost_whatever_the_quotes(text: str) -> None:
+    try:
+        items = split_lines("labels", text, strip=False)
+    except InputError:
+        return
+    assert "".join(items).count("a") == text.count("a")
+
+
+def test_outputs_keep_their_quotes() -> None:
+    assert split_raw_lines('type=image,"name=a,b"\n\n type=local,dest=o \n') == (
+        'type=image,"name=a,b"',
+        "type=local,dest=o",
+    )
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1), min_size=1))
+def test_fields_survive_being_joined_and_split(fields: list[str]) -> None:
+    assert csv_fields("x", csv_record(tuple(fields))) == tuple(fields)
+
+
+def test_one_entry_is_one_line() -> None:
+    with pytest.raises(InputError, match="holds a line break"):
+        csv_fields("attests", "type=sbom\ntype=provenance")

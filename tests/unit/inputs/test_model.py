@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from action.errors import InputError
+from action.inputs.model import BOOLEANS, NAMES, Inputs, parse_inputs, read_inputs
+
+ACTION = yaml.safe_load((Path(__file__).parents[3] / "action.yml").read_text(encoding="utf-8"))
+
+# docker/build-push-action v7, action.yml
+PEER = frozenset(
+    (
+        *("add-hosts", "allow", "annotations", "attests", "build-args", "build-contexts", "builder", "cache-from"),
+        *("cache-to", "call", "cgroup-parent", "context", "file", "labels", "load", "network", "no-cache"),
+        *("no-cache-filters", "outputs", "platforms", "provenance", "pull", "push", "sbom", "secrets", "secret-envs"),
+        *("secret-files", "shm-size", "ssh", "tags", "target", "ulimit", "github-token"),
+    )
+)
+
+
+def test_the_actions_inputs_are_the_peers_and_require_digests() -> None:
+    assert set(ACTION["inputs"]) == PEER | {"require-digests"} == NAMES
+
+
+def test_every_input_has_its_field() -> None:
+    fields = {field.name for field in dataclasses.fields(Inputs)}
+    assert {name.replace("-", "_") for name in ACTION["inputs"]} == fields
+
+
+def test_defaults_are_the_peers() -> None:
+    defaults = {name: spec["default"] for name, spec in ACTION["inputs"].items() if "default" in spec}
+    assert defaults == {**dict.fromkeys(BOOLEANS, "false"), "github-token": "${{ github.token }}"}
+
+
+def test_every_input_reaches_its_own_field() -> None:
+    for name in sorted(NAMES - set(BOOLEANS)):
+        inputs = read_inputs({name: "KEY=mark"})
+        changed = [
+            field.name
+            for field in dataclasses.fields(inputs)
+            if getattr(inputs, field.name) != getattr(read_inputs({}), field.name)
+        ]
+        assert changed == [name.replace("-", "_")]
+
+
+@pytest.mark.parametrize("name", ["add-hosts", "allow", "no-cache-filters", "platforms", "secret-envs", "ssh", "tags"])
+def test_inputs_that_split_at_commas(name: str) -> None:
+    assert getattr(read_inputs({name: "a=1,b=2\nc"}), name.replace("-", "_")) == ("a=1", "b=2", "c")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("annotations", "attests", "build-args", "build-contexts", "cache-from", "cache-to", "labels", "outputs"),
+        *("secrets", "secret-files", "ulimit"),
+    ],
+)
+def test_inputs_that_split_at_newlines_only(name: str) -> None:
+    assert getattr(read_inputs({name: "a=1,b=2\nc"}), name.replace("-", "_")) == ("a=1,b=2", "c")
+
+
+def test_an_input_that_is_misspelt_is_named_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"^ouputs: there is no such input; did you mean outputs\?$"):
+        read_inputs({"ouputs": ""})
+
+
+def test_booleans_and_numbers_of_json_are_texts() -> None:
+    assert parse_inputs('{"push": true, "load": false, "target": 1, "file": null}') == {
+        "push": "true",
+        "load": "false",
+        "target": "1",
+        "file": "",
+    }
+
+
+@pytest.mark.parametrize("document", ["[]", "null", '"x"', "{", '{"secrets": "hunter2"', "[" * 100_000])
+def test_a_document_that_is_no_object_is_refused_without_showing_it(document: str) -> None:
+    with pytest.raises(InputError, match=r"^INPUTS: ") as error:
+        parse_inputs(document)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["[1]", "{}"])
+def test_an_input_that_is_no_text_is_refused(value: str) -> None:
+    with pytest.raises(InputError, match=r"^tags: found a JSON"):
+        parse_inputs(f'{{"tags": {value}}}')
+
+
+def test_a_nul_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^secrets: it holds a NUL character"):
+        parse_inputs('{"secrets": "hunter2\\u0000"}')
+
+
+def test_no_inputs_are_the_defaults() -> None:
+    assert parse_inputs("") == {}
+    assert read_inputs({}).push is False
+
+
+def test_the_actions_step_hands_on_all_inputs_without_a_shell_between() -> None:
+    (step,) = ACTION["runs"]["steps"]
+    assert step["env"] == {"INPUTS": "${{ toJSON(inputs) }}"}
+    assert not re.search(r"\$\{\{", step["run"])

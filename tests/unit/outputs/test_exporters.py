@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from action.outputs.exporters import requested_exporters
+from action.outputs.parse import parse_outputs
+
+
+def test_cacheonly_asks_for_no_exporter_and_keeps_its_place() -> None:
+    requested = requested_exporters(parse_outputs(["type=cacheonly", "type=oci,dest=x"]))
+    assert [exporter.key for exporter in requested.exporters] == ["1"]
+    assert requested.outputs == 2
+    assert requested.may_default is False
+
+
+def test_the_key_is_the_id_or_else_the_place() -> None:
+    requested = requested_exporters(parse_outputs(["out", "type=oci,dest=x,id=tar"]))
+    assert [exporter.key for exporter in requested.exporters] == ["0", "tar"]
+
+
+def test_tags_are_the_names_of_every_image_and_of_no_files() -> None:
+    outputs = ["type=image,name=a", "type=registry,name=b", "type=oci,dest=x", "type=docker", "out", "type=tar,dest=t"]
+    requested = requested_exporters(parse_outputs(outputs), tags=("t:1", "t:2"))
+    assert [exporter.names for exporter in requested.exporters] == [("t:1", "t:2")] * 4 + [()] * 2
+
+
+@pytest.mark.parametrize(
+    ("output", "push", "pushed"),
+    [
+        ("type=image,name=a", False, False),
+        ("type=image,name=a", True, True),
+        ("type=image,name=a,push=true", False, True),
+        ("type=image,name=a,push=1", False, True),
+        ("type=image,name=a,push=false", False, False),
+        ("type=registry,name=a", False, True),
+        ("type=oci,dest=x", True, False),
+        ("type=docker", True, False),
+        ("out", True, False),
+    ],
+)
+def test_what_is_pushed(output: str, *, push: bool, pushed: bool) -> None:
+    (exporter,) = requested_exporters(parse_outputs([output]), push=push).exporters
+    assert exporter.push is pushed
+
+
+@pytest.mark.parametrize(
+    ("outputs", "push", "load", "adds"),
+    [
+        ([], True, False, (True, False)),
+        ([], False, True, (False, True)),
+        ([], True, True, (True, True)),
+        (["type=image,name=a"], True, False, (False, False)),
+        (["type=registry,name=a"], True, False, (False, False)),
+        (["type=oci,dest=x"], True, False, (True, False)),
+        (["type=docker"], False, True, (False, False)),
+        (["type=oci,dest=x"], False, True, (False, True)),
+    ],
+)
+def test_what_buildx_surely_adds(outputs: list[str], *, push: bool, load: bool, adds: tuple[bool, bool]) -> None:
+    requested = requested_exporters(parse_outputs(outputs), push=push, load=load)
+    assert (requested.adds_image, requested.adds_docker) == adds
+
+
+@pytest.mark.parametrize("call", ["check", "outline", "targets"])
+def test_a_call_exports_nothing(call: str) -> None:
+    requested = requested_exporters(parse_outputs(["type=oci,dest=x"]), push=True, load=True, call=call)
+    assert requested.exporters == ()
+    assert (requested.adds_image, requested.may_add_docker, requested.may_default) == (False, False, False)
+    assert requested.writes_stdout
+
+
+def test_a_call_of_build_is_a_build() -> None:
+    assert requested_exporters(parse_outputs(["type=oci,dest=x"]), call="build").exporters
+
+
+@pytest.mark.parametrize(("output", "writes"), [("-", True), ("type=oci,dest=-", True), ("type=oci,dest=x", False)])
+def test_what_writes_to_standard_output(output: str, *, writes: bool) -> None:
+    assert requested_exporters(parse_outputs([output])).writes_stdout is writes
+
+
+def test_an_exporter_that_buildx_adds_comes_after_the_users_list() -> None:
+    requested = requested_exporters(parse_outputs(["type=cacheonly"]), tags=("t:1",), push=True, load=True)
+    image, docker = requested.added(0, "image"), requested.added(1, "docker")
+    assert [(each.key, each.names, each.push) for each in (image, docker)] == [
+        ("1", ("t:1",), True),
+        ("2", ("t:1",), False),
+    ]
