@@ -96,7 +96,8 @@ def parse_document(text: str, source: str) -> object:
     except RecursionError:
         raise DocumentError(source, "", "expected less nesting") from None
     if duplicates:
-        owner, key = duplicates[0]
+        # The last one: whatever held it has no key twice itself, so that it is still in the document.
+        owner, key = duplicates[-1]
         path = _path_to(value, owner)
         raise DocumentError(source, pointer([*path, key]), f"expected each key once, found {key!r} twice")
     return value
@@ -108,7 +109,7 @@ def _no_constant(name: str) -> object:
 
 
 def _path_to(value: object, wanted: dict[str, object]) -> list[str | int]:
-    """The path to an object of the document; one that a later key with the same name replaced has an empty path."""
+    """The path to an object of the document."""
     pending: list[tuple[list[str | int], object]] = [([], value)]
     while pending:
         path, item = pending.pop()

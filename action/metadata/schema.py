@@ -67,6 +67,8 @@ def guess_schema(value: object) -> str | None:  # noqa: PLR0911  # a list of cas
     if members and all(isinstance(member, str) for member in members):
         return "digests"
     targets = [member for key, member in value.items() if key != "buildx.build.warnings"]
+    if targets and any(isinstance(member, list) for member in targets):
+        return "bake" if all(isinstance(member, list | dict) for member in targets) else None
     if targets and all(isinstance(member, dict) for member in targets):
         texts = all(member and all(isinstance(item, str) for item in member.values()) for member in targets)
         known = any(_is_metadata_key(key) for member in targets for key in member)
