@@ -10,9 +10,10 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from actions_toolkit.command import issue_command
-from actions_toolkit.file_command import issue_file_command, prepare_key_value_message
+from actions_toolkit.file_command import prepare_key_value_message
 
 from action.errors import BuildDigestsError
 
@@ -59,16 +60,17 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
         BuildDigestsError: the runner's file cannot be written.
     """
     present = {name: value for name, value in outputs.items() if value}
-    if not os.environ.get("GITHUB_OUTPUT"):
+    file = os.environ.get("GITHUB_OUTPUT")
+    if not file:
         sys.stdout.write(json.dumps(present, indent=2) + "\n")
         sys.stdout.flush()
         return
+    blocks = "".join(f"{prepare_key_value_message(name, value)}\n" for name, value in present.items())
     try:
-        for name, value in present.items():
-            issue_file_command("OUTPUT", prepare_key_value_message(name, value))
-    except OSError as error:
-        message = f"GITHUB_OUTPUT ({os.environ['GITHUB_OUTPUT']}) cannot be written: {error.strerror}"
-        raise BuildDigestsError(message) from None
+        with Path(file).open("a", encoding="utf-8", newline="") as opened:
+            opened.write(blocks)
+    except OSError as failed:
+        raise BuildDigestsError(f"GITHUB_OUTPUT ({file}) cannot be written: {failed.strerror}") from None
 
 
 def _issue(command: str, message: str) -> None:

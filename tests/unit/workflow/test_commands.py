@@ -1,0 +1,84 @@
+"""Workflow commands as the runner reads them (actions/runner, ActionCommand.cs and FileCommandManager.cs)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from action.errors import BuildDigestsError
+from action.workflow import commands
+
+
+@pytest.fixture
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "output"
+    file.touch()
+    monkeypatch.setenv("GITHUB_OUTPUT", str(file))
+    return file
+
+
+def read(file: Path) -> dict[str, str]:
+    """Read the file as the runner does."""
+    values = {}
+    lines = iter(file.read_text(encoding="utf-8").split("\n"))
+    for line in lines:
+        if not line:
+            continue
+        name, marker, delimiter = line.partition("<<")
+        assert marker
+        value = []
+        for each in lines:
+            if each == delimiter:
+                break
+            value.append(each)
+        values[name] = "\n".join(value)
+    return values
+
+
+def test_a_value_of_any_form_is_one_output(output: Path) -> None:
+    hostile = "one\nEOF\ndigest<<EOF\nsha256:0\nEOF\nghadelimiter_\n::set-output name=a::b\n%0A"
+    commands.set_outputs({"metadata": hostile, "digest": "sha256:1", "empty": ""})
+    assert read(output) == {"metadata": hostile, "digest": "sha256:1"}
+
+
+def test_the_delimiter_is_another_each_time(output: Path) -> None:
+    commands.set_outputs({"a": "1", "b": "2"})
+    commands.set_outputs({"c": "3"})
+    delimiters = [line.partition("<<")[2] for line in output.read_text().splitlines() if "<<" in line]
+    assert len(set(delimiters)) == 3
+
+
+def test_a_file_that_cannot_be_written_is_a_plain_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path))
+    with pytest.raises(BuildDigestsError, match=r"^GITHUB_OUTPUT .* cannot be written: "):
+        commands.set_outputs({"a": "1"})
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "none" / "file"))
+    with pytest.raises(BuildDigestsError, match=r"^GITHUB_OUTPUT "):
+        commands.set_outputs({"a": "1"})
+
+
+def test_a_message_is_one_line_and_no_command_in_it_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    commands.warning("100%\r\n::error::no")
+    commands.notice("a")
+    commands.error("b")
+    assert capsys.readouterr().out.splitlines() == ["::warning::100%25%0D%0A::error::no", "::notice::a", "::error::b"]
+
+
+def test_a_secret_is_masked_whole_and_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    commands.mask("one\n\ntwo")
+    assert capsys.readouterr().out.splitlines() == ["::add-mask::one%0A%0Atwo", "::add-mask::one", "::add-mask::two"]
+
+
+def test_a_group_ends_whatever_happens_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyError), commands.group("Digests"):
+        raise KeyError
+    assert capsys.readouterr().out.splitlines() == ["::group::Digests", "::endgroup::"]
+
+
+def test_outside_of_a_runner_the_outputs_are_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
+    commands.set_outputs({"digest": "sha256:1", "imageid": ""})
+    assert capsys.readouterr().out == '{\n  "digest": "sha256:1"\n}\n'
