@@ -62,7 +62,6 @@ def _docker(image_store: ImageStore, *, private: bool) -> Iterator[Docker]:
         say(f"Docker is here, with the {found.image_store} image store" if found else "no Docker with buildx answers")
     with private_docker(image_store) as docker:
         yield docker
-    say("stopped what was started")
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

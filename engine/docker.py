@@ -69,7 +69,7 @@ def private_docker(image_store: ImageStore) -> Iterator[Docker]:
         config = folder / "daemon.json"
         config.write_text(json.dumps(_configuration(folder, image_store)), encoding="utf-8")
         docker = root / "usr/bin/docker"
-        say(f"starting a private Docker engine ({image_store} image store)")
+        say(f"starting a private Docker engine ({image_store} image store), to be stopped and removed at the end")
         command = (root / "usr/sbin/dockerd", "--config-file", config)
         with serving(command, environment, folder / "dockerd.log", lambda: _answers([docker, "version"], environment)):
             yield Docker(environment, image_store)

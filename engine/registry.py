@@ -64,7 +64,7 @@ def _program_registry(program: Path) -> Iterator[int]:
         }
         file = folder / "config.yml"
         file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-        say(f"starting a registry on localhost:{port}")
+        say(f"starting a registry on localhost:{port}, to be stopped and removed at the end")
         with serving((program, "serve", file), os.environ, folder / "log", lambda: _answers(port)):
             yield port
 

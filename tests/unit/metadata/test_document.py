@@ -19,7 +19,7 @@ from action.metadata.position import pointer, pointer_at
         (b'{"a": {"b": [1, 2', "/a/b/1", "cut off"),
         (b'{"a": "x', "/a", "cut off"),
         (b'{"a": 1', "/a", "cut off"),
-        (b'{"a": 1,}', "", "expected JSON: "),
+        (b'{"a": 1 2}', "/a", "expected JSON: "),
         (b"{'a': 1}", "", "expected JSON: "),
         (b"hello", "", "expected JSON: "),
         (b'{"a": [1, 2}', "/a/1", "expected JSON: "),
