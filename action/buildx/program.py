@@ -28,7 +28,11 @@ CANCEL_SECONDS = 6.0
 
 _TAIL_BYTES = 64 * 1024
 _PUMP_SECONDS = 5.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)  # Windows has no SIGHUP
+)
 _PATIENCE = 3
 """Signals after which the program is killed at once, as the docker command does itself."""
 
@@ -74,8 +78,8 @@ def find_buildx(path: str | None = None) -> tuple[str, ...]:
 def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool) -> Ended:
     """Run a program to its end, its output going to ours as it comes, byte for byte.
 
-    SIGINT and SIGTERM are passed on; the program then has CANCEL_SECONDS to end by itself. Must be called from the
-    main thread.
+    SIGINT and SIGTERM are passed on, SIGHUP as SIGTERM; the program then has CANCEL_SECONDS to end by itself. Must be
+    called from the main thread.
 
     Args:
         command: the program and its arguments.
@@ -224,7 +228,8 @@ class _Passing:
         if self._count >= _PATIENCE:
             _kill(process)
             return
-        _send(process, number)
+        # buildx cancels a build on SIGINT and SIGTERM; SIGHUP would end it at once.
+        _send(process, number if number == signal.SIGINT else signal.SIGTERM)
         if self._deadline is None:
             self._deadline = threading.Timer(CANCEL_SECONDS, _kill, (process,))
             self._deadline.daemon = True
@@ -249,7 +254,7 @@ def _passing_signals_on() -> Iterator[_Passing]:
 
 @contextlib.contextmanager
 def ending_on_signals() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into an exception, so that everything is cleaned up on the way out."""
+    """Turn SIGINT, SIGTERM and SIGHUP into an exception, so that everything is cleaned up on the way out."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise Interrupted(number)

@@ -39,7 +39,7 @@ def slow_server() -> Iterator[str]:
     thread.join(5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_reaches_buildx_which_cancels_the_build_and_nothing_stays(
     work: Workplace, slow_server: str, number: signal.Signals
 ) -> None:
