@@ -10,31 +10,19 @@ import contextlib
 import errno
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import IO, BinaryIO
 
+from action.buildx.signals import kill, passing_signals_on
 from action.errors import ProgramError
-
-CANCEL_SECONDS = 6.0
-"""How long buildx gets to cancel a build: GitHub kills a cancelled step 10 s after its first signal."""
 
 _TAIL_BYTES = 64 * 1024
 _PUMP_SECONDS = 5.0
-_SIGNALS = tuple(
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP")
-    if hasattr(signal, name)  # Windows has no SIGHUP
-)
-_PATIENCE = 3
-"""Signals after which the program is killed at once, as the docker command does itself."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +78,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool
         ProgramError: the program cannot be started.
     """
     pipe = subprocess.PIPE if capture else None
-    with _passing_signals_on() as passing:
+    with passing_signals_on() as passing:
         process = _start(command, environment, stdout=pipe, stderr=pipe)
         passing.to(process)
         stdout = _Pump(process.stdout, sys.stdout.buffer, keep_first=True)
@@ -122,7 +110,7 @@ def ask(command: Sequence[str], environment: Mapping[str, str], *, seconds: floa
             raise ProgramError(message) from None
         finally:
             if process.poll() is None:
-                _kill(process)
+                kill(process)
                 process.wait()
         return Ended(code, _read(stdout), _read(stderr))
 
@@ -154,18 +142,6 @@ def _shown(command: Sequence[str]) -> str:
 def _read(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read(_TAIL_BYTES).decode("utf-8", "replace")
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    _send(process, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-
-
-def _send(process: subprocess.Popen[bytes], number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, number)
-        else:
-            process.send_signal(number)
 
 
 class _Pump:
@@ -200,88 +176,3 @@ class _Pump:
 
     def text(self) -> str:
         return bytes(self._kept).decode("utf-8", "replace")
-
-
-class _Passing:
-    """Passes signals on to a process, and kills it where it does not end."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._count = 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._deadline: threading.Timer | None = None
-
-    def to(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        if self.received is not None:
-            self._pass(self.received)
-
-    def handle(self, number: int, _frame: FrameType | None) -> None:
-        self.received = self.received or number
-        if self._process is not None:
-            self._pass(number)
-
-    def _pass(self, number: int) -> None:
-        process = self._process
-        assert process is not None  # noqa: S101
-        self._count += 1
-        if self._count >= _PATIENCE:
-            _kill(process)
-            return
-        # buildx cancels a build on SIGINT and SIGTERM; SIGHUP would end it at once.
-        _send(process, number if number == signal.SIGINT else signal.SIGTERM)
-        if self._deadline is None:
-            self._deadline = threading.Timer(CANCEL_SECONDS, _kill, (process,))
-            self._deadline.daemon = True
-            self._deadline.start()
-
-    def stop(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-
-
-@contextlib.contextmanager
-def _passing_signals_on() -> Iterator[_Passing]:
-    passing = _Passing()
-    before = {number: signal.signal(number, passing.handle) for number in _SIGNALS}
-    try:
-        yield passing
-    finally:
-        passing.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into an exception, so that everything is cleaned up on the way out."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(number)
-
-    before = {number: signal.signal(number, end) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class Interrupted(BaseException):
-    """This process received a signal that ends it.
-
-    Args:
-        number: the signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        """Keep the signal."""
-        super().__init__(f"interrupted by {signal.Signals(number).name}")
-        self.number = number
-
-
-def end_by_signal(number: int) -> None:
-    """End this process by a signal, as whoever sent it expects."""
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    time.sleep(1)

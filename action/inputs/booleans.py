@@ -16,23 +16,18 @@ def yaml_boolean(text: str) -> bool | None:
     return _YAML.get(text)
 
 
+def go_boolean(text: str) -> bool | None:
+    """Read a boolean as Go's `strconv.ParseBool` does, which buildx uses; None where it is none."""
+    return _GO.get(text)
+
+
 def input_boolean(name: str, text: str) -> bool:
     """Read a boolean input; an empty one is false.
 
     Raises:
         InputError: the text is no boolean.
     """
-    if not text:
-        return False
-    value = yaml_boolean(text)
-    if value is None:
-        raise InputError(name, f"{text!r} is no boolean", "write true or false")
-    return value
-
-
-def go_boolean(text: str) -> bool | None:
-    """Read a boolean as Go's `strconv.ParseBool` does, which buildx uses; None where it is none."""
-    return _GO.get(text)
+    return _boolean(name, text, yaml_boolean(text))
 
 
 def environment_boolean(name: str, text: str) -> bool:
@@ -41,9 +36,10 @@ def environment_boolean(name: str, text: str) -> bool:
     Raises:
         InputError: the text is no boolean.
     """
-    if not text:
-        return False
-    value = go_boolean(text)
-    if value is None:
-        raise InputError(f"environment variable {name}", f"{text!r} is no boolean", "write true or false")
-    return value
+    return _boolean(f"environment variable {name}", text, go_boolean(text))
+
+
+def _boolean(name: str, text: str, value: bool | None) -> bool:  # noqa: FBT001
+    if value is None and text:
+        raise InputError(name, f"{text!r} is no boolean", "write true or false")
+    return bool(value)

@@ -13,7 +13,7 @@ import click
 from action import __version__
 from action.build import Outcome, run_build
 from action.buildx.command_line import read_command_line
-from action.buildx.program import Interrupted, end_by_signal, ending_on_signals
+from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.workspace import temporary_folder
 

@@ -12,8 +12,9 @@ from tempfile import gettempdir
 
 from action.build import Outcome, run_build
 from action.buildx.arguments import build_request
-from action.buildx.program import Interrupted, end_by_signal, ending_on_signals, find_buildx
+from action.buildx.program import find_buildx
 from action.buildx.request import BuildRequest
+from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.buildx.version import sends_git_query
 from action.errors import FAILED, BuildDigestsError
 from action.inputs.model import Inputs, parse_inputs, read_inputs

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 
 from engine.docker import private_docker
 from engine.errors import EngineError
+from tests.github_output import read_github_output
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,7 +64,7 @@ class Workplace:
         file.touch()
         environment = {**self.environment, "INPUTS": json.dumps(named), "GITHUB_OUTPUT": str(file)}
         done = self.python("-m", "action", "action", "build", environment=environment)
-        return Step(done.returncode, done.stdout + done.stderr, read_outputs(file))
+        return Step(done.returncode, done.stdout + done.stderr, read_github_output(file))
 
     def python(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run this project's Python in the folder."""
@@ -83,21 +84,6 @@ class Workplace:
             ["docker", *arguments], env=self.environment, capture_output=True, text=True, timeout=120, check=True
         )
         return done.stdout.strip()
-
-
-def read_outputs(file: Path) -> dict[str, str]:
-    """Read a GITHUB_OUTPUT file as the runner does: name<<delimiter, lines, delimiter."""
-    outputs = {}
-    lines = iter(file.read_text(encoding="utf-8").splitlines())
-    for line in lines:
-        name, _, delimiter = line.partition("<<")
-        value: list[str] = []
-        for each in lines:
-            if each == delimiter:
-                break
-            value.append(each)
-        outputs[name] = "\n".join(value)
-    return outputs
 
 
 def _fill(folder: Path) -> None:
@@ -147,8 +133,3 @@ def classic(tmp_path: Path, registry: str, classic_environment: Mapping[str, str
 def lines(*items: str) -> str:
     """A list input, one item a line."""
     return "\n".join(items)
-
-
-def argument(arguments: Sequence[str], option: str) -> str:
-    """The value of an option."""
-    return arguments[list(arguments).index(option) + 1]

@@ -8,6 +8,7 @@ import pytest
 
 from action.errors import BuildDigestsError
 from action.workflow import commands
+from tests.github_output import read_github_output
 
 
 @pytest.fixture
@@ -18,28 +19,10 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def read(file: Path) -> dict[str, str]:
-    """Read the file as the runner does."""
-    values = {}
-    lines = iter(file.read_text(encoding="utf-8").split("\n"))
-    for line in lines:
-        if not line:
-            continue
-        name, marker, delimiter = line.partition("<<")
-        assert marker
-        value = []
-        for each in lines:
-            if each == delimiter:
-                break
-            value.append(each)
-        values[name] = "\n".join(value)
-    return values
-
-
 def test_a_value_of_any_form_is_one_output(output: Path) -> None:
     hostile = "one\nEOF\ndigest<<EOF\nsha256:0\nEOF\nghadelimiter_\n::set-output name=a::b\n%0A"
     commands.set_outputs({"metadata": hostile, "digest": "sha256:1", "empty": ""})
-    assert read(output) == {"metadata": hostile, "digest": "sha256:1"}
+    assert read_github_output(output) == {"metadata": hostile, "digest": "sha256:1"}
 
 
 def test_the_delimiter_is_another_each_time(output: Path) -> None:
