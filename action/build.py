@@ -66,6 +66,7 @@ def run_build(request: BuildRequest, workspace: Path, *, capture: bool, require_
             arguments = with_metadata_file(arguments, str(metadata_file))
         return run((*buildx, *arguments), environment, capture=capture)
 
+    before = _version(metadata_file)
     imports = threading.Thread(target=importlib.import_module, args=("action.conclusion",), daemon=True)
     imports.start()
     ended = build(request.arguments)
@@ -77,12 +78,25 @@ def run_build(request: BuildRequest, workspace: Path, *, capture: bool, require_
     if ended.signal is not None:
         return Outcome(None, None, (failed,) if failed else (), signal=ended.signal)
     imports.join()
-    from action.conclusion import conclude  # noqa: PLC0415  # what it draws in was imported while the build ran
+    # What these draw in was imported while the build ran.
+    from action.conclusion import conclude  # noqa: PLC0415
+    from action.metadata.file import read_metadata_file  # noqa: PLC0415
 
     def export(ref: str) -> Path:
         file = workspace / "record.dockerbuild"
         export_record(buildx, {**os.environ}, ref, file)
         return file
 
-    outcome = conclude(request, failed, metadata_file, export, require_digests=require_digests)
+    # A file that an earlier build wrote says nothing of this one.
+    metadata = read_metadata_file(metadata_file, written=_version(metadata_file) != before)
+    outcome = conclude(request, failed, metadata, export, require_digests=require_digests)
     return replace(outcome, notices=(*notices, *outcome.notices))
+
+
+def _version(file: Path) -> tuple[int, int] | None:
+    """What changes with every writing of a file: its inode and its time in nanoseconds; None where there is no file."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns

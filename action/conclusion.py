@@ -9,7 +9,8 @@ from action.attribution.attribute import Attribution, attribute
 from action.build import Outcome
 from action.buildx.request import BuildRequest
 from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
-from action.observation import misleading_folders, observe, read_metadata_file
+from action.metadata.file import MetadataFile
+from action.observation import misleading_folders, observe
 from action.results.models import results_of
 
 _NOTHING_EXPORTED = (
@@ -21,7 +22,7 @@ _NOTHING_EXPORTED = (
 def conclude(
     request: BuildRequest,
     failed: BuildDigestsError | None,
-    metadata_file: Path,
+    read: MetadataFile,
     export: Callable[[str], Path],
     *,
     require_digests: bool,
@@ -31,13 +32,12 @@ def conclude(
     Args:
         request: the build.
         failed: why the build failed, or None where it did not.
-        metadata_file: the metadata file that buildx was asked to write.
+        read: the metadata file.
         export: writes the record of the build with a given `builder/node/ref` to a file, and names it.
         require_digests: whether an exporter that makes an image and has no digest is an error.
     """
-    if failed and not metadata_file.exists():
+    if failed and read.text is None:
         return Outcome(None, None, (failed,))
-    read = read_metadata_file(metadata_file)
     errors: list[BuildDigestsError] = [error for error in (failed, read.fault) if error]
     if failed:
         # What a build that failed exported before it did so is in no list of exporters that can be trusted.

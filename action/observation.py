@@ -1,59 +1,19 @@
-"""What can be seen of a build that has ended: its metadata file, its record, the artifacts that it wrote.
-
-Imported while the build runs, for what it draws in (jsonschema above all) takes longer than what it does.
-"""
+"""What can be seen of a build that has ended, beside its metadata file: its record and the artifacts that it wrote."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from action.artifacts.read import ARTIFACT_TYPES, digests_in_folder, read_artifact
 from action.attribution.attribute import Observed, needs_record
-from action.errors import DocumentError, EvidenceError
-from action.metadata.document import Document, read_document
-from action.metadata.responses import Metadata, read_responses
-from action.metadata.schema import faults
+from action.errors import EvidenceError
+from action.metadata.responses import Metadata
 from action.oci.image import Image
 from action.outputs.exporters import Requested
 from action.outputs.parse import STDOUT
 from action.record.history import Record, read_record
 from action.results.models import ExporterResult
-
-_MOST_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class MetadataFile:
-    """A metadata file that was read.
-
-    Attributes:
-        text: its text, or None where it is none.
-        metadata: what it says; nothing where it has a fault.
-        fault: what is wrong with it, or None.
-    """
-
-    text: str | None
-    metadata: Metadata
-    fault: DocumentError | None
-
-
-def read_metadata_file(path: Path) -> MetadataFile:
-    """Read a metadata file and hold it against its schema. Never raises."""
-    document = read_document(path)
-    fault = document.fault or _schema_fault(document)
-    metadata = Metadata() if fault else read_responses(document.value)
-    return MetadataFile(document.text, metadata, fault)
-
-
-def _schema_fault(document: Document) -> DocumentError | None:
-    found = list(faults(document.value, "metadata", document.source))
-    if not found:
-        return None
-    shown = [f"at {fault.pointer or 'the top'}: {fault.problem}" for fault in found[1:_MOST_SHOWN]]
-    more = [f"and {len(found) - _MOST_SHOWN} more"] if len(found) > _MOST_SHOWN else []
-    return DocumentError(document.source, found[0].pointer, "; ".join([found[0].problem, *shown, *more]))
 
 
 def observe(requested: Requested, metadata: Metadata, export: Callable[[str], Path]) -> Observed:

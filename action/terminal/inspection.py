@@ -7,7 +7,8 @@ from pathlib import Path
 
 from action.attribution.attribute import Observed, attribute
 from action.errors import EvidenceError, InputError
-from action.observation import observe_artifacts, read_metadata_file
+from action.metadata.file import read_metadata_file
+from action.observation import observe_artifacts
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
 from action.record.history import read_record

@@ -120,3 +120,39 @@ def test_call_writes_its_result_and_no_table(work: Workplace) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("TARGET")
     assert "DIGEST" not in done.stdout + done.stderr.replace("digest", "")
+
+
+def test_a_metadata_file_that_an_earlier_build_wrote_says_nothing_of_this_one(work: Workplace) -> None:
+    first = work.python("-m", "action", "build", "--", "--metadata-file=m.json", "-o", "type=oci,dest=a.tar", ".")
+    assert first.returncode == 0, first.stderr
+    (work.folder / "Dockerfile").write_text("FROM scratch\nCOPY missing /\n")
+    second = work.python(
+        *(
+            "-m",
+            "action",
+            "build",
+            "--results",
+            "r.json",
+            "--",
+            "--metadata-file=m.json",
+            "-o",
+            "type=oci,dest=a.tar",
+            ".",
+        )
+    )
+    assert second.returncode == 1
+    assert not (work.folder / "r.json").exists()
+
+
+def test_a_buildx_that_writes_no_metadata_file_gets_no_digest_from_an_old_one(work: Workplace) -> None:
+    push = ("--metadata-file=m.json", "--push", "-t", f"{work.image}:x", ".")
+    assert work.python("-m", "action", "build", "--", *push).returncode == 0
+    fake = work.folder / "fake"
+    fake.mkdir()
+    (fake / "docker").write_text("#!/bin/sh\nexit 0\n")
+    (fake / "docker").chmod(0o755)
+    work.environment = {**work.environment, "PATH": f"{fake}:{work.environment['PATH']}"}
+    done = work.python("-m", "action", "build", "--format", "json", "--", *push)
+    assert done.returncode == 1
+    assert "m.json: at the top: expected the metadata of this build, but buildx wrote none" in done.stderr
+    assert "sha256:" not in done.stdout

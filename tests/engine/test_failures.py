@@ -151,7 +151,7 @@ def test_a_missing_metadata_file_fails_the_step(work: Workplace) -> None:
     _fake_docker(work, f'"$REAL" "$@"; code=$?; {_METADATA_PATH}; rm "$m"; exit $code')
     step = work.step(push="true", tags=f"{work.image}:x")
     assert step.code == 1
-    assert "metadata.json: at the top: expected a JSON file, but there is no such file" in step.log
+    assert "metadata.json: at the top: expected the metadata of this build, but buildx wrote none" in step.log
 
 
 @pytest.mark.parametrize(
