@@ -147,6 +147,18 @@ def test_a_faulty_metadata_file_fails_the_step_and_is_handed_on_where_it_is_text
     assert step.outputs.get("metadata", "") == (content.strip() if kept else "")
 
 
+def test_where_nothing_is_exported_a_notice_names_the_inputs_that_change_it(work: Workplace) -> None:
+    # The docker driver always exports. Told to keep a build in its cache, it leaves what a container driver leaves.
+    _fake_docker(work, 'exec "$REAL" buildx build --output type=cacheonly "${@:3}"')
+    step = work.step(require_digests="true")
+    assert step.code == 0, step.log
+    assert "::notice::nothing was exported: " in step.log
+    assert "set push, load or outputs" in step.log
+    assert step.outputs["digests"] == "{}"
+    assert step.exporters == []
+    assert "digest" not in step.outputs
+
+
 def test_a_missing_metadata_file_fails_the_step(work: Workplace) -> None:
     _fake_docker(work, f'"$REAL" "$@"; code=$?; {_METADATA_PATH}; rm "$m"; exit $code')
     step = work.step(push="true", tags=f"{work.image}:x")
