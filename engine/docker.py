@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,6 +22,8 @@ ImageStore = Literal["containerd", "classic"]
 """Where an engine keeps images: containerd's content store, or Docker's own of old."""
 
 _ASK_SECONDS = 30
+_FOLDERS = tuple(map(Path, ("/run/docker/plugins", "/run/docker", "/run/containerd")))
+"""What dockerd makes at fixed places, the innermost first."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def private_docker(image_store: ImageStore) -> Iterator[Docker]:
         docker = root / "usr/bin/docker"
         say(f"starting a private Docker engine ({image_store} image store), to be stopped and removed at the end")
         command = (root / "usr/sbin/dockerd", "--config-file", config)
-        with serving(command, environment, folder / "dockerd.log", lambda: _answers([docker, "version"], environment)):
+        log = folder / "dockerd.log"
+        with _no_folders_left(), serving(command, environment, log, lambda: _answers([docker, "version"], environment)):
             yield Docker(environment, image_store)
     finally:
         _remove(folder)
@@ -122,3 +126,15 @@ def _remove(folder: Path) -> None:
     for point in sorted((point for point in points if point.startswith(f"{folder}/")), reverse=True):
         subprocess.run(["umount", point], check=False, capture_output=True)  # noqa: S607
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _no_folders_left() -> Iterator[None]:
+    """Remove the empty folders that dockerd makes outside of its own, where they were not there before."""
+    made = [folder for folder in _FOLDERS if not folder.exists()]
+    try:
+        yield
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
