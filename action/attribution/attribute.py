@@ -28,7 +28,7 @@ class Observed:
     Attributes:
         metadata: the metadata file's responses; empty where there is no file.
         record: the build's record, or None.
-        artifacts: an output's index to what the tar or folder it wrote says.
+        artifacts: an output's index to what the tar it wrote says.
         missing: why a piece of evidence is missing, one sentence each.
     """
 
@@ -242,7 +242,7 @@ def _check_agreement(exporter: RequestedExporter, said: _Said, what: str) -> Non
 
 
 def _why(said: _Said, observed: Observed) -> str:
-    if any(image.imageid for _, _, image in said):
+    if any(image.imageid for evidence, _, image in said if evidence != "artifact"):
         return (
             "the engine's image store gives an image ID and no digest; push the image, or use the containerd image "
             "store (https://docs.docker.com/engine/storage/containerd/)"
