@@ -7,10 +7,10 @@ from pathlib import Path
 
 from action.attribution.attribute import Attribution, attribute
 from action.build import Outcome
-from action.buildx.request import BuildRequest
 from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
 from action.metadata.file import MetadataFile
 from action.observation import misleading_folders, observe
+from action.outputs.exporters import Requested
 from action.results.models import results_of
 
 _NOTHING_EXPORTED = (
@@ -20,7 +20,7 @@ _NOTHING_EXPORTED = (
 
 
 def conclude(
-    request: BuildRequest,
+    requested: Requested,
     failed: BuildDigestsError | None,
     read: MetadataFile,
     export: Callable[[str], Path],
@@ -30,7 +30,7 @@ def conclude(
     """Say what each exporter of a build made.
 
     Args:
-        request: the build.
+        requested: the exporters asked for.
         failed: why the build failed, or None where it did not.
         read: the metadata file.
         export: writes the record of the build with a given `builder/node/ref` to a file, and names it.
@@ -42,9 +42,9 @@ def conclude(
     if failed:
         # What a build that failed exported before it did so is in no list of exporters that can be trusted.
         return Outcome(results_of(read.metadata.ref, ()), read.text, tuple(errors))
-    observed = observe(request.requested, read.metadata, export)
+    observed = observe(requested, read.metadata, export)
     try:
-        attribution = attribute(request.requested, observed)
+        attribution = attribute(requested, observed)
     except DisagreementError as error:
         return Outcome(None, read.text, (*errors, error), warnings=observed.missing)
     results = results_of(read.metadata.ref, attribution.exporters)
@@ -53,7 +53,7 @@ def conclude(
     warnings += misleading_folders(attribution.exporters)
     if require_digests and attribution.unknown:
         errors.append(_missing(attribution))
-    nothing = request.requested.may_default and not results.exporters and not errors
+    nothing = requested.may_default and not results.exporters and not errors
     return Outcome(
         results,
         read.text,

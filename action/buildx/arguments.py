@@ -47,11 +47,10 @@ def build_request(
         return ("build", *_build_arguments(inputs, git, values, secrets), *_common_arguments(inputs), context)
 
     request = BuildRequest(
-        arguments(*attests.default, *attests.asked),
-        requested,
+        arguments=arguments(*attests.default, *attests.asked),
+        requested=requested,
         environment={"BUILDX_METADATA_WARNINGS": "true", **secrets.environment},
         call=inputs.call,
-        platforms=inputs.platforms,
         without_defaults=arguments(*attests.asked) if attests.default else None,
     )
     return request, secrets.warnings

@@ -33,6 +33,8 @@ _WITHOUT_VALUE = frozenset(
         "detach",
         "force-rm",
         "help",
+        "list-targets",
+        "list-variables",
         "load",
         "no-cache",
         "pull",
@@ -44,6 +46,18 @@ _WITHOUT_VALUE = frozenset(
 )
 
 
+def given_options(arguments: Sequence[str]) -> dict[str, list[str]]:
+    """Every option of a command line with its values in order; `true` for one that stands without.
+
+    Raises:
+        InputError: an option without its value.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in _options(arguments):
+        given.setdefault(name, []).append(value)
+    return given
+
+
 def read_command_line(arguments: Sequence[str]) -> BuildRequest:
     """Read a build from its arguments.
 
@@ -53,9 +67,7 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
     Raises:
         InputError: an option without its value, or an output that breaks a rule.
     """
-    given: dict[str, list[str]] = {}
-    for name, value in _options(arguments):
-        given.setdefault(name, []).append(value)
+    given = given_options(arguments)
 
     def flag(name: str) -> bool:
         return bool(go_boolean(given.get(name, ["false"])[-1]))
@@ -76,7 +88,6 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
         requested=requested,
         metadata_file=given["metadata-file"][-1] if "metadata-file" in given else None,
         call=call,
-        platforms=tuple(platform for value in given.get("platform", ()) for platform in value.split(",")),
     )
 
 

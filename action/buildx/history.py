@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from action.buildx.diagnosis import last_error_line, plain
@@ -16,23 +16,27 @@ EXPORT_SECONDS = 60.0
 _REF = re.compile(r"(?P<builder>[^/\s]+)/(?P<node>[^/\s]+)/(?P<id>[a-z0-9]+)")
 
 
-def export_record(buildx: tuple[str, ...], environment: Mapping[str, str], ref: str, file: Path) -> None:
-    """Write the record of one build to a file.
+def export_record(buildx: tuple[str, ...], environment: Mapping[str, str], refs: Sequence[str], file: Path) -> None:
+    """Write the records of builds to one file.
 
     Args:
         buildx: the command that runs buildx.
         environment: its whole environment.
-        ref: `buildx.build.ref` of the metadata file: `builder/node/ref`.
+        refs: `buildx.build.ref` of each build: `builder/node/ref`, all of one builder.
         file: where to write the record, an OCI image layout as a tar.
 
     Raises:
         EvidenceError: there is no record to be had, and why.
     """
-    parts = _REF.fullmatch(ref)
-    if not parts:
-        message = f"the build's reference {ref!r} has not the form builder/node/ref"
-        raise EvidenceError(message)
-    command = (*buildx, "history", "export", "--builder", parts["builder"], parts["id"], "--output", str(file))
+    parsed = []
+    for ref in refs:
+        parts = _REF.fullmatch(ref)
+        if not parts:
+            message = f"the build's reference {ref!r} has not the form builder/node/ref"
+            raise EvidenceError(message)
+        parsed.append(parts)
+    ids = [parts["id"] for parts in parsed]
+    command = (*buildx, "history", "export", "--builder", parsed[0]["builder"], *ids, "--output", str(file))
     try:
         ended = ask(command, environment, seconds=EXPORT_SECONDS)
     except ProgramError as error:

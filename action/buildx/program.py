@@ -22,6 +22,7 @@ from action.buildx.signals import kill, passing_signals_on
 from action.errors import ProgramError
 
 _TAIL_BYTES = 64 * 1024
+_MOST_ANSWER_BYTES = 64 * 1024 * 1024
 _PUMP_SECONDS = 5.0
 
 
@@ -63,7 +64,7 @@ def find_buildx(path: str | None = None) -> tuple[str, ...]:
     raise ProgramError(message)
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool) -> Ended:
+def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool, folder: str = ".") -> Ended:
     """Run a program to its end, its output going to ours as it comes, byte for byte.
 
     SIGINT and SIGTERM are passed on, SIGHUP as SIGTERM; the program then has CANCEL_SECONDS to end by itself. Must be
@@ -73,13 +74,14 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool
         command: the program and its arguments.
         environment: its whole environment.
         capture: whether to keep what it prints. Where not, it writes to the terminal itself.
+        folder: the folder that it runs in.
 
     Raises:
         ProgramError: the program cannot be started.
     """
     pipe = subprocess.PIPE if capture else None
     with passing_signals_on() as passing:
-        process = _start(command, environment, stdout=pipe, stderr=pipe)
+        process = _start(command, environment, stdout=pipe, stderr=pipe, folder=folder)
         passing.to(process)
         stdout = _Pump(process.stdout, sys.stdout.buffer, keep_first=True)
         stderr = _Pump(process.stderr, sys.stderr.buffer, keep_first=False)
@@ -89,20 +91,21 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool
     return Ended(code, stdout.text(), stderr.text(), passing.received)
 
 
-def ask(command: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> Ended:
+def ask(command: Sequence[str], environment: Mapping[str, str], *, seconds: float, folder: str = ".") -> Ended:
     """Run a program that answers a question, within a time limit.
 
     Args:
         command: the program and its arguments.
         environment: its whole environment.
         seconds: how long it may take; then it is killed, with all that it started.
+        folder: the folder that it runs in.
 
     Raises:
         ProgramError: it cannot be started, or does not end in time.
     """
     # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        process = _start(command, environment, stdout=stdout, stderr=stderr)
+        process = _start(command, environment, stdout=stdout, stderr=stderr, folder=folder)
         try:
             code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -112,7 +115,7 @@ def ask(command: Sequence[str], environment: Mapping[str, str], *, seconds: floa
             if process.poll() is None:
                 kill(process)
                 process.wait()
-        return Ended(code, _read(stdout), _read(stderr))
+        return Ended(code, _read(stdout, _MOST_ANSWER_BYTES), _read(stderr, _TAIL_BYTES))
 
 
 def _start(
@@ -121,11 +124,18 @@ def _start(
     *,
     stdout: int | IO[bytes] | None,
     stderr: int | IO[bytes] | None,
+    folder: str,
 ) -> subprocess.Popen[bytes]:
     stdin = None if stdout in {None, subprocess.PIPE} else subprocess.DEVNULL
     try:
         return subprocess.Popen(  # noqa: S603
-            list(command), env=dict(environment), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+            list(command),
+            cwd=folder,
+            env=dict(environment),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
         )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -139,9 +149,9 @@ def _shown(command: Sequence[str]) -> str:
     return " ".join(command[:3])
 
 
-def _read(file: IO[bytes]) -> str:
+def _read(file: IO[bytes], most: int) -> str:
     file.seek(0)
-    return file.read(_TAIL_BYTES).decode("utf-8", "replace")
+    return file.read(most).decode("utf-8", "replace")
 
 
 class _Pump:

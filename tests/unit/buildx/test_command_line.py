@@ -38,10 +38,9 @@ def test_the_last_push_counts(arguments: list[str], *, push: bool) -> None:
     assert read_command_line(arguments).requested.push is push
 
 
-def test_tags_and_platforms_are_collected() -> None:
+def test_tags_are_collected() -> None:
     request = read_command_line(["-t", "a:1", "--tag=b:2", "--platform", "linux/amd64,linux/arm64", "--push", "."])
     assert request.requested.tags == ("a:1", "b:2")
-    assert request.platforms == ("linux/amd64", "linux/arm64")
     assert request.arguments == (
         "build",
         "-t",

@@ -163,5 +163,5 @@ def test_the_query_form_needs_buildx_029(tmp_path: Path, printed: str, *, sends:
 def test_a_reference_of_another_form_is_not_handed_to_buildx(tmp_path: Path, ref: str) -> None:
     buildx = program(tmp_path, "buildx", f"touch {tmp_path}/ran")
     with pytest.raises(EvidenceError, match="has not the form builder/node/ref"):
-        export_record((str(buildx),), os.environ, ref, tmp_path / "record")
+        export_record((str(buildx),), os.environ, (ref,), tmp_path / "record")
     assert not (tmp_path / "ran").exists()
