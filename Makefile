@@ -34,8 +34,8 @@ lint: setup ## Check style, types, workflows and locks.
 	@$(VENV)/bin/ruff format --check $(PATHS)
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/actionlint $(WORKFLOWS)
-	@$(VENV)/bin/zizmor --quiet --offline --config .github/zizmor.yml action.yml $(WORKFLOWS)
-	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml
+	@$(VENV)/bin/zizmor --quiet --offline --config .github/zizmor.yml action.yml bake/action.yml $(WORKFLOWS)
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml bake/action.yml
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	@$(VENV)/bin/check-jsonschema --quiet --check-metaschema schemas/*.json
 

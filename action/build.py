@@ -13,6 +13,7 @@ from action.errors import BuildDigestsError
 from action.execution import execute
 
 if TYPE_CHECKING:
+    from action.record.history import Record
     from action.results.models import BuildResults
 
 
@@ -55,12 +56,14 @@ def run_build(request: BuildRequest, workspace: Path, *, capture: bool, require_
     # What these draw in was imported while the build ran.
     from action.conclusion import conclude  # noqa: PLC0415
     from action.metadata.file import read_metadata_file  # noqa: PLC0415
+    from action.record.history import read_record  # noqa: PLC0415
 
-    def export(ref: str) -> Path:
+    def record_of(ref: str) -> Record:
         file = workspace / "record.dockerbuild"
         export_record(executed.buildx, os.environ, (ref,), file)
-        return file
+        return read_record(file, ref.rpartition("/")[2])
 
     metadata = read_metadata_file(executed.metadata_file, written=executed.written)
-    outcome = conclude(request.requested, executed.failed, metadata, export, require_digests=require_digests)
+    folder = Path(request.folder)
+    outcome = conclude(request.requested, executed.failed, metadata, record_of, folder, require_digests=require_digests)
     return replace(outcome, notices=(*executed.notices, *outcome.notices))

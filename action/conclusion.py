@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from action.attribution.attribute import Attribution, attribute
 from action.build import Outcome
 from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
 from action.metadata.file import MetadataFile
-from action.observation import misleading_folders, observe
+from action.observation import RecordOf, misleading_folders, observe
 from action.outputs.exporters import Requested
 from action.results.models import results_of
 
@@ -19,11 +18,12 @@ _NOTHING_EXPORTED = (
 )
 
 
-def conclude(
+def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it, and where its evidence is
     requested: Requested,
     failed: BuildDigestsError | None,
     read: MetadataFile,
-    export: Callable[[str], Path],
+    record_of: RecordOf,
+    folder: Path,
     *,
     require_digests: bool,
 ) -> Outcome:
@@ -33,7 +33,8 @@ def conclude(
         requested: the exporters asked for.
         failed: why the build failed, or None where it did not.
         read: the metadata file.
-        export: writes the record of the build with a given `builder/node/ref` to a file, and names it.
+        record_of: gives the build's record.
+        folder: where paths in outputs start from.
         require_digests: whether an exporter that makes an image and has no digest is an error.
     """
     if failed and read.text is None:
@@ -42,7 +43,7 @@ def conclude(
     if failed:
         # What a build that failed exported before it did so is in no list of exporters that can be trusted.
         return Outcome(results_of(read.metadata.ref, ()), read.text, tuple(errors))
-    observed = observe(requested, read.metadata, export)
+    observed = observe(requested, read.metadata, record_of, folder)
     try:
         attribution = attribute(requested, observed)
     except DisagreementError as error:
@@ -50,7 +51,7 @@ def conclude(
     results = results_of(read.metadata.ref, attribution.exporters)
     warnings = [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
     warnings += [each for each in observed.missing if not any(each in warning for warning in warnings)]
-    warnings += misleading_folders(attribution.exporters)
+    warnings += misleading_folders(attribution.exporters, folder)
     if require_digests and attribution.unknown:
         errors.append(_missing(attribution))
     nothing = requested.may_default and not results.exporters and not errors

@@ -12,30 +12,34 @@ from action.metadata.responses import Metadata
 from action.oci.image import Image
 from action.outputs.exporters import Requested
 from action.outputs.parse import STDOUT
-from action.record.history import Record, read_record
+from action.record.history import Record
 from action.results.models import ExporterResult
 
+RecordOf = Callable[[str], Record]
+"""Gives the record of the build with a given `builder/node/ref`, or raises an EvidenceError."""
 
-def observe(requested: Requested, metadata: Metadata, export: Callable[[str], Path]) -> Observed:
+
+def observe(requested: Requested, metadata: Metadata, record_of: RecordOf, folder: Path) -> Observed:
     """Gather the evidence of a build.
 
     Args:
         requested: the exporters asked for.
         metadata: what the metadata file says.
-        export: writes the record of the build with a given `builder/node/ref` to a file, and names it.
+        record_of: gives the build's record.
+        folder: where paths in outputs start from.
     """
     missing: list[str] = []
     record = None
     if needs_record(requested, metadata):
         try:
-            record = _record(metadata.ref, export)
+            record = _record(metadata.ref, record_of)
         except EvidenceError as error:
             missing.append(f"the build record is missing: {error}")
-    artifacts, unreadable = observe_artifacts(requested)
+    artifacts, unreadable = observe_artifacts(requested, folder)
     return Observed(metadata, record, artifacts, (*missing, *unreadable))
 
 
-def observe_artifacts(requested: Requested) -> tuple[dict[int, Image], list[str]]:
+def observe_artifacts(requested: Requested, folder: Path) -> tuple[dict[int, Image], list[str]]:
     """Read the tars and folders that outputs wrote.
 
     Returns:
@@ -46,39 +50,40 @@ def observe_artifacts(requested: Requested) -> tuple[dict[int, Image], list[str]
     for exporter in requested.exporters:
         if exporter.type not in ARTIFACT_TYPES or exporter.dest is None or exporter.dest == STDOUT:
             continue
-        if Path(exporter.dest).is_dir():
+        if (folder / exporter.dest).is_dir():
             continue
         try:
-            artifacts[exporter.index] = read_artifact(Path(exporter.dest))
+            artifacts[exporter.index] = read_artifact(folder / exporter.dest)
         except EvidenceError as error:
             missing.append(f"the artifact of exporter {exporter.key} says nothing: {error}")
     return artifacts, missing
 
 
-def misleading_folders(exporters: Iterable[ExporterResult]) -> list[str]:
+def misleading_folders(exporters: Iterable[ExporterResult], start: Path) -> list[str]:
     """Warnings of image layouts in folders whose `index.json` does not name what the exporter put there."""
     warnings = []
     for exporter in exporters:
         if exporter.type != "oci" or exporter.digest is None or exporter.dest is None:
             continue
-        folder = Path(exporter.dest)
+        folder = start / exporter.dest
         try:
             named = digests_in_folder(folder) if folder.is_dir() else frozenset()
         except EvidenceError:
             continue
         if named and exporter.digest not in named:
             warnings.append(
-                f"{folder}/index.json names {', '.join(sorted(named))}, which is not what exporter {exporter.key} put "
-                f"there: with several outputs BuildKit's client writes another's digest into it. Use {exporter.digest}"
+                f"{exporter.dest}/index.json names {', '.join(sorted(named))}, which is not what exporter "
+                f"{exporter.key} put there: with several outputs BuildKit's client writes another's digest into it. "
+                f"Use {exporter.digest}"
             )
     return warnings
 
 
-def _record(ref: str | None, export: Callable[[str], Path]) -> Record:
+def _record(ref: str | None, record_of: RecordOf) -> Record:
     if ref is None:
         message = (
             "the metadata file names no build (buildx.build.ref); a build that was spread over several nodes has none, "
             "and before buildx 0.13 none has"
         )
         raise EvidenceError(message)
-    return read_record(export(ref), ref.rpartition("/")[2])
+    return record_of(ref)

@@ -117,12 +117,13 @@ def main() -> int:
         install(folder)
     # The script's own folder would stand before the packages and shadow the standard library's names.
     sys.path[:1] = [str(_ROOT), str(folder)]
-    from action.workflow.step import run_build_step  # noqa: PLC0415  # not importable before
+    from action.workflow.step import run_bake_step, run_build_step  # noqa: PLC0415  # not importable before
 
-    if sys.argv[1:] != ["build"]:
-        message = "usage: start.py build"
+    steps = {"build": run_build_step, "bake": run_bake_step}
+    if len(sys.argv) != 2 or sys.argv[1] not in steps:  # noqa: PLR2004
+        message = f"usage: start.py {'|'.join(steps)}"
         raise StartError(message)
-    return run_build_step()
+    return steps[sys.argv[1]]()
 
 
 if __name__ == "__main__":

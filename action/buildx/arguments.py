@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from action.buildx.request import BuildRequest
+from action.errors import InputError
 from action.inputs.attestations import attestations
 from action.inputs.git_context import GitContext
 from action.inputs.model import Inputs
@@ -12,6 +14,9 @@ from action.inputs.secrets import Secrets, read_secrets
 from action.inputs.workflow_run import read_workflow_run
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
+
+STDIN = "-"
+"""The context that means standard input."""
 
 
 def build_request(
@@ -31,10 +36,13 @@ def build_request(
         InputError: an input that breaks a rule.
     """
     run = read_workflow_run(environment)
-    git = GitContext(run, environment, sends_query)
+    git = GitContext(run, environment, cache(sends_query))
     outputs = parse_outputs(inputs.outputs)
     requested = requested_exporters(outputs, tags=inputs.tags, push=inputs.push, load=inputs.load, call=inputs.call)
     context = git.fill(inputs.context) or git.url()
+    if context.startswith("-") and context != STDIN:
+        rule = f"buildx would take it for an option; a folder of that name is ./{context}"
+        raise InputError("context", f"{context!r} begins with a hyphen", rule)
 
     def token_host() -> str | None:
         return run.host if run.repository and context.startswith(git.url()) else None

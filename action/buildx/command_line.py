@@ -72,10 +72,7 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
     def flag(name: str) -> bool:
         return bool(go_boolean(given.get(name, ["false"])[-1]))
 
-    call = (given.get("call") or given.get("print") or [""])[-1]
-    if flag("check"):
-        call = "check"
-    call = call.partition(",")[0]
+    call = _call(arguments)
     requested = requested_exporters(
         parse_outputs(given.get("output", ()), source="--output"),
         tags=tuple(given.get("tag", ())),
@@ -87,8 +84,19 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
         arguments=("build", *arguments),
         requested=requested,
         metadata_file=given["metadata-file"][-1] if "metadata-file" in given else None,
-        call=call,
+        call=call.partition(",")[0],
     )
+
+
+def _call(arguments: Sequence[str]) -> str:
+    """What is asked for instead of a build: three options write the same value, and the last one stands."""
+    call = ""
+    for name, value in _options(arguments):
+        if name in {"call", "print"}:
+            call = value
+        elif name == "check" and go_boolean(value):
+            call = "check"
+    return call
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -114,7 +122,7 @@ def _short_options(argument: str, rest: Iterator[str]) -> Iterator[tuple[str, st
     while letters:
         letter, letters = letters[0], letters[1:]
         name = _SHORT.get(letter, letter)
-        if letters.startswith("="):
+        if letters.startswith("=") and len(letters) > 1:
             yield name, letters[1:]
             return
         if name in _WITHOUT_VALUE:

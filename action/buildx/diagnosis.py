@@ -9,11 +9,16 @@ from action.errors import BuildDigestsError, BuildFailedError, ProgramError
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_NO_PLUGIN = re.compile(
-    r"unknown command: docker buildx|'buildx' is not a docker command"
-    # A docker without the plugin reads the build's flags as its own, and shows its own usage.
-    r"|unknown (?:shorthand )?flag: (?s:.*)(?:Usage:\s+docker \[OPTIONS\] COMMAND|See 'docker --help')"
+_BUILD = re.compile(
+    # A step's progress, what is repeated of it and of the Dockerfile where it failed, and the error that names it. A
+    # step may print anything, what docker says of itself included.
+    r"^[ \t]*(?:\#\d+ |\d+\.\d+ |\d+ \| ).*$|^ERROR: .*\bfailed to solve: process .*$",
+    re.MULTILINE,
 )
+_NO_PLUGIN = re.compile(r"unknown command: docker buildx|'buildx' is not a docker command")
+_UNKNOWN_FLAG = re.compile(r"unknown (?:shorthand )?flag: ")
+_DOCKER_USAGE = re.compile(r"Usage:\s+docker \[OPTIONS\] COMMAND|See 'docker --help'")
+"""A docker without the plugin reads the build's flags as its own, and shows its own usage."""
 _NO_ENGINE = re.compile(
     r"Cannot connect to the Docker daemon|failed to connect to the docker API|docker daemon is not running"
     r"|error during connect|permission denied while trying to connect",
@@ -47,7 +52,7 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     """
     text = plain(ended.stderr)
     last = last_error_line(text)
-    if advice := _advice(text):
+    if advice := _advice(_BUILD.sub("", text)):
         return ProgramError(f"{advice} ({last})")
     if call == "check" and (first := plain(ended.stdout).strip().partition("\n")[0].strip()):
         return BuildFailedError(first)
@@ -60,7 +65,7 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
 
 def _advice(text: str) -> str | None:
     """What to install or start, where that is why the build failed."""
-    if _NO_PLUGIN.search(text):
+    if _NO_PLUGIN.search(text) or (_UNKNOWN_FLAG.search(text) and _DOCKER_USAGE.search(text)):
         return (
             "docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), or run "
             "docker/setup-buildx-action before this step"
@@ -81,7 +86,7 @@ def _advice(text: str) -> str | None:
 
 def refuses_attestations(ended: Ended) -> bool:
     """Whether buildx refused to build because attestations were asked for, before it built anything."""
-    return ended.code != 0 and bool(_NO_ATTESTATIONS.search(plain(ended.stderr)))
+    return ended.code != 0 and bool(_NO_ATTESTATIONS.search(_BUILD.sub("", plain(ended.stderr))))
 
 
 def last_error_line(text: str) -> str:

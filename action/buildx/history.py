@@ -16,7 +16,14 @@ EXPORT_SECONDS = 60.0
 _REF = re.compile(r"(?P<builder>[^/\s]+)/(?P<node>[^/\s]+)/(?P<id>[a-z0-9]+)")
 
 
-def export_record(buildx: tuple[str, ...], environment: Mapping[str, str], refs: Sequence[str], file: Path) -> None:
+def export_record(
+    buildx: tuple[str, ...],
+    environment: Mapping[str, str],
+    refs: Sequence[str],
+    file: Path,
+    *,
+    seconds: float = EXPORT_SECONDS,
+) -> None:
     """Write the records of builds to one file.
 
     Args:
@@ -24,6 +31,7 @@ def export_record(buildx: tuple[str, ...], environment: Mapping[str, str], refs:
         environment: its whole environment.
         refs: `buildx.build.ref` of each build: `builder/node/ref`, all of one builder.
         file: where to write the record, an OCI image layout as a tar.
+        seconds: how long it may take.
 
     Raises:
         EvidenceError: there is no record to be had, and why.
@@ -38,7 +46,7 @@ def export_record(buildx: tuple[str, ...], environment: Mapping[str, str], refs:
     ids = [parts["id"] for parts in parsed]
     command = (*buildx, "history", "export", "--builder", parsed[0]["builder"], *ids, "--output", str(file))
     try:
-        ended = ask(command, environment, seconds=EXPORT_SECONDS)
+        ended = ask(command, environment, seconds=seconds)
     except ProgramError as error:
         raise EvidenceError(str(error)) from None
     if ended.code == 0 and file.is_file():

@@ -168,16 +168,17 @@ class _Pump:
 
     def _copy(self) -> None:
         assert self._source is not None  # noqa: S101
-        while chunk := os.read(self._source.fileno(), 65536):
-            if self._keep_first:
-                self._kept += chunk[: _TAIL_BYTES - len(self._kept)]
-            else:
-                self._kept += chunk
-                del self._kept[:-_TAIL_BYTES]
-            with contextlib.suppress(OSError, ValueError):
-                # A log that nobody reads any more is no reason to stop the build.
-                self._target.write(chunk)
-                self._target.flush()
+        with self._source:
+            while chunk := os.read(self._source.fileno(), 65536):
+                if self._keep_first:
+                    self._kept += chunk[: _TAIL_BYTES - len(self._kept)]
+                else:
+                    self._kept += chunk
+                    del self._kept[:-_TAIL_BYTES]
+                with contextlib.suppress(OSError, ValueError):
+                    # A log that nobody reads any more is no reason to stop the build.
+                    self._target.write(chunk)
+                    self._target.flush()
 
     def finish(self) -> None:
         """Wait for the end of the pipe, not for ever: a process left behind may hold it open."""

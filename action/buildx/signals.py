@@ -52,7 +52,8 @@ class Passing:
     def to(self, process: subprocess.Popen[bytes]) -> None:
         """Pass signals on to this program, one that came before it was there too."""
         self._process = process
-        if self.received is not None:
+        # One that comes between these two lines was passed on already.
+        if self.received is not None and not self._count:
             self._pass(self.received)
 
     def handle(self, number: int, _frame: FrameType | None) -> None:

@@ -45,10 +45,9 @@ def attestations(
     default: tuple[str, ...] = ()
     result: list[str] = []
     if inputs.provenance:
-        result.append(_switched(f"type=provenance,{_provenance(inputs.provenance, run)}"))
-    elif "provenance" not in types and not docker_exporter and not _no_default(environment):
-        mode = "mode=min,inline-only=true" if run.private else "mode=max"
-        default = (_with_builder(f"type=provenance,{mode}", run),)
+        result.append(_switched(f"type=provenance,{provenance_value(inputs.provenance, run)}"))
+    elif "provenance" not in types and not docker_exporter and not no_default_attestations(environment):
+        default = (default_provenance(run),)
     if inputs.sbom:
         result.append(_switched(f"type=sbom,{inputs.sbom}"))
     for attest, kind in zip(inputs.attests, types, strict=True):
@@ -63,12 +62,24 @@ def attestations(
     return Attestations(default, tuple(result))
 
 
-def _no_default(environment: Mapping[str, str]) -> bool:
+def default_provenance(run: WorkflowRun) -> str:
+    """The attestation that is asked for where nobody asks for another."""
+    mode = "mode=min,inline-only=true" if run.private else "mode=max"
+    return _with_builder(f"type=provenance,{mode}", run)
+
+
+def no_default_attestations(environment: Mapping[str, str]) -> bool:
+    """Whether BUILDX_NO_DEFAULT_ATTESTATIONS is set.
+
+    Raises:
+        InputError: it is no boolean.
+    """
     name = "BUILDX_NO_DEFAULT_ATTESTATIONS"
     return environment_boolean(name, environment.get(name, ""))
 
 
-def _provenance(text: str, run: WorkflowRun) -> str:
+def provenance_value(text: str, run: WorkflowRun) -> str:
+    """The `provenance` input as attributes, or `true` or `false`, with the run as its builder."""
     value = yaml_boolean(text)
     if value is None:
         return _with_builder(text, run)

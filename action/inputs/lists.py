@@ -25,6 +25,7 @@ _FIELD = re.compile(
 )
 _QUOTES = 'a double quote that opens an item must close it, and one inside it is doubled ("")'
 _END = re.compile(r"\r\n|\n|\r|,|\Z")
+_NEWLINE = re.compile(r"\r\n|\n|\r")  # str.splitlines would split at others too
 
 
 def split_list(name: str, text: str) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ def split_lines(name: str, text: str, *, strip: bool = True) -> tuple[str, ...]:
 
 def split_raw_lines(text: str) -> tuple[str, ...]:
     """Split `outputs` at newlines, quotes and all: buildx reads each line as CSV itself."""
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    return tuple(line.strip() for line in _NEWLINE.split(text) if line.strip())
 
 
 def csv_fields(name: str, text: str) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from action.errors import InputError
 from action.inputs.booleans import input_boolean
@@ -71,7 +71,7 @@ class Inputs:
     pull: bool
     push: bool
     sbom: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     secret_envs: tuple[str, ...]
     secret_files: tuple[str, ...]
     shm_size: str
@@ -79,7 +79,7 @@ class Inputs:
     tags: tuple[str, ...]
     target: str
     ulimit: tuple[str, ...]
-    github_token: str
+    github_token: str = field(repr=False)
     require_digests: bool
 
 
@@ -97,7 +97,21 @@ def parse_inputs(document: str) -> dict[str, str]:
         raise InputError("INPUTS", f"not JSON ({error})", rule) from None
     if not isinstance(raw, dict):
         raise InputError("INPUTS", f"found {type(raw).__name__}", rule)
-    return {name: _text(name, value) for name, value in raw.items()}
+    # GitHub takes a name in any case, and hands it on as the workflow has it.
+    return {name.lower(): _text(name, value) for name, value in raw.items()}
+
+
+def check_names(raw: Iterable[str], names: frozenset[str]) -> None:
+    """Check that every input is one of those that there are.
+
+    Raises:
+        InputError: one is not.
+    """
+    for name in raw:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            rule = f"did you mean {near[0]}?" if near else "see the inputs in action.yml"
+            raise InputError(name, "there is no such input", rule)
 
 
 def read_inputs(raw: Mapping[str, str]) -> Inputs:
@@ -109,11 +123,7 @@ def read_inputs(raw: Mapping[str, str]) -> Inputs:
     Raises:
         InputError: an input that does not exist, a boolean that is none, a list that is no CSV.
     """
-    for name in raw:
-        if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, n=1)
-            rule = f"did you mean {near[0]}?" if near else "see the inputs in action.yml"
-            raise InputError(name, "there is no such input", rule)
+    check_names(raw, NAMES)
 
     def text(name: str) -> str:
         return raw.get(name, "").strip()
@@ -176,4 +186,6 @@ def _text(name: str, value: object) -> str:
         raise InputError(name, f"found a JSON {type(value).__name__}", "an input is text")
     if "\0" in value:
         raise InputError(name, "it holds a NUL character", "no program takes one as an argument")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InputError(name, "it holds half a character (a lone surrogate)", "write it in UTF-8")
     return value

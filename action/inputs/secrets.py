@@ -48,9 +48,13 @@ def read_secrets(inputs: Inputs, token_host: Callable[[], str | None]) -> Secret
         InputError: a secret without `=` or without a key, or a secret file that is not there. It shows no value.
     """
     warnings: list[str] = []
-    early = tuple(csv_record((f"id={key}", f"env={name}")) for key, name in _pairs("secret-envs", inputs.secret_envs))
     environment: dict[str, str] = {}
+    early: list[str] = []
     late: list[str] = []
+
+    def leave_out(name: str, key: str) -> None:
+        # A pull request from a fork gets no secrets: the peer builds on without them, and so must we.
+        warnings.append(f"{name}: {key} has no value and is not passed to the build")
 
     def pass_value(key: str, value: str) -> None:
         variable = f"{_VARIABLE}{len(environment)}"
@@ -58,21 +62,37 @@ def read_secrets(inputs: Inputs, token_host: Callable[[], str | None]) -> Secret
         late.append(csv_record((f"id={key}", f"env={variable}")))
 
     keys = set()
-    for key, value in _pairs("secrets", inputs.secrets):
+    for key, variable in _pairs("secret-envs", inputs.secret_envs):
+        keys.add(key)
+        if variable:
+            early.append(csv_record((f"id={key}", f"env={variable}")))
+        else:
+            # buildx would read a variable or a file named as the key.
+            leave_out("secret-envs", key)
+    texts = _pairs("secrets", inputs.secrets)
+    for key, value in texts:
         keys.add(key)
         if value:
             pass_value(key, value)
         else:
-            # A pull request from a fork gets no secrets: the peer builds on without them, and so must we.
-            warnings.append(f"secrets: {key} has no value and is not passed to the build")
+            leave_out("secrets", key)
     for key, path in _pairs("secret-files", inputs.secret_files):
-        if not Path(path).is_file():
+        keys.add(key)
+        if not _is_file(path):
             raise InputError("secret-files", f"{key}: there is no file {path!r}", "name a file that the step can read")
         late.append(csv_record((f"id={key}", f"src={path}")))
-    host = token_host() if inputs.github_token and "GIT_AUTH_TOKEN" not in keys else None
+    own = "GIT_AUTH_TOKEN" in {key for key, _ in texts}
+    host = token_host() if inputs.github_token and not own else None
     if host and f"GIT_AUTH_TOKEN.{host}" not in keys:
         pass_value(f"GIT_AUTH_TOKEN.{host}", inputs.github_token)
-    return Secrets(early, tuple(late), environment, tuple(warnings))
+    return Secrets(tuple(early), tuple(late), environment, tuple(warnings))
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # a name that is too long, a folder that may not be searched
+        return False
 
 
 def _pairs(name: str, items: tuple[str, ...]) -> list[tuple[str, str]]:

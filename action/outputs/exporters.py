@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from action.inputs.lists import csv_fields
 from action.outputs.parse import NO_EXPORTER, STDOUT, Output
 
 IMAGE_TYPES = frozenset(("image", "registry", "moby", "oci", "docker"))
@@ -119,8 +120,12 @@ def requested_exporters(
         push: the `push` input.
         load: the `load` input.
         call: the `call` input; anything but empty and `build` exports nothing.
+
+    Raises:
+        InputError: a `call` that is no CSV.
     """
-    exports = call in {"", "build"}
+    # A call is CSV: one method, and attributes such as format=json.
+    exports = not call or [field for field in csv_fields("call", call) if "=" not in field] == ["build"]
     exporters = tuple(
         RequestedExporter(
             index=output.index,

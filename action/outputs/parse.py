@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.errors import InputError
@@ -46,7 +46,9 @@ class Output:
     @property
     def pushes(self) -> bool:
         """Whether it asks for a push by itself."""
-        return self.type == "registry" or bool(go_boolean(self.attributes.get("push", "")))
+        push = self.attributes.get("push", "false")
+        # BuildKit takes a push without a value for true.
+        return self.type == "registry" or not push or bool(go_boolean(push))
 
 
 def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Output, ...]:
@@ -63,6 +65,16 @@ def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Out
     outputs = tuple(
         parse_output(text, index, source=source) for index, text in enumerate(text for text in texts if text)
     )
+    check_ids(outputs, source=source)
+    return outputs
+
+
+def check_ids(outputs: Sequence[Output], *, source: str) -> None:
+    """Check that no `id` names two outputs of one build.
+
+    Raises:
+        InputError: one does.
+    """
     seen: dict[str, int] = {}
     for output in outputs:
         if output.id is None:
@@ -71,7 +83,6 @@ def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Out
             problem = f"id {output.id!r} names entry {seen[output.id]} and entry {output.index}"
             raise InputError(source, problem, "an id names one exporter: give each its own")
         seen[output.id] = output.index
-    return outputs
 
 
 def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
@@ -99,8 +110,24 @@ def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
         if not equals:
             raise InputError(source, f"{text!r}: {field!r} has no value", "write attributes as key=value, with commas")
         attributes[key.strip().lower()] = value
+    return output_of(attributes, index, source=source)
+
+
+def output_of(written: Mapping[str, str], index: int, *, source: str = "outputs") -> Output:
+    """Read one output from its attributes.
+
+    Args:
+        written: every attribute, lower-case name to value, `type`, `dest` and `id` among them.
+        index: its place in the user's list, from 0.
+        source: the input, option or bake target it comes from, for errors.
+
+    Raises:
+        InputError: it has no type, or an `id` that is malformed or all digits.
+    """
+    attributes = dict(written)
     kind = attributes.pop("type", "")
     if not kind:
+        text = ",".join(f"{key}={value}" for key, value in written.items())
         raise InputError(source, f"{text!r} has no type", "write type=image, registry, oci, docker, local or tar")
     identifier = attributes.pop("id", None)
     if identifier is not None:

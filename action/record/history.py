@@ -79,8 +79,7 @@ def read_record(file: Path, ref: str | None) -> Record:
     Raises:
         EvidenceError: the file cannot be read, or does not hold that build's record.
     """
-    with TarLayout(file) as layout:
-        found = [_read(layout, manifest) for manifest in _record_manifests(layout)]
+    found = read_records(file)
     if ref is None:
         matching = found
     else:
@@ -92,6 +91,16 @@ def read_record(file: Path, ref: str | None) -> Record:
         message = f"{file}: expected {wanted}, found {len(matching)} in {len(found)}"
         raise EvidenceError(message)
     return matching[0]
+
+
+def read_records(file: Path) -> list[Record]:
+    """Read every record of a file.
+
+    Raises:
+        EvidenceError: the file cannot be read.
+    """
+    with TarLayout(file) as layout:
+        return [_read(layout, manifest) for manifest in _record_manifests(layout)]
 
 
 def _record_manifests(layout: Layout) -> list[Manifest]:

@@ -66,7 +66,14 @@ class BuildResults(Struct, frozen=True, kw_only=True):
         return {exporter.key: exporter.imageid for exporter in self.exporters if exporter.imageid}
 
 
-def json_text(results: BuildResults) -> str:
+class BakeResults(Struct, frozen=True, kw_only=True):
+    """The results of a bake: target name to the results of its build."""
+
+    version: Literal[1] = 1
+    targets: dict[str, BuildResults]
+
+
+def json_text(results: BuildResults | BakeResults) -> str:
     """The results document as text, indented."""
     return msgspec.json.format(msgspec.json.encode(results), indent=2).decode()
 

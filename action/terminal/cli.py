@@ -18,7 +18,8 @@ from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.workspace import temporary_folder
 
 if TYPE_CHECKING:
-    from action.results.models import BuildResults
+    from action.bake import BakeOutcome
+    from action.results.models import BakeResults, BuildResults
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _FORMAT = click.option(
@@ -57,18 +58,36 @@ def build(
         return
     with temporary_folder() as workspace:
         outcome = run_build(request, workspace, capture=not sys.stderr.isatty(), require_digests=require_digests)
-    _say(outcome)
+    shown = outcome.results is not None and request.requested.exports and bool(outcome.results.exporters)
     # Where buildx itself wrote data to standard output, ours would be mixed with it.
     target = sys.stderr if request.requested.writes_stdout else sys.stdout
-    if outcome.results is not None and request.requested.exports and not _failed_early(outcome):
-        _print(outcome.results, form, target)
-    if outcome.results is not None and results_file is not None:
-        _write(results_file, outcome.results)
-    if outcome.signal is not None:
-        raise Interrupted(outcome.signal)
-    if outcome.errors:
-        raise _SaidError
-    return
+    _finish(outcome, results_file, form, target if shown or not outcome.errors else None)
+
+
+@main.command(context_settings=_PASS_ON)
+@click.option(
+    "--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE."
+)
+@_FORMAT
+@click.option("--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest.")
+@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and build nothing.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx bake arguments>")
+def bake(
+    results_file: Path | None, form: str, arguments: tuple[str, ...], *, require_digests: bool, dry_run: bool
+) -> None:
+    """Run any docker buildx bake, and say what each output of each target is."""
+    from action.bake import run_bake  # noqa: PLC0415  # draws in what other commands do not need
+    from action.buildx.bake_command_line import read_bake_command_line  # noqa: PLC0415
+
+    if dry_run:
+        click.echo(json.dumps(["bake", *arguments]))
+        return
+    request = read_bake_command_line(arguments)
+    with temporary_folder() as workspace:
+        outcome = run_bake(request, workspace, capture=not sys.stderr.isatty(), require_digests=require_digests)
+    writes_stdout = any(requested.writes_stdout for requested in request.targets.values())
+    target = sys.stderr if writes_stdout else sys.stdout
+    _finish(outcome, results_file, form, target if outcome.results is not None else None)
 
 
 @main.command()
@@ -143,6 +162,15 @@ def action_build(*, dry_run: bool) -> None:
     sys.exit(run_build_step(dry_run=dry_run))
 
 
+@action.command("bake")
+@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and build nothing.")
+def action_bake(*, dry_run: bool) -> None:
+    """The bake action."""
+    from action.workflow.step import run_bake_step  # noqa: PLC0415  # the terminal needs nothing of it
+
+    sys.exit(run_bake_step(dry_run=dry_run))
+
+
 class _SaidError(Exception):
     """The command fails, and what is wrong has been printed."""
 
@@ -172,31 +200,42 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _failed_early(outcome: Outcome) -> bool:
-    return bool(outcome.errors) and not (outcome.results and outcome.results.exporters)
-
-
-def _say(outcome: Outcome) -> None:
+def _finish(outcome: Outcome | BakeOutcome, results_file: Path | None, form: str, target: TextIO | None) -> None:
+    """Say what became of a run, and end with it; `target` is where the results go, None where none are shown."""
     for notice in outcome.notices:
         _stderr("notice", notice)
     for warning in outcome.warnings:
         _stderr("warning", warning)
     for error in outcome.errors:
         _stderr("error", str(error))
+    if outcome.results is not None and target is not None:
+        _print(outcome.results, form, target)
+    if outcome.results is not None and results_file is not None:
+        _write(results_file, outcome.results)
+    if outcome.signal is not None:
+        raise Interrupted(outcome.signal)
+    if outcome.errors:
+        raise _SaidError
 
 
-def _print(results: BuildResults, form: str, target: TextIO) -> None:
+def _print(results: BuildResults | BakeResults, form: str, target: TextIO) -> None:
+    from action.results.models import BuildResults, json_text  # noqa: PLC0415  # imported while the build ran
+
     if form == "json":
-        from action.results.models import json_text  # noqa: PLC0415  # imported while the build ran
-
         target.write(json_text(results) + "\n")
-    elif results.exporters:
-        from action.terminal.table import print_table  # noqa: PLC0415  # rich is for this alone
+        return
+    from action.terminal.table import print_table  # noqa: PLC0415  # rich is for this alone
 
-        print_table(results, target)
+    builds = {"": results} if isinstance(results, BuildResults) else results.targets
+    for name, build in builds.items():
+        if not build.exporters:
+            continue
+        if name:
+            target.write(f"{name}:\n")
+        print_table(build, target)
 
 
-def _write(file: Path, results: BuildResults) -> None:
+def _write(file: Path, results: BuildResults | BakeResults) -> None:
     from action.results.models import json_text  # noqa: PLC0415  # imported while the build ran
 
     try:

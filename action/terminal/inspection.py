@@ -53,7 +53,7 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
             record = read_record(record_file, ref.rpartition("/")[2] if ref else None)
         except EvidenceError as error:
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
-    artifacts, missing = observe_artifacts(requested)
+    artifacts, missing = observe_artifacts(requested, Path())
     if record is None:
         missing.append("no --record was given")
     attribution = attribute(requested, Observed(read.metadata, record, artifacts, tuple(missing)))

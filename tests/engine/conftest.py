@@ -59,11 +59,18 @@ class Workplace:
 
     def step(self, *, context: str = ".", **inputs: str) -> Step:
         """Run the build action with inputs, `_` for `-` in their names."""
-        named = {name.replace("_", "-"): value for name, value in {"context": context, **inputs}.items()}
+        return self._run("build", {"context": context, **inputs})
+
+    def bake_step(self, **inputs: str) -> Step:
+        """Run the bake action with inputs, `_` for `-` in their names."""
+        return self._run("bake", inputs)
+
+    def _run(self, action: str, inputs: Mapping[str, str]) -> Step:
+        named = {name.replace("_", "-"): value for name, value in inputs.items()}
         file = self.folder / f"outputs-{uuid.uuid4().hex}"
         file.touch()
         environment = {**self.environment, "INPUTS": json.dumps(named), "GITHUB_OUTPUT": str(file)}
-        done = self.python("-m", "action", "action", "build", environment=environment)
+        done = self.python("-m", "action", "action", action, environment=environment)
         return Step(done.returncode, done.stdout + done.stderr, read_github_output(file))
 
     def python(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

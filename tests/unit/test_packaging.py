@@ -88,6 +88,14 @@ def test_the_reference_names_every_input_of_the_action() -> None:
     assert named == set(ACTION["inputs"])
 
 
+def test_the_bake_actions_document_names_its_inputs_and_outputs() -> None:
+    action = yaml.safe_load((ROOT / "bake/action.yml").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/bake.md").read_text(encoding="utf-8")
+    head, _, rest = text.partition("| output | what it is |")
+    assert set(re.findall(r"`([a-z][a-z-]+)`", head)) == set(action["inputs"])
+    assert set(re.findall(r"^\| `(\w+)` \|", rest.partition("A key is")[0], re.MULTILINE)) == set(action["outputs"])
+
+
 def test_documents_link_to_files_that_are_there() -> None:
     for document in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8")):

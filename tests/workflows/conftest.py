@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = Path(__file__).parent
-SHIPPED = ("action.yml", "action", "schemas", "requirements")
+SHIPPED = ("action.yml", "bake", "action", "schemas", "requirements")
 
 
 @dataclass(frozen=True)

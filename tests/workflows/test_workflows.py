@@ -82,10 +82,11 @@ def test_examples_run_as_they_are_but_for_what_needs_github(act: Act, example: P
 
 def _for_this_machine(text: str, registry: str) -> str:
     """The example with this checkout's action, the registry on loopback, and no step that needs GitHub's services."""
-    assert "uses: build-digests/build-digests@v1" in text
-    text = text.replace("uses: build-digests/build-digests@v1", "uses: ./").replace("ghcr.io/", f"{registry}/")
+    text, used = re.subn(r"uses: build-digests/build-digests(/\w+)?@v1", r"uses: .\1/", text)
+    assert used
+    text = text.replace("ghcr.io/", f"{registry}/")
     steps = re.split(r"(?m)^(?=      - )", text)
-    foreign = re.compile(r"uses: (?!\./|actions/checkout@)")
+    foreign = re.compile(r"uses: (?!\.|actions/checkout@)")
     return "".join(step if not foreign.search(step) else _without_step(step) for step in steps)
 
 

@@ -155,6 +155,69 @@ def test_without_the_default_provenance_everything_else_stays() -> None:
     assert request(context=".", provenance="true").without_defaults is None
 
 
+@pytest.mark.parametrize("context", ["--push", "-o=type=local,dest=/", "--metadata-file=x", "--"])
+def test_a_context_that_buildx_would_read_as_an_option_is_refused(context: str) -> None:
+    with pytest.raises(InputError, match=r"^context: '-.*' begins with a hyphen; .* is \./-"):
+        request(context=context)
+    assert request(context=f"./{context}").arguments[-1] == f"./{context}"
+
+
+def test_a_hyphen_alone_is_the_standard_input() -> None:
+    assert request(context="-").arguments[-1] == "-"
+
+
+@pytest.mark.parametrize(
+    "inputs", [{}, {"context": "{{defaultContext}}:sub", "build_contexts": "a={{defaultContext}}"}]
+)
+def test_buildx_is_asked_for_its_version_once_at_most(inputs: dict[str, str]) -> None:
+    asked: list[bool] = []
+
+    def sends_query() -> bool:
+        asked.append(True)
+        return True
+
+    named = {name.replace("_", "-"): text for name, text in {**inputs, "github_token": "tok"}.items()}
+    built, _ = build_request(read_inputs(named), {**RUN, "BUILDX_SEND_GIT_QUERY_AS_INPUT": "1"}, sends_query)
+    assert built.arguments[-1].startswith("https://github.com/o/app.git?ref=c0ffee")
+    assert any("GIT_AUTH_TOKEN.github.com" in argument for argument in built.arguments)
+    assert asked == [True]
+
+
+def test_warnings_of_secrets_are_handed_on() -> None:
+    warnings = build_request(read_inputs({"context": ".", "secrets": "K="}), RUN, lambda: True)[1]
+    assert warnings == ("secrets: K has no value and is not passed to the build",)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"outputs": "type=oci,id=1"}, "outputs: id '1' is all digits"),
+        ({"outputs": "dest=x"}, "outputs: 'dest=x' has no type"),
+        ({"secret_files": "K=/missing"}, "secret-files: K: there is no file '/missing'"),
+        ({"attests": 'x,"y'}, "attests: the double quote that opens an item in line 1 is not closed"),
+        ({"call": '"'}, "call: "),
+    ],
+)
+def test_bad_input_is_found_before_anything_runs_and_ends_with_2(inputs: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        request(context=".", **inputs)
+    assert str(error.value).startswith(message)
+    assert error.value.exit_code == 2
+
+
+def test_outputs_reach_buildx_as_they_were_written() -> None:
+    text = 'type=image,"name=a:1,b:2",push=true,id=release'
+    arguments = request(context=".", outputs=f"{text}\n  out  ").arguments
+    assert arguments[1:5] == ("--output", text, "--output", "out")
+
+
+@pytest.mark.parametrize("name", ["file", "target", "builder", "network", "shm-size", "cgroup-parent"])
+def test_an_option_and_its_value_are_two_arguments(name: str) -> None:
+    # A value that looks like an option is none: pflag takes what follows as it is.
+    arguments = request(context=".", **{name: "--push"}).arguments
+    assert arguments[arguments.index(f"--{name}") + 1] == "--push"
+
+
 def test_hostile_values_stay_one_argument_each() -> None:
     value = "a=$(touch /x); `y` \"z\" 'w' | & > \\ * ~"
     arguments = request(context=".", labels=value, build_args=value).arguments

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
 
-from action.buildx.command_line import read_command_line
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from action.buildx.command_line import given_options, read_command_line
 from action.errors import InputError
 
 
@@ -18,6 +22,11 @@ from action.errors import InputError
         ["-o=type=oci,dest=x", "."],
         ["-qo", "type=oci,dest=x", "."],
         ["-qDotype=oci,dest=x", "."],
+        ["-q=false", "-D", "-o", "type=oci,dest=x", "."],
+        ["-t", "--push", "--tag", "-o", "-f", "--", "-o", "type=oci,dest=x", "."],
+        ["--target=--load", "-m", "-o", "-c=-o", "-o", "type=oci,dest=x", "."],
+        ["--check=false", "--quiet=1", "--sbom=true", "--provenance", "false", "-o", "type=oci,dest=x", "."],
+        ["", "--load=false", "--output", "type=oci,dest=x"],
         [".", "-o", "type=oci,dest=x"],
         ["--build-arg", "-o", "-o", "type=oci,dest=x", "."],
         ["--label=--push", "-f", "--load", "-o", "type=oci,dest=x", "--", "-o", "."],
@@ -28,6 +37,57 @@ def test_an_output_is_found_however_it_is_written(arguments: list[str]) -> None:
     requested = read_command_line(arguments).requested
     assert [(each.type, each.dest) for each in requested.exporters] == [("oci", "x")]
     assert (requested.push, requested.load) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "dest"), [(["-o="], "="), (["-o", "="], "="), (["-o=="], "="), (["-o./x=y"], "./x=y")]
+)
+def test_a_short_option_takes_what_is_glued_to_it(arguments: list[str], dest: str) -> None:
+    # pflag takes the '=' off only where something stands after it.
+    (exporter,) = read_command_line(arguments).requested.exporters
+    assert (exporter.type, exporter.dest) == ("local", dest)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--", "--push", "-o", "type=oci,dest=x"],
+        ["--label", "--push", "."],
+        ["--label=a", "--label", "--output", "--build-arg=--push", "."],
+        ["-"],
+        ["-f", "-o", "."],
+        ["-f-o", "."],
+        [],
+    ],
+)
+def test_what_only_looks_like_an_option_asks_for_nothing(arguments: list[str]) -> None:
+    request = read_command_line(arguments)
+    assert (request.requested.exporters, request.requested.push) == ((), False)
+    assert request.arguments == ("build", *arguments)
+
+
+_LONG = {"output": "o", "tag": "t", "file": "f"}
+_VALUES = st.text("-=ab:o,t/ ", min_size=1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(_LONG)), st.integers(0, 3), _VALUES)), st.data())
+def test_every_way_to_write_a_value_gives_the_same_value(
+    options: list[tuple[str, int, str]], data: st.DataObject
+) -> None:
+    arguments: list[str] = []
+    for name, form, value in options:
+        arguments += data.draw(st.sampled_from([[], ["."], ["--pull"], ["-q"], ["-"], ["-qD"]]))
+        forms = [[f"--{name}", value], [f"--{name}={value}"], [f"-{_LONG[name]}", value], [f"-{_LONG[name]}={value}"]]
+        arguments += forms[form]
+    given_values = given_options([*arguments, "--", "--tag", "no"])
+    for name in _LONG:
+        assert given_values.get(name, []) == [value for each, _, value in options if each == name]
+
+
+@given(st.lists(st.text("-=qotDh,xé\0 \n"), max_size=6))
+def test_any_arguments_are_read_or_refused_with_a_plain_error(arguments: list[str]) -> None:
+    with contextlib.suppress(InputError):
+        assert read_command_line(arguments).arguments == ("build", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +121,12 @@ def test_tags_are_collected() -> None:
         (["--check"], "check"),
         (["--print=targets"], "targets"),
         (["--call=build"], "build"),
+        (["--call", "outline", "--check"], "check"),
+        (["--check", "--call", "outline"], "outline"),
+        (["--check=false", "--call", "outline"], "outline"),
+        (["--call", "outline", "--check=false"], "outline"),
+        (["--call=outline", "--print=targets"], "targets"),
+        (["--check", "--call="], ""),
         ([], ""),
     ],
 )
@@ -71,6 +137,7 @@ def test_a_call_is_found(arguments: list[str], call: str) -> None:
 
 
 def test_a_metadata_file_of_the_users_own_is_found() -> None:
+    assert read_command_line(["--metadata-file", "m", "--metadata-file=--push", "."]).metadata_file == "--push"
     assert read_command_line(["--metadata-file", "m", "."]).metadata_file == "m"
     assert read_command_line(["."]).metadata_file is None
 

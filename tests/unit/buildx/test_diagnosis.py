@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from action.buildx.diagnosis import failure, last_error_line, plain, refuses_attestations
@@ -61,6 +63,61 @@ def test_a_check_has_its_own_first_line() -> None:
     ended = Ended(1, stdout="Check complete, 2 warnings have been found!\nmore\n", stderr="#1 DONE")
     assert str(failure(ended, call="check")) == "Check complete, 2 warnings have been found!"
     assert str(failure(Ended(1, stderr="ERROR: no file"), call="check")) == "buildx failed with: ERROR: no file"
+
+
+_BUILT = """#0 building with "default" instance using docker driver
+#5 [2/2] RUN ./test.sh
+#5 0.214 {said}
+#5 ERROR: process "/bin/sh -c ./test.sh" did not complete successfully: exit code: 1
+------
+ > [2/2] RUN ./test.sh:
+0.214 {said}
+12.50 {said}
+123.4 {said}
+------
+Dockerfile:2
+--------------------
+   1 |     FROM alpine
+   2 | >>> RUN ./test.sh || echo "{said}"
+--------------------
+ERROR: failed to build: failed to solve: process "/bin/sh -c ./test.sh || echo \"{said}\"" did not complete
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+        "error during connect: x",
+        "unknown flag: --annotation",
+        "unknown flag: --x See 'docker --help'.",
+        "docker: 'buildx' is not a docker command.",
+        "Attestations are not supported by the current BuildKit daemon",
+    ],
+)
+def test_what_a_build_step_prints_is_no_message_of_buildx(said: str) -> None:
+    # A RUN instruction may well use docker, or test a program like this one.
+    ended = Ended(1, stderr=_BUILT.format(said=said))
+    error = failure(ended, call="")
+    assert isinstance(error, BuildFailedError)
+    assert str(error).startswith("buildx failed with: ERROR: failed to build: failed to solve: process")
+    assert refuses_attestations(ended) is False
+
+
+def test_an_engine_that_does_not_answer_in_the_middle_of_the_progress_is_told() -> None:
+    text = "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?"
+    error = failure(
+        Ended(1, stderr=f"#1 [internal] booting buildkit\n#1 ERROR: {text}\n------\nERROR: {text}\n"), call=""
+    )
+    assert isinstance(error, ProgramError)
+    assert str(error).startswith("no Docker engine answers")
+
+
+@pytest.mark.parametrize("text", ["unknown flag: ", "\x1b]", "\x1b[1", "ERROR: ", "\r", "1", "#1 ", " "])
+def test_64_kib_of_anything_are_read_in_a_moment(text: str) -> None:
+    started = time.monotonic()
+    failure(Ended(1, stderr=text * (65536 // len(text))), call="")
+    assert time.monotonic() - started < 1
 
 
 def test_without_any_text_the_exit_code_or_signal_is_said() -> None:

@@ -78,6 +78,40 @@ def test_provenance_and_sbom_win_over_the_same_type_in_attests() -> None:
     assert asked.asked == (f"type=provenance,mode=max,{URL}", "type=sbom,disabled=false", "type=other,a=1")
 
 
+@pytest.mark.parametrize(
+    ("provenance", "sbom", "attests", "asked"),
+    [
+        # docker/build-push-action, __tests__/context.test.ts: its attestation cases, for our run.
+        ("", "", "type=provenance,mode=max,builder-id=me", ("type=provenance,mode=max,builder-id=me",)),
+        ("builder-id=foo", "", "", ("type=provenance,builder-id=foo",)),
+        ("mode=min,inline-only=true", "", "", (f"type=provenance,mode=min,inline-only=true,{URL}",)),
+        ("false", "false", "", ("type=provenance,disabled=true", "type=sbom,disabled=true")),
+        ("false", "", "type=provenance,mode=max", ("type=provenance,disabled=true",)),
+        ("false", "", "type=custom,true", ("type=provenance,disabled=true", "type=custom,disabled=false")),
+        ("1", "", "", (f"type=provenance,disabled=false,{URL}",)),
+    ],
+)
+def test_what_is_asked_for_comes_in_the_peers_order(
+    provenance: str, sbom: str, attests: str, asked: tuple[str, ...]
+) -> None:
+    assert ask(provenance=provenance, sbom=sbom, attests=attests) == Attestations((), asked)
+
+
+def test_a_generator_with_a_comma_stays_one_attribute() -> None:
+    assert ask(sbom='"generator=a,b"').asked == ('type=sbom,"generator=a,b"',)
+    assert ask(attests='"type=custom,""x=a,b"""').asked == ('type=custom,"x=a,b"',)
+
+
+def test_provenance_that_is_asked_for_stays_beside_a_docker_exporter() -> None:
+    assert ask(docker=True, provenance="mode=max").asked == (f"type=provenance,mode=max,{URL}",)
+    assert ask(docker=True, attests="type=sbom").asked == ("type=sbom",)
+
+
+def test_an_environment_variable_that_is_no_boolean_stops_the_build() -> None:
+    with pytest.raises(InputError, match=r"^environment variable BUILDX_NO_DEFAULT_ATTESTATIONS: 'yes' is no boolean"):
+        ask(environment={"BUILDX_NO_DEFAULT_ATTESTATIONS": "yes"})
+
+
 def test_attests_alone_replace_the_default_and_name_the_builder() -> None:
     assert ask(attests="type=provenance,mode=min\ntype=sbom,generator=x") == Attestations(
         (), (f"type=provenance,mode=min,{URL}", "type=sbom,generator=x")

@@ -82,19 +82,3 @@ def test_no_repository_says_what_to_set() -> None:
 def test_a_variable_that_is_no_boolean_is_named() -> None:
     with pytest.raises(InputError, match="BUILDX_SEND_GIT_QUERY_AS_INPUT: 'maybe' is no boolean"):
         context({**PUSH, "BUILDX_SEND_GIT_QUERY_AS_INPUT": "maybe"}).url()
-
-
-@pytest.mark.parametrize(
-    "event", ["", "{", "[]", '"x"', '{"repository": 1, "pull_request": {"head": []}}', "[" * 50_000]
-)
-def test_an_event_that_says_nothing_is_one_of_a_public_repository(tmp_path: Path, event: str) -> None:
-    file = tmp_path / "event.json"
-    file.write_text(event)
-    run = read_workflow_run({"GITHUB_EVENT_PATH": str(file)})
-    assert (run.private, run.pull_request_head) == (False, "")
-
-
-def test_the_runs_url_names_server_repository_run_and_attempt() -> None:
-    environment = {**PUSH, "GITHUB_RUN_ID": "42", "GITHUB_RUN_ATTEMPT": "3"}
-    assert read_workflow_run(environment).url == "https://github.com/o/app/actions/runs/42/attempts/3"
-    assert read_workflow_run(PUSH).url == ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +86,42 @@ def test_no_letter_is_lost_whatever_the_quotes(text: str) -> None:
     assert "".join(items).count("a") == text.count("a")
 
 
+@pytest.mark.parametrize("mark", ["\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_only_a_newline_ends_a_line(mark: str) -> None:
+    # csv-parse finds the end of a record at \n, \r\n or \r; str.splitlines knows more of them.
+    assert split_raw_lines(f"type=local,dest=a{mark}b\nout") == (f"type=local,dest=a{mark}b", "out")
+    assert split_lines("labels", f"a{mark}b\nc") == (f"a{mark}b", "c")
+    assert split_list("tags", f"a{mark}b,c") == (f"a{mark}b", "c")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_each_way_to_end_a_line_does(end: str) -> None:
+    text = end.join(("a", "", "b", ""))
+    assert split_raw_lines(text) == split_lines("labels", text) == split_list("tags", text) == ("a", "b")
+
+
+def test_a_key_of_several_lines_in_quotes_keeps_every_line_empty_ones_and_the_last_included() -> None:
+    text = 'TOKEN=abc,def=1\n"PEM=-----BEGIN KEY-----\n\nline, two\n-----END KEY-----\n"\nLAST=x\n'
+    assert split_lines("secrets", text, strip=False) == (
+        "TOKEN=abc,def=1",
+        "PEM=-----BEGIN KEY-----\n\nline, two\n-----END KEY-----\n",
+        "LAST=x",
+    )
+
+
+def test_the_quote_of_a_later_line_is_named_by_its_line() -> None:
+    with pytest.raises(InputError, match=r"^labels: the double quote that opens an item in line 4 is not closed"):
+        split_lines("labels", 'a\n"b\nc"\n"d')
+
+
+@pytest.mark.parametrize("text", ['"a"b,' * 20_000, "x," * 50_000, '"' * 100_001, '""' * 50_000 + "x", "\n" * 100_000])
+def test_a_hostile_list_as_long_as_a_variable_can_be_is_read_in_a_moment(text: str) -> None:
+    started = time.monotonic()
+    with contextlib.suppress(InputError):
+        split_list("tags", text)
+    assert time.monotonic() - started < 2
+
+
 def test_outputs_keep_their_quotes() -> None:
     assert split_raw_lines('type=image,"name=a,b"\n\n type=local,dest=o \n') == (
         'type=image,"name=a,b"',
@@ -93,6 +132,12 @@ def test_outputs_keep_their_quotes() -> None:
 @given(st.lists(st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1), min_size=1))
 def test_fields_survive_being_joined_and_split(fields: list[str]) -> None:
     assert csv_fields("x", csv_record(tuple(fields))) == tuple(fields)
+
+
+@pytest.mark.parametrize("text", ['type=sbom,"generator=a', 'type=sbom,"a"b'])
+def test_an_entry_that_is_no_csv_is_shown_with_the_rule(text: str) -> None:
+    with pytest.raises(InputError, match=r"^attests: 'type=sbom.* cannot be read as CSV .*; a double quote that opens"):
+        csv_fields("attests", text)
 
 
 def test_one_entry_is_one_line() -> None:

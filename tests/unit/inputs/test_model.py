@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -69,6 +70,19 @@ def test_an_input_that_is_misspelt_is_named_with_the_nearest() -> None:
         read_inputs({"ouputs": ""})
 
 
+@pytest.mark.parametrize("name", ["frobnicate", "", "push ", "pùsh"])
+def test_an_input_that_is_like_no_other_or_nearly_one_is_refused(name: str) -> None:
+    with pytest.raises(
+        InputError, match=r"there is no such input; (see the inputs in action.yml|did you mean push\?)$"
+    ):
+        read_inputs({name: ""})
+
+
+def test_names_are_read_in_any_case_as_github_does() -> None:
+    # The peer reads INPUT_PUSH, whatever the case of `push` in the workflow.
+    assert parse_inputs('{"Push": "true", "BUILD-ARGS": "A=Z"}') == {"push": "true", "build-args": "A=Z"}
+
+
 def test_booleans_and_numbers_of_json_are_texts() -> None:
     assert parse_inputs('{"push": true, "load": false, "target": 1, "file": null}') == {
         "push": "true",
@@ -94,6 +108,35 @@ def test_an_input_that_is_no_text_is_refused(value: str) -> None:
 def test_a_nul_is_refused() -> None:
     with pytest.raises(InputError, match=r"^secrets: it holds a NUL character"):
         parse_inputs('{"secrets": "hunter2\\u0000"}')
+
+
+def test_half_a_character_is_refused_and_not_shown() -> None:
+    # A lone surrogate has no bytes: nothing could print it or hand it on.
+    with pytest.raises(InputError, match=r"^secrets: it holds half a character") as error:
+        parse_inputs('{"secrets": "K=hunter2\\ud800"}')
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["ghcr.io/ö/app:1", "日本語", "a\U0001f600b", "\ufffd", "a\u2028b"])
+def test_any_other_text_passes(text: str) -> None:
+    assert parse_inputs(json.dumps({"target": text})) == {"target": text}
+    assert read_inputs({"target": text}).target == text
+
+
+def test_texts_are_stripped_and_a_secrets_value_is_not() -> None:
+    inputs = read_inputs({"context": " . \n", "push": "true\n", "tags": "|\n  a:1\n", "secrets": "K= v \n"})
+    assert (inputs.context, inputs.push, inputs.tags, inputs.secrets) == (".", True, ("|", "a:1"), ("K= v ",))
+
+
+@pytest.mark.parametrize("name", ["load", "no-cache", "pull", "push", "require-digests"])
+def test_a_boolean_input_that_is_none_is_named(name: str) -> None:
+    assert getattr(read_inputs({name: "True"}), name.replace("-", "_")) is True
+    with pytest.raises(InputError, match=rf"^{name}: 'yes' is no boolean; write true or false$"):
+        read_inputs({name: "yes"})
+
+
+def test_inputs_that_are_printed_show_no_secret() -> None:
+    assert "hunter2" not in repr(read_inputs({"secrets": "K=hunter2", "github-token": "hunter2"}))
 
 
 def test_no_inputs_are_the_defaults() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from action.errors import InputError
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
 
@@ -32,6 +33,13 @@ def test_tags_are_the_names_of_every_image_and_of_no_files() -> None:
         ("type=image,name=a,push=true", False, True),
         ("type=image,name=a,push=1", False, True),
         ("type=image,name=a,push=false", False, False),
+        # BuildKit takes an attribute that is there without a value for true (exporter/containerimage/export.go).
+        ("type=image,name=a,push=", False, True),
+        ("type=image,name=a,push=perhaps", False, False),
+        ("type=image,name=a,push=false", True, True),
+        # buildx sets push on it whatever it says (build/opt.go).
+        ("type=registry,name=a,push=false", False, True),
+        ("type=teleport,name=a", True, False),
         ("type=registry,name=a", False, True),
         ("type=oci,dest=x", True, False),
         ("type=docker", True, False),
@@ -61,7 +69,23 @@ def test_what_buildx_surely_adds(outputs: list[str], *, push: bool, load: bool, 
     assert (requested.adds_image, requested.adds_docker) == adds
 
 
-@pytest.mark.parametrize("call", ["check", "outline", "targets"])
+@pytest.mark.parametrize(
+    ("outputs", "push", "load", "may"),
+    [
+        ([], False, False, True),
+        ([], True, False, False),
+        ([], False, True, False),
+        (["type=cacheonly"], False, False, False),
+        (["out"], False, False, False),
+    ],
+)
+def test_the_driver_may_choose_where_nothing_was_asked_for(
+    outputs: list[str], *, push: bool, load: bool, may: bool
+) -> None:
+    assert requested_exporters(parse_outputs(outputs), push=push, load=load).may_default is may
+
+
+@pytest.mark.parametrize("call", ["check", "outline", "targets", "check,format=json", "format=json,outline", "lint"])
 def test_a_call_exports_nothing(call: str) -> None:
     requested = requested_exporters(parse_outputs(["type=oci,dest=x"]), push=True, load=True, call=call)
     assert requested.exporters == ()
@@ -69,8 +93,14 @@ def test_a_call_exports_nothing(call: str) -> None:
     assert requested.writes_stdout
 
 
-def test_a_call_of_build_is_a_build() -> None:
-    assert requested_exporters(parse_outputs(["type=oci,dest=x"]), call="build").exporters
+@pytest.mark.parametrize("call", ["", "build", "build,format=json", "format=json,build"])
+def test_a_call_of_build_is_a_build(call: str) -> None:
+    assert requested_exporters(parse_outputs(["type=oci,dest=x"]), call=call).exporters
+
+
+def test_a_call_that_is_no_csv_is_named() -> None:
+    with pytest.raises(InputError, match=r"^call: "):
+        requested_exporters((), call='"check')
 
 
 @pytest.mark.parametrize(("output", "writes"), [("-", True), ("type=oci,dest=-", True), ("type=oci,dest=x", False)])

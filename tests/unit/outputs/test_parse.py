@@ -70,6 +70,44 @@ def test_an_attribute_without_a_value_is_refused() -> None:
         parse_output("type=image,push", 0)
 
 
+@pytest.mark.parametrize("text", ["type=image,", ",type=image", "type=image,,push=true", '""', ",", "a,b"])
+def test_a_field_that_is_no_attribute_is_refused(text: str) -> None:
+    # buildx: invalid value
+    with pytest.raises(InputError, match=r"^outputs: .* has no value; write attributes as key=value"):
+        parse_output(text, 0)
+
+
+@pytest.mark.parametrize("text", ["type", "image", "C:\\out", "UPPER=x", "a b=c", "日本", "~/out", "dest", "=x", " "])
+def test_one_field_that_is_the_whole_entry_is_a_folder(text: str) -> None:
+    assert parse_output(text, 0) == Output(0, "local", None, text, {})
+
+
+def test_one_field_in_quotes_is_no_folder() -> None:
+    # buildx compares the field with the entry as written, quotes included.
+    with pytest.raises(InputError, match="has no value"):
+        parse_output('"out"', 0)
+    assert parse_output('"type=oci"', 0) == Output(0, "oci", None, None, {})
+
+
+@pytest.mark.parametrize("kind", ["Image", "IMAGE", "moby", "oci ", "t" * 1000, "../x", "::error::"])
+def test_a_type_that_nobody_knows_passes_as_it_is(kind: str) -> None:
+    assert parse_output(f"type={kind}", 0).type == kind
+
+
+def test_the_names_of_an_output_are_split_at_commas() -> None:
+    assert parse_output('type=image,"name=a:1, b:2,"', 0).names == ("a:1", "b:2")
+    assert parse_output("type=image", 0).names == ()
+
+
+def test_an_id_that_differs_in_case_is_another() -> None:
+    assert [output.id for output in parse_outputs(["type=oci,id=A", "type=oci,id=a"])] == ["A", "a"]
+
+
+def test_an_error_names_the_option_that_was_given() -> None:
+    with pytest.raises(InputError, match=r"^--output: id '7' is all digits"):
+        parse_outputs(["type=oci,id=7"], source="--output")
+
+
 def test_an_output_that_is_no_csv_is_refused() -> None:
     with pytest.raises(InputError, match="cannot be read as CSV"):
         parse_output('type=image,"name=a', 0)

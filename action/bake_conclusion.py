@@ -1,0 +1,91 @@
+"""From a bake that has ended to its outcome: each target is a build of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from action.attribution.attribute import needs_record
+from action.bake import BakeOutcome
+from action.conclusion import conclude
+from action.errors import BuildDigestsError, EvidenceError
+from action.metadata.file import BakeMetadataFile, MetadataFile
+from action.metadata.responses import Metadata
+from action.observation import RecordOf
+from action.outputs.exporters import Requested
+from action.record.history import Record, read_records
+from action.results.models import BakeResults
+
+ExportMany = Callable[[Sequence[str]], Path]
+"""Writes the records of builds, by their `builder/node/ref`, to one file, and names it."""
+
+
+def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of it, and where its evidence is
+    targets: Mapping[str, Requested],
+    failed: BuildDigestsError | None,
+    read: BakeMetadataFile,
+    export: ExportMany,
+    folder: Path,
+    *,
+    require_digests: bool,
+) -> BakeOutcome:
+    """Say what each exporter of each target made.
+
+    Args:
+        targets: target name to the exporters asked for.
+        failed: why the bake failed, or None where it did not.
+        read: the metadata file.
+        export: writes records.
+        folder: where paths in outputs start from.
+        require_digests: whether an exporter that makes an image and has no digest is an error.
+    """
+    errors: list[BuildDigestsError] = [error for error in (failed, *(read.faults if not failed else ())) if error]
+    if failed:
+        return BakeOutcome(None, read.text, tuple(errors))
+    wanted = [
+        metadata.ref
+        for name, metadata in read.targets.items()
+        if name in targets and metadata.ref is not None and needs_record(targets[name], metadata)
+    ]
+    record_of = _records(wanted, export)
+    results, warnings = {}, []
+    for name, requested in targets.items():
+        file = MetadataFile(None, read.targets.get(name, Metadata()), None)
+        outcome = conclude(requested, None, file, record_of, folder, require_digests=require_digests)
+        errors += [_of_target(name, error) for error in outcome.errors]
+        warnings += [f"target {name}: {warning}" for warning in outcome.warnings]
+        if outcome.results is not None:
+            results[name] = outcome.results
+    return BakeOutcome(BakeResults(targets=results), read.text, tuple(errors), tuple(warnings))
+
+
+def _records(refs: Sequence[str], export: ExportMany) -> RecordOf:
+    """Get all records in one call for each builder; where that fails, each by itself when it is asked for."""
+    known: dict[str, Record] = {}
+    builders: dict[str, list[str]] = {}
+    for ref in refs:
+        builders.setdefault(ref.partition("/")[0], []).append(ref)
+    for group in builders.values():
+        try:
+            found = {record.ref: record for record in read_records(export(group))}
+        except EvidenceError:
+            continue
+        known |= {ref: found[_id(ref)] for ref in group if _id(ref) in found}
+
+    def record_of(ref: str) -> Record:
+        if ref not in known:
+            matching = [record for record in read_records(export([ref])) if record.ref == _id(ref)]
+            if not matching:
+                raise EvidenceError(f"the record of build {ref} is not in what buildx exported")
+            known[ref] = matching[0]
+        return known[ref]
+
+    return record_of
+
+
+def _id(ref: str) -> str:
+    return ref.rpartition("/")[2]
+
+
+def _of_target(name: str, error: BuildDigestsError) -> BuildDigestsError:
+    return BuildDigestsError(f"target {name}: {error}")

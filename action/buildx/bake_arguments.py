@@ -1,0 +1,125 @@
+"""The inputs of the bake action as arguments of `docker buildx bake`, as docker/bake-action gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from action.buildx.definition import Target
+from action.buildx.request import BakeRequest
+from action.errors import InputError
+from action.inputs.attestations import default_provenance, no_default_attestations, provenance_value
+from action.inputs.bake import BakeInputs
+from action.inputs.git_context import GitContext
+from action.inputs.workflow_run import read_workflow_run
+
+_REMOTE = ("git://", "github.com/", "git@", "https://", "http://", "ssh://", "docker-image://")
+
+
+@dataclass(frozen=True)
+class Bake:
+    """What of a bake is known before its definition.
+
+    Attributes:
+        options: the arguments that its definition depends on.
+        targets: the targets to bake, as named.
+        folder: the folder that it runs in.
+        environment: variables for buildx alone; they hold the token.
+    """
+
+    options: tuple[str, ...]
+    targets: tuple[str, ...]
+    folder: str
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def print_arguments(self) -> tuple[str, ...]:
+        """The arguments that print the definition."""
+        return ("bake", *self.options, "--print", *self.targets)
+
+
+def read_bake(
+    inputs: BakeInputs, environment: Mapping[str, str], sends_query: Callable[[], bool], *, allows_files: bool
+) -> Bake:
+    """Turn the inputs into a bake, and check them.
+
+    Args:
+        inputs: the inputs.
+        environment: the environment variables.
+        sends_query: tells whether buildx takes the query form of a Git URL.
+        allows_files: whether buildx knows the entitlement `fs` (0.18 and later), which the peer grants.
+
+    Raises:
+        InputError: an input that breaks a rule.
+    """
+    run = read_workflow_run(environment)
+    git = GitContext(run, environment, sends_query)
+    source = git.fill(inputs.source)
+    if not source and not inputs.workdir:
+        source = git.url()
+    remote = source.startswith(_REMOTE)
+    folder = inputs.workdir or ("." if remote or not source else source)
+    if not Path(folder).is_dir():
+        name = "workdir" if inputs.workdir else "source"
+        raise InputError(name, f"there is no folder {folder!r}", "name a folder, or the URL of a remote definition")
+    options: list[str] = [source] if remote else []
+    options += _each("--allow", (*inputs.allow, *(("fs=*",) if allows_files else ())))
+    options += _one("--call", inputs.call)
+    options += _each("--file", inputs.files)
+    options += _each("--set", inputs.set)
+    options += _each("--var", inputs.vars)
+    options += _one("--provenance", provenance_value(inputs.provenance, run) if inputs.provenance else "")
+    options += _one("--sbom", inputs.sbom)
+    options += ["--no-cache"] if inputs.no_cache else []
+    options += _one("--builder", inputs.builder)
+    options += ["--pull"] if inputs.pull else []
+    options += ["--load"] if inputs.load else []
+    options += ["--push"] if inputs.push else []
+    variables = {"BUILDX_METADATA_WARNINGS": "true"}
+    if inputs.github_token and "BUILDX_BAKE_GIT_AUTH_TOKEN" not in environment:
+        variables["BUILDX_BAKE_GIT_AUTH_TOKEN"] = inputs.github_token
+    return Bake(tuple(options), inputs.targets, folder, variables)
+
+
+def bake_request(
+    bake: Bake, inputs: BakeInputs, targets: Mapping[str, Target], environment: Mapping[str, str]
+) -> BakeRequest:
+    """The bake to run, now that its definition is known.
+
+    Args:
+        bake: the bake.
+        inputs: the inputs.
+        targets: its definition.
+        environment: the environment variables.
+
+    Raises:
+        InputError: BUILDX_NO_DEFAULT_ATTESTATIONS is no boolean.
+    """
+    default: list[str] = []
+    docker_exporter = inputs.load or any(target.docker_exporter for target in targets.values())
+    if not inputs.provenance and not docker_exporter and not no_default_attestations(environment):
+        attest = default_provenance(read_workflow_run(environment))
+        default += _each(
+            "--set", tuple(f"{name}.attest={attest}" for name, target in targets.items() if not target.provenance)
+        )
+
+    def arguments(*more: str) -> tuple[str, ...]:
+        return ("bake", *bake.options, *more, *bake.targets)
+
+    return BakeRequest(
+        arguments=arguments(*default),
+        environment=bake.environment,
+        call=inputs.call,
+        without_defaults=arguments() if default else None,
+        folder=bake.folder,
+        targets={name: target.requested for name, target in targets.items()},
+    )
+
+
+def _each(option: str, values: tuple[str, ...]) -> list[str]:
+    return [argument for value in values for argument in (option, value)]
+
+
+def _one(option: str, value: str) -> list[str]:
+    return [option, value] if value else []

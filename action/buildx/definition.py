@@ -1,0 +1,103 @@
+"""The definition of a bake, as `docker buildx bake --print` tells it: groups, matrices and overrides resolved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from action.buildx.diagnosis import failure
+from action.buildx.program import ask
+from action.errors import InputError, ProgramError
+from action.outputs.exporters import Requested, requested_exporters
+from action.outputs.parse import Output, check_ids, output_of, parse_output
+
+_PRINT_SECONDS = 120.0
+"""How long printing may take: a remote definition is fetched."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target of a bake.
+
+    Attributes:
+        requested: the exporters that it asks for; `--push` and `--load` are in its outputs already.
+        docker_exporter: whether one of them is the docker exporter, which takes no attestations.
+        provenance: whether it asks for a provenance attestation itself.
+    """
+
+    requested: Requested
+    docker_exporter: bool
+    provenance: bool
+
+
+def ask_definition(
+    buildx: tuple[str, ...], environment: Mapping[str, str], arguments: Sequence[str], folder: str
+) -> dict[str, Target]:
+    """Ask buildx for the definition of a bake.
+
+    Args:
+        buildx: the command that runs buildx.
+        environment: its whole environment.
+        arguments: `bake`, its options, `--print` and its targets.
+        folder: the folder that the bake runs in.
+
+    Raises:
+        BuildDigestsError: buildx finds a fault in it, or wrote none that can be read.
+        InputError: a target's output has an `id` that breaks a rule.
+    """
+    ended = ask((*buildx, *arguments), environment, seconds=_PRINT_SECONDS, folder=folder)
+    if ended.code:
+        raise failure(ended, call="")
+    return read_definition(ended.stdout)
+
+
+def read_definition(text: str) -> dict[str, Target]:
+    """Read the JSON that `bake --print` wrote.
+
+    Returns:
+        Target name to target, in the order of the text.
+
+    Raises:
+        ProgramError: it is no such JSON.
+        InputError: a target's output has an `id` that breaks a rule.
+    """
+    try:
+        definition = json.loads(text)
+        targets = definition["target"]
+        return {name: _target(name, target) for name, target in targets.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ProgramError(f"buildx bake --print wrote no definition that can be read ({error!r})") from None
+
+
+def _target(name: str, target: Mapping[str, object]) -> Target:
+    source = f"output of bake target {name}"
+    written = target.get("output")
+    outputs = tuple(
+        _output(output, index, source) for index, output in enumerate(written if isinstance(written, list) else ())
+    )
+    check_ids(outputs, source=source)
+    tags = target.get("tags")
+    requested = requested_exporters(
+        outputs,
+        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
+        call=str(target.get("call") or ""),
+    )
+    attests = target.get("attest")
+    provenance = any(_is_provenance(attest) for attest in (attests if isinstance(attests, list) else ()))
+    return Target(requested, any(output.type == "docker" for output in outputs), provenance)
+
+
+def _output(written: object, index: int, source: str) -> Output:
+    # Objects since buildx 0.20, texts before.
+    if isinstance(written, dict):
+        return output_of({str(key): str(value) for key, value in written.items()}, index, source=source)
+    if isinstance(written, str):
+        return parse_output(written, index, source=source)
+    raise InputError(source, f"{written!r} is no output", "write a text or an object")
+
+
+def _is_provenance(attest: object) -> bool:
+    if isinstance(attest, dict):
+        return attest.get("type") == "provenance"
+    return isinstance(attest, str) and "type=provenance" in attest.split(",")

@@ -1,0 +1,79 @@
+"""The inputs of the bake action, typed: those of docker/bake-action, `workdir` and `require-digests`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from action.inputs.booleans import input_boolean
+from action.inputs.lists import split_list, split_raw_lines
+from action.inputs.model import check_names
+
+BAKE_NAMES = frozenset(
+    (
+        *("allow", "builder", "call", "files", "github-token", "load", "no-cache", "provenance", "pull", "push"),
+        *("require-digests", "sbom", "set", "source", "targets", "vars", "workdir"),
+    )
+)
+"""Every input's name."""
+
+
+@dataclass(frozen=True)
+class BakeInputs:
+    """The inputs, one field each under the input's name; lists are split, booleans read, texts stripped."""
+
+    allow: tuple[str, ...]
+    builder: str
+    call: str
+    files: tuple[str, ...]
+    github_token: str
+    load: bool
+    no_cache: bool
+    provenance: str
+    pull: bool
+    push: bool
+    require_digests: bool
+    sbom: str
+    set: tuple[str, ...]
+    source: str
+    targets: tuple[str, ...]
+    vars: tuple[str, ...]
+    workdir: str
+
+
+def read_bake_inputs(raw: Mapping[str, str]) -> BakeInputs:
+    """Type the inputs.
+
+    Args:
+        raw: input name to its text; an input that is not there has its default, which is empty or false.
+
+    Raises:
+        InputError: an input that does not exist, a boolean that is none, a list that is no CSV.
+    """
+    check_names(raw, BAKE_NAMES)
+
+    def text(name: str) -> str:
+        return raw.get(name, "").strip()
+
+    def flag(name: str) -> bool:
+        return input_boolean(name, text(name))
+
+    return BakeInputs(
+        allow=split_list("allow", text("allow")),
+        builder=text("builder"),
+        call=text("call"),
+        files=split_list("files", text("files")),
+        github_token=text("github-token"),
+        load=flag("load"),
+        no_cache=flag("no-cache"),
+        provenance=text("provenance"),
+        pull=flag("pull"),
+        push=flag("push"),
+        require_digests=flag("require-digests"),
+        sbom=text("sbom"),
+        set=split_raw_lines(text("set")),
+        source=text("source"),
+        targets=split_list("targets", text("targets")),
+        vars=split_raw_lines(text("vars")),
+        workdir=text("workdir"),
+    )

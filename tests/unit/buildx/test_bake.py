@@ -1,0 +1,157 @@
+"""The bake action's inputs, its arguments, and definitions as buildx prints them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from action.buildx.bake_arguments import Bake, bake_request, read_bake
+from action.buildx.definition import read_definition
+from action.errors import BuildDigestsError, InputError, ProgramError
+from action.inputs.bake import BAKE_NAMES, BakeInputs, read_bake_inputs
+
+ACTION = yaml.safe_load((Path(__file__).parents[3] / "bake/action.yml").read_text(encoding="utf-8"))
+RUN = {"GITHUB_REPOSITORY": "o/app", "GITHUB_SHA": "c0ffee", "GITHUB_REF": "refs/heads/main", "GITHUB_RUN_ID": "42"}
+
+# docker/bake-action v7, action.yml
+PEER = frozenset(
+    (
+        *("builder", "allow", "call", "files", "no-cache", "pull", "load", "provenance", "push", "sbom", "set"),
+        *("source", "targets", "vars", "github-token"),
+    )
+)
+
+
+def bake(*, allows_files: bool = True, **inputs: str) -> Bake:
+    return bake_of({name.replace("_", "-"): text for name, text in inputs.items()}, allows_files=allows_files)
+
+
+def bake_of(inputs: Mapping[str, str], *, allows_files: bool = True) -> Bake:
+    return read_bake(read_bake_inputs(inputs), RUN, lambda: True, allows_files=allows_files)
+
+
+def test_the_actions_inputs_are_the_peers_and_two_more() -> None:
+    assert set(ACTION["inputs"]) == PEER | {"workdir", "require-digests"} == BAKE_NAMES
+    fields = {field.name for field in dataclasses.fields(BakeInputs)}
+    assert {name.replace("-", "_") for name in BAKE_NAMES} == fields
+
+
+def test_every_input_has_its_argument(tmp_path: Path) -> None:
+    made = bake(
+        source=str(tmp_path),
+        allow="network.host",
+        call="check",
+        files="a.hcl,b.hcl",
+        set="*.platform=linux/amd64\nx.args.a=1,2",
+        vars="A=1,2",
+        provenance="false",
+        sbom="true",
+        no_cache="true",
+        builder="b",
+        pull="true",
+        load="true",
+        push="true",
+        targets="web,api",
+    )
+    assert made.print_arguments == (
+        *(
+            "bake",
+            "--allow",
+            "network.host",
+            "--allow",
+            "fs=*",
+            "--call",
+            "check",
+            "--file",
+            "a.hcl",
+            "--file",
+            "b.hcl",
+        ),
+        *("--set", "*.platform=linux/amd64", "--set", "x.args.a=1,2", "--var", "A=1,2", "--provenance", "false"),
+        *("--sbom", "true", "--no-cache", "--builder", "b", "--pull", "--load", "--push", "--print", "web", "api"),
+    )
+    assert made.folder == str(tmp_path)
+
+
+def test_the_default_source_is_the_repository_at_the_events_commit() -> None:
+    assert bake(allows_files=False).options == ("https://github.com/o/app.git#c0ffee",)
+    assert bake(source="{{defaultContext}}:sub").options[0] == "https://github.com/o/app.git#c0ffee:sub"
+    assert bake(workdir=".", allows_files=False).options == ()
+
+
+def test_a_folder_that_is_not_there_is_named() -> None:
+    with pytest.raises(InputError, match=r"^source: there is no folder 'nowhere'"):
+        bake(source="nowhere")
+    with pytest.raises(InputError, match=r"^workdir: there is no folder 'nowhere'"):
+        bake(source=".", workdir="nowhere")
+
+
+def test_the_token_goes_by_the_environment_alone() -> None:
+    made = bake(source=".", github_token="ghs_x")
+    assert made.environment["BUILDX_BAKE_GIT_AUTH_TOKEN"] == "ghs_x"
+    assert "ghs_x" not in repr(made)
+
+
+_DEFINITION = {
+    "group": {"default": {"targets": ["web"]}},
+    "target": {
+        "web": {"tags": ["a:1"], "output": [{"type": "image", "push": "true", "id": "x"}, "type=oci,dest=o.tar"]},
+        "asked": {"attest": [{"type": "provenance", "mode": "min"}]},
+        "text": {"attest": ["type=provenance,mode=min"], "output": ["out"]},
+        "lint": {"call": "lint", "output": [{"type": "image"}]},
+    },
+}
+
+
+def test_outputs_are_read_as_texts_and_as_objects() -> None:
+    targets = read_definition(json.dumps(_DEFINITION))
+    web = targets["web"].requested.exporters
+    assert [(each.key, each.type, each.names, each.push, each.dest) for each in web] == [
+        ("x", "image", ("a:1",), True, None),
+        ("1", "oci", ("a:1",), False, "o.tar"),
+    ]
+    assert targets["asked"].requested.may_default
+    assert targets["lint"].requested.exports is False
+
+
+def test_the_default_provenance_goes_to_targets_that_ask_for_none() -> None:
+    inputs = read_bake_inputs({"source": "."})
+    targets = read_definition(json.dumps(_DEFINITION))
+    request = bake_request(bake(source="."), inputs, targets, RUN)
+    url = "builder-id=https://github.com/o/app/actions/runs/42/attempts/1"
+    assert [argument for argument in request.arguments if ".attest=" in argument] == [
+        f"web.attest=type=provenance,mode=max,{url}",
+        f"lint.attest=type=provenance,mode=max,{url}",
+    ]
+    assert request.without_defaults == ("bake", "--allow", "fs=*")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [({"load": "true"}, []), ({"provenance": "true"}, []), ({}, ["type=docker,dest=x"])],
+)
+def test_no_default_provenance_beside_a_docker_exporter_or_another_provenance(
+    inputs: dict[str, str], outputs: list[str]
+) -> None:
+    named = {"source": ".", **inputs}
+    targets = read_definition(json.dumps({"target": {"a": {"output": outputs}}}))
+    request = bake_request(bake_of(named), read_bake_inputs(named), targets, RUN)
+    assert not any(".attest=" in argument for argument in request.arguments)
+    assert request.without_defaults is None
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"target": []}', '{"target": {"a": 1}}', "[" * 100_000])
+def test_what_is_no_definition_is_a_plain_error(text: str) -> None:
+    with pytest.raises(ProgramError, match="wrote no definition that can be read"):
+        read_definition(text)
+
+
+@pytest.mark.parametrize("output", [1, "dest=x", {"dest": "x"}, {"type": "oci", "id": "1"}, "type=oci,id=a/b"])
+def test_an_output_that_breaks_a_rule_names_its_target(output: object) -> None:
+    with pytest.raises(BuildDigestsError, match=r"^output of bake target web: "):
+        read_definition(json.dumps({"target": {"web": {"output": [output]}}}))

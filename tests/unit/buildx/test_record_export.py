@@ -1,0 +1,102 @@
+"""Faults of `docker buildx history export` that no real one can be made to have. What it does well, engine tests see.
+
+(Another test_history.py tests the reading of what it wrote, and mypy wants names that differ.)
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from action.buildx.history import EXPORT_SECONDS, export_record
+from action.errors import EvidenceError
+
+REF = "default/default/kjudabc123"
+
+
+def docker(folder: Path, script: str) -> tuple[str, ...]:
+    file = folder / "docker"
+    file.write_text(f"#!/bin/bash\n{script}\n")
+    file.chmod(0o755)
+    return (str(file), "buildx")
+
+
+def refused(folder: Path, script: str, *, seconds: float = 30) -> str:
+    with pytest.raises(EvidenceError) as error:
+        export_record(docker(folder, script), os.environ, (REF,), folder / "record", seconds=seconds)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("refs", "asked"),
+    [
+        ((REF,), "buildx history export --builder default kjudabc123"),
+        (("b/b0/x1", "b/b1/y2"), "buildx history export --builder b x1 y2"),
+        (("--all/n/x1",), "buildx history export --builder --all x1"),
+    ],
+)
+def test_the_records_are_asked_for_by_builder_and_id(tmp_path: Path, refs: tuple[str, ...], asked: str) -> None:
+    command = docker(tmp_path, f'echo "$@" > {tmp_path}/asked; touch "${{@: -1}}"')
+    export_record(command, os.environ, refs, tmp_path / "a file")
+    assert (tmp_path / "asked").read_text() == f"{asked} --output {tmp_path}/a file\n"
+    assert (tmp_path / "a file").is_file()
+
+
+@pytest.mark.parametrize("ref", ["", "x", "a/b", "a/b/c/d", "a/b/--all", "a/b/C", "a b/c/d", "a/b/c\n", "//c", "a/b/"])
+def test_a_reference_of_another_form_is_not_handed_to_buildx(tmp_path: Path, ref: str) -> None:
+    command = docker(tmp_path, f"touch {tmp_path}/ran")
+    for refs in ((ref,), (REF, ref)):
+        with pytest.raises(EvidenceError, match="has not the form builder/node/ref"):
+            export_record(command, os.environ, refs, tmp_path / "record")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_export_that_hangs_ends_after_its_time_with_all_that_it_started(tmp_path: Path) -> None:
+    started = time.monotonic()
+    said = refused(tmp_path, f"sleep 300 & echo $! > {tmp_path}/child; wait", seconds=2)
+    assert said == f"{tmp_path}/docker buildx history did not end within 2 s"
+    assert time.monotonic() - started < 15
+    child = int((tmp_path / "child").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert EXPORT_SECONDS <= 60
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo 'ERROR: unknown command: docker buildx history' >&2; exit 1",
+        "echo \"unknown shorthand flag: 'o' in -o\" >&2; exit 125",
+        "echo 'unknown flag: --builder' >&2; exit 125",
+        # A buildx before 0.19 shows its usage and calls that a success.
+        "echo 'Usage:  docker buildx'; exit 0",
+    ],
+)
+def test_a_buildx_that_cannot_export_says_what_to_install(tmp_path: Path, script: str) -> None:
+    assert refused(tmp_path, script) == "this buildx cannot export build records: install buildx 0.23 or later"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'ERROR: no record found for ref' >&2; exit 1", "ERROR: no record found for ref"),
+        (r"printf '\033[31mERROR: red\033[0m\nLearn more' >&2; exit 1", "ERROR: red"),
+        ("exit 3", "exit code 3"),
+        ("kill -KILL $$", "exit code -9"),
+        ("exit 0", "exit code 0"),
+    ],
+)
+def test_an_export_that_fails_is_missing_evidence_and_says_why(tmp_path: Path, script: str, said: str) -> None:
+    assert refused(tmp_path, script) == f"buildx could not export the build's record: {said}"
+
+
+def test_a_folder_where_the_file_should_be_is_no_record(tmp_path: Path) -> None:
+    assert refused(tmp_path, 'mkdir "${@: -1}"').endswith("exit code 0")
+
+
+def test_a_docker_that_is_gone_meanwhile_is_missing_evidence(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match="cannot be started: No such file"):
+        export_record((str(tmp_path / "docker"), "buildx"), os.environ, (REF,), tmp_path / "record")
