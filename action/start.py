@@ -1,14 +1,15 @@
 """Starts a step of the action: `python start.py build`, with nothing installed but Python and either uv or pip.
 
-Standard library only, and written so that an old Python gets as far as the message that says it is too old. The
-packages that the steps import are installed once per lock and Python, into RUNNER_TOOL_CACHE, and found there again.
+Standard library only, and written so that an old Python, 3.6 even, gets as far as the message that says it is too old:
+`from __future__ import annotations` would stop it. The packages that the steps import are installed once per lock and
+Python, into RUNNER_TOOL_CACHE, and found there again.
 """
 
-from __future__ import annotations
-
 import hashlib
+import importlib.machinery
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,11 +28,15 @@ class StartError(Exception):
 
 
 def packages_folder() -> Path:
-    """Where the packages of this lock and this Python are kept."""
+    """Where the packages of this lock, this Python and this machine are kept.
+
+    What a Python names its compiled modules tells its version, processor and C library: a container job shares the tool
+    cache of its host.
+    """
     lock = hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:16]
-    version = f"{sys.implementation.name}{sys.version_info.major}.{sys.version_info.minor}"
+    tag = importlib.machinery.EXTENSION_SUFFIXES[0].rpartition(".")[0]
     cache = os.environ.get("RUNNER_TOOL_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "build-digests" / f"{lock}-{version}-{sys.platform}"
+    return Path(cache) / "build-digests" / (lock + tag)
 
 
 def install(folder: Path) -> None:
@@ -51,6 +56,8 @@ def install(folder: Path) -> None:
         raise StartError(message) from None
     try:
         _run_installer(unfinished)
+        # mkdtemp lets nobody else in, and the next step may be another user's.
+        Path(unfinished).chmod(0o755)
         try:
             Path(unfinished).rename(folder)
         except OSError:
@@ -69,6 +76,8 @@ def _run_installer(target: str) -> None:
     )
     # An installer is no buildx: it must not see the inputs, which hold secrets.
     environment = {name: value for name, value in os.environ.items() if name != "INPUTS"}
+    # Settings of this machine with which pip would refuse a folder of our own.
+    environment.update({"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"})
     command = [
         *installer,
         "--no-deps",
@@ -104,6 +113,11 @@ def _run_installer(target: str) -> None:
         raise StartError(message)
 
 
+def _end(number: int, _frame: object) -> None:
+    """End by way of every `finally`, so that nothing half done is left."""
+    raise SystemExit(128 + number)
+
+
 def main() -> int:
     """Run the step named by the first argument; the exit code is the step's."""
     if sys.version_info < OLDEST:
@@ -114,16 +128,21 @@ def main() -> int:
         raise StartError(message)
     folder = packages_folder()
     if not folder.is_dir():
+        before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
         install(folder)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     # The script's own folder would stand before the packages and shadow the standard library's names.
     sys.path[:1] = [str(_ROOT), str(folder)]
-    from action.workflow.step import run_bake_step, run_build_step  # noqa: PLC0415  # not importable before
+    if sys.argv[1:] == ["build"]:
+        from action.workflow.build_step import run_build_step  # noqa: PLC0415  # not importable before
 
-    steps = {"build": run_build_step, "bake": run_bake_step}
-    if len(sys.argv) != 2 or sys.argv[1] not in steps:  # noqa: PLR2004
-        message = f"usage: start.py {'|'.join(steps)}"
-        raise StartError(message)
-    return steps[sys.argv[1]]()
+        return run_build_step()
+    if sys.argv[1:] == ["bake"]:
+        from action.workflow.bake_step import run_bake_step  # noqa: PLC0415  # not importable before
+
+        return run_bake_step()
+    raise StartError("usage: start.py build|bake")
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def action() -> None:
 @click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and run nothing.")
 def action_build(*, dry_run: bool) -> None:
     """The build action."""
-    from action.workflow.step import run_build_step  # noqa: PLC0415  # the terminal needs nothing of it
+    from action.workflow.build_step import run_build_step  # noqa: PLC0415  # the terminal needs nothing of it
 
     sys.exit(run_build_step(dry_run=dry_run))
 
@@ -166,7 +166,7 @@ def action_build(*, dry_run: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and build nothing.")
 def action_bake(*, dry_run: bool) -> None:
     """The bake action."""
-    from action.workflow.step import run_bake_step  # noqa: PLC0415  # the terminal needs nothing of it
+    from action.workflow.bake_step import run_bake_step  # noqa: PLC0415  # the terminal needs nothing of it
 
     sys.exit(run_bake_step(dry_run=dry_run))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +24,14 @@ DEAD_INDEX = "http://127.0.0.1:9/simple"
 def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with pip and nothing else."""
     folder = tmp_path_factory.mktemp("python")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True, timeout=120)
+    pip = importlib.util.find_spec("pip")
+    option = ["--without-pip"] if pip and pip.origin else []
+    command = [sys.executable, "-m", "venv", *option, str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    if pip and pip.origin:
+        # Ours will do, and takes no seconds to install.
+        (packages,) = folder.glob("lib/*/site-packages")
+        (packages / "pip").symlink_to(Path(pip.origin).parent)
     return folder / "bin" / "python"
 
 
@@ -75,14 +86,132 @@ def test_a_python_without_pip_and_uv_says_what_to_install(bare_python: Path, tmp
     assert "has no pip: install uv or pip, or run actions/setup-python before this step" in done.stdout
 
 
-def test_two_steps_that_start_at_once_leave_one_whole_environment(bare_python: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "RUNNER_TOOL_CACHE": str(tmp_path), "INPUTS": '{"push": "perhaps"}'}
-    command = [str(bare_python), str(START), "build"]
-    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=240)[0] for process in both]
-    assert outputs == ["::error::push: 'perhaps' is no boolean; write true or false\n"] * 2
-    (folder,) = (tmp_path / "build-digests").iterdir()
+@pytest.fixture
+def installer(tmp_path: Path, tool_cache: Path) -> str:
+    """A search path with an installer in front that copies what was installed, as slowly as SECONDS says."""
+    (source,) = (tool_cache / "build-digests").iterdir()
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    # --target is followed by the folder.
+    script = f"""
+while [ "$1" != --target ]; do shift; done
+cp -r {source}/msgspec "$2"
+touch {tmp_path}/half
+sleep "$SECONDS_TO_TAKE"
+cp -r {source}/. "$2"
+"""
+    uv.write_text(f"#!/bin/sh\n{script}")
+    uv.chmod(0o755)
+    return f"{uv.parent}:/usr/bin:/bin"
+
+
+def starting(python: Path, path: str, cache: Path, seconds: float) -> subprocess.Popen[str]:
+    """A step that starts."""
+    return subprocess.Popen(
+        [str(python), str(START), "build"],
+        env={
+            "PATH": path,
+            "RUNNER_TOOL_CACHE": str(cache),
+            "INPUTS": '{"push": "perhaps"}',
+            "SECONDS_TO_TAKE": str(seconds),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(file: Path) -> None:
+    for _ in range(400):
+        if file.exists():
+            return
+        time.sleep(0.05)
+    raise TimeoutError(file)
+
+
+BAD_INPUT = "::error::push: 'perhaps' is no boolean; write true or false\n"
+
+
+def test_steps_that_start_at_once_leave_one_whole_environment(
+    bare_python: Path, installer: str, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    both = [starting(bare_python, installer, cache, seconds) for seconds in (0.5, 0.6)]
+    assert [process.communicate(timeout=60)[0] for process in both] == [BAD_INPUT] * 2
+    (folder,) = (cache / "build-digests").iterdir()
     assert not folder.name.startswith(".")
+
+
+def test_an_install_that_is_killed_leaves_no_half_environment(
+    bare_python: Path, installer: str, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    process = starting(bare_python, installer, cache, 30)
+    wait_for(tmp_path / "half")
+    process.kill()
+    process.communicate(timeout=30)
+    assert [each.name[:12] for each in (cache / "build-digests").iterdir()] == [".unfinished-"]
+    assert starting(bare_python, installer, cache, 0).communicate(timeout=60)[0] == BAD_INPUT
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_install_that_is_cancelled_leaves_nothing(
+    bare_python: Path, installer: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    cache = tmp_path / "cache"
+    process = starting(bare_python, installer, cache, 2)
+    wait_for(tmp_path / "half")
+    process.send_signal(number)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 128 + number
+    assert list((cache / "build-digests").iterdir()) == []
+
+
+def test_packages_are_kept_for_one_kind_of_python_and_machine(tool_cache: Path) -> None:
+    # A container job shares the tool cache of its host, which may have another C library or another user.
+    (folder,) = (tool_cache / "build-digests").iterdir()
+    tag = str(sysconfig.get_config_var("EXT_SUFFIX")).removesuffix(".so")
+    assert folder.name.endswith(tag)
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_settings_of_pip_that_forbid_a_folder_of_our_own_are_overruled(bare_python: Path, tmp_path: Path) -> None:
+    subprocess.run([str(bare_python), "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True, timeout=60)
+    (packages,) = (tmp_path / "venv").glob("lib/*/site-packages")
+    (packages / "pip").mkdir()
+    spy = "import json, os, sys; json.dump([dict(os.environ), sys.argv], open(os.environ['SPY'], 'w')); sys.exit(1)"
+    (packages / "pip" / "__main__.py").write_text(spy)
+    settings = {"PIP_USER": "1", "PIP_REQUIRE_VIRTUALENV": "1", "PIP_INDEX_URL": "https://mirror.corp/simple"}
+    start(tmp_path / "venv/bin/python", tmp_path / "cache", SPY=str(tmp_path / "spied"), **settings)
+    environment, arguments = json.loads((tmp_path / "spied").read_text())
+    assert (environment["PIP_USER"], environment["PIP_REQUIRE_VIRTUALENV"]) == ("0", "0")
+    assert environment["PIP_INDEX_URL"] == "https://mirror.corp/simple"
+    assert "--require-hashes" in arguments
+    assert "INPUTS" not in environment
+
+
+@pytest.mark.parametrize("steps", [[], ["merge-all"], ["build", "build"], ["--help"]])
+def test_a_step_that_is_none_shows_the_usage(bare_python: Path, tool_cache: Path, steps: list[str]) -> None:
+    done = subprocess.run(
+        [str(bare_python), str(START), *steps],
+        env={"PATH": "/bin", "RUNNER_TOOL_CACHE": str(tool_cache)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout.startswith("::error::usage: start.py build")
+
+
+def test_a_message_of_several_lines_is_one_workflow_command(bare_python: Path, tmp_path: Path) -> None:
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text("#!/bin/sh\nprintf 'error: 50%% done\\n::warning::no\\rend\\n' >&2; exit 1\n")
+    uv.chmod(0o755)
+    done = start(bare_python, tmp_path / "cache", path=f"{uv.parent}:/usr/bin:/bin")
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("::error::the action's packages cannot be installed: error: 50%25 done ::warning::no end;")
 
 
 def test_a_folder_that_cannot_be_written_says_what_to_set(bare_python: Path, tmp_path: Path) -> None:
@@ -110,7 +239,7 @@ def test_uv_is_used_where_it_is_there(bare_python: Path, tmp_path: Path) -> None
     assert done.returncode == 2, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("version", ["3.8", "3.9"])
+@pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9"])
 def test_an_old_python_says_which_is_needed(version: str, tmp_path: Path) -> None:
     found = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), shutil.which(f"python{version}")]
     working = [Path(each) for each in found if each and not subprocess.run([each, "-c", ""], check=False).returncode]

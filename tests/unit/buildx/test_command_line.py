@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action.buildx.command_line import given_options, read_command_line
@@ -70,6 +70,7 @@ _LONG = {"output": "o", "tag": "t", "file": "f"}
 _VALUES = st.text("-=ab:o,t/ ", min_size=1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(_LONG)), st.integers(0, 3), _VALUES)), st.data())
 def test_every_way_to_write_a_value_gives_the_same_value(
     options: list[tuple[str, int, str]], data: st.DataObject
@@ -84,6 +85,7 @@ def test_every_way_to_write_a_value_gives_the_same_value(
         assert given_values.get(name, []) == [value for each, _, value in options if each == name]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("-=qotDh,xé\0 \n"), max_size=6))
 def test_any_arguments_are_read_or_refused_with_a_plain_error(arguments: list[str]) -> None:
     with contextlib.suppress(InputError):

@@ -6,7 +6,7 @@ import contextlib
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action.errors import InputError
@@ -77,6 +77,7 @@ def test_a_quote_that_is_not_closed_is_named_with_its_line_and_no_value(text: st
     assert "hunter2" not in str(error.value)
 
 
+@settings(deadline=None)
 @given(st.text('a",\n'))
 def test_no_letter_is_lost_whatever_the_quotes(text: str) -> None:
     try:
@@ -129,6 +130,7 @@ def test_outputs_keep_their_quotes() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1), min_size=1))
 def test_fields_survive_being_joined_and_split(fields: list[str]) -> None:
     assert csv_fields("x", csv_record(tuple(fields))) == tuple(fields)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action.errors import InputError
@@ -128,6 +128,7 @@ def test_no_error_shows_what_may_be_a_secret(inputs: dict[str, str]) -> None:
     assert "hunter2" not in str(error.value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.from_regex(r"[A-Z]+", fullmatch=True), st.text("hx,\"\n= '$;", min_size=1)), max_size=4))
 def test_any_value_arrives_as_it_was_written_and_stands_in_no_argument(pairs: list[tuple[str, str]]) -> None:
     lines = "\n".join('"' + f"{key}=<{value}>".replace('"', '""') + '"' for key, value in pairs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action.errors import InputError
@@ -121,6 +121,7 @@ _KEYS = st.text("abcdefghijklmnopqrstuvwxyz-.", min_size=1).filter(lambda key: k
 _VALUES = st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]))
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(_KEYS, _VALUES),
     st.from_regex(r"[a-z]+", fullmatch=True),
@@ -138,6 +139,7 @@ def test_what_is_written_is_what_is_read_in_any_order(
     assert parse_output(csv_record(tuple(fields)), 3) == Output(3, kind, identifier, dest, attributes)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_is_an_output_or_a_plain_error(text: str) -> None:
     try:

@@ -1,0 +1,74 @@
+"""The bake action's step: inputs from the environment, step outputs at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from action.bake import BakeOutcome, run_bake
+from action.buildx.bake_arguments import bake_request, read_bake
+from action.buildx.definition import ask_definition
+from action.buildx.program import find_buildx
+from action.buildx.version import FILE_ENTITLEMENT, is_at_least
+from action.inputs.bake import read_bake_inputs
+from action.inputs.model import parse_inputs
+from action.workflow.step import (
+    compact,
+    end,
+    guarded,
+    mask_all,
+    print_arguments,
+    sends_query,
+    show_digests,
+    write_results,
+)
+from action.workspace import temporary_folder
+
+
+def run_bake_step(*, dry_run: bool = False) -> int:
+    """Run the bake action's step.
+
+    Args:
+        dry_run: print buildx's arguments as a JSON array instead, and build nothing; the definition is asked for.
+
+    Returns:
+        The exit code.
+    """
+    return guarded(lambda: _run_bake(dry_run=dry_run))
+
+
+def _run_bake(*, dry_run: bool) -> int:
+    inputs = read_bake_inputs(parse_inputs(os.environ.pop("INPUTS", "")))
+    if not dry_run and inputs.github_token:
+        mask_all((inputs.github_token,))
+    buildx = find_buildx()
+    allows_files = is_at_least(buildx, os.environ, FILE_ENTITLEMENT)
+    bake = read_bake(inputs, os.environ, sends_query, allows_files=allows_files)
+    targets = ask_definition(buildx, {**os.environ, **bake.environment}, bake.print_arguments, bake.folder)
+    request = bake_request(bake, inputs, targets, os.environ)
+    if dry_run:
+        return print_arguments(request.arguments)
+    with temporary_folder() as workspace:
+        outcome = run_bake(request, workspace, capture=True, require_digests=inputs.require_digests)
+    return end(outcome, _bake_outputs(outcome))
+
+
+def _bake_outputs(outcome: BakeOutcome) -> Mapping[str, str]:
+    results = outcome.results
+    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "{}"}
+    if results is None:
+        return outputs
+    from action.results.models import json_text, json_values  # noqa: PLC0415  # imported while the build ran
+
+    targets = results.targets.items()
+    show_digests(
+        {name: target.digests for name, target in targets},
+        {name: [exporter.key for exporter in target.exporters] for name, target in targets},
+    )
+    return {
+        **outputs,
+        "digests": compact({name: target.digests for name, target in targets}),
+        "imageids": compact({name: target.imageids for name, target in targets}),
+        "exporters": compact({name: json_values(target.exporters) for name, target in targets}),
+        "results": str(write_results(json_text(results))),
+    }
