@@ -79,8 +79,11 @@ def _advice(text: str) -> str | None:
             "sbom and attests empty"
         )
     if old := _OLD_FLAG.search(text):
-        release = f"{_NEEDS[old[1]]} or later" if old[1] in _NEEDS else "a newer release"
-        return f"this buildx does not know {old[1]}: install buildx {release} (https://docs.docker.com/go/buildx)"
+        if old[1] in _NEEDS:
+            advice = f"install buildx {_NEEDS[old[1]]} or later"
+        else:
+            advice = "check its spelling, or install a newer buildx"
+        return f"this buildx does not know {old[1]}: {advice} (https://docs.docker.com/go/buildx)"
     return None
 
 

@@ -34,7 +34,7 @@ Run 'docker --help' for more information
         ("ERROR: permission denied while trying to connect to the Docker daemon socket", "no Docker engine answers"),
         ("ERROR: unknown flag: --annotation", "this buildx does not know --annotation: install buildx 0.12 or later"),
         ("ERROR: unknown flag: --call", "install buildx 0.15 or later"),
-        ("ERROR: unknown flag: --newest", "install buildx a newer release"),
+        ("ERROR: unknown flag: --newest", "check its spelling, or install a newer buildx"),
         ("ERROR: Attestation is not supported for the docker driver.\nSwitch", "this builder takes no attestations"),
         ("ERROR: attestations are not", "buildx failed with: ERROR: attestations are not"),
     ],
