@@ -5,6 +5,7 @@ RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
 PATHS := action benchmarks engine examples tests
+ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
 .PHONY: help setup test lint format demo bench lock clean
@@ -34,8 +35,8 @@ lint: setup ## Check style, types, workflows and locks.
 	@$(VENV)/bin/ruff format --check $(PATHS)
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/actionlint $(WORKFLOWS)
-	@$(VENV)/bin/zizmor --quiet --offline --config .github/zizmor.yml action.yml bake/action.yml $(WORKFLOWS)
-	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions action.yml bake/action.yml
+	@$(VENV)/bin/zizmor --quiet --offline --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS)
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions $(ACTIONS)
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	@$(VENV)/bin/check-jsonschema --quiet --check-metaschema schemas/*.json
 

@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action.buildx.history import export_record
 from action.buildx.request import BakeRequest
-from action.errors import BuildDigestsError
 from action.execution import execute
+from action.outcome import Outcome
 
 if TYPE_CHECKING:
     from action.results.models import BakeResults
 
 
-@dataclass(frozen=True)
-class BakeOutcome:
-    """What became of a bake.
-
-    Attributes:
-        results: every target with its exporters and their digests; None where nothing can be said of them.
-        metadata: the metadata file's text, or None where it is none.
-        errors: what went wrong, the gravest first; a step or command that has one fails.
-        warnings: digests and evidence that are missing, and why.
-        notices: what the user may not expect.
-        signal: the signal that ended the bake, or None.
-    """
-
-    results: BakeResults | None
-    metadata: str | None
-    errors: tuple[BuildDigestsError, ...] = ()
-    warnings: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-    signal: int | None = None
-
-
-def run_bake(request: BakeRequest, workspace: Path, *, capture: bool, require_digests: bool = False) -> BakeOutcome:
+def run_bake(
+    request: BakeRequest, workspace: Path, *, capture: bool, require_digests: bool = False
+) -> Outcome[BakeResults]:
     """Run a bake and say what each exporter of each target made.
 
     Args:
@@ -52,7 +33,7 @@ def run_bake(request: BakeRequest, workspace: Path, *, capture: bool, require_di
     """
     executed = execute(request, workspace, capture=capture, meanwhile="action.bake_conclusion")
     if executed.signal is not None:
-        return BakeOutcome(None, None, (executed.failed,) if executed.failed else (), signal=executed.signal)
+        return Outcome(None, None, (executed.failed,) if executed.failed else (), signal=executed.signal)
     # What these draw in was imported while buildx ran.
     from action.bake_conclusion import conclude_bake  # noqa: PLC0415
     from action.metadata.file import read_bake_metadata_file  # noqa: PLC0415

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from action.attribution.attribute import needs_record
-from action.bake import BakeOutcome
 from action.conclusion import conclude
 from action.errors import BuildDigestsError, EvidenceError
 from action.metadata.file import BakeMetadataFile, MetadataFile
 from action.metadata.responses import Metadata
 from action.observation import RecordOf
+from action.outcome import Outcome
 from action.outputs.exporters import Requested
 from action.record.history import Record, read_records
 from action.results.models import BakeResults
@@ -28,7 +28,7 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     folder: Path,
     *,
     require_digests: bool,
-) -> BakeOutcome:
+) -> Outcome[BakeResults]:
     """Say what each exporter of each target made.
 
     Args:
@@ -41,7 +41,7 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     """
     errors: list[BuildDigestsError] = [error for error in (failed, *(read.faults if not failed else ())) if error]
     if failed:
-        return BakeOutcome(None, read.text, tuple(errors))
+        return Outcome(None, read.text, tuple(errors))
     wanted = [
         metadata.ref
         for name, metadata in read.targets.items()
@@ -56,7 +56,7 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
         warnings += [f"target {name}: {warning}" for warning in outcome.warnings]
         if outcome.results is not None:
             results[name] = outcome.results
-    return BakeOutcome(BakeResults(targets=results), read.text, tuple(errors), tuple(warnings))
+    return Outcome(BakeResults(targets=results), read.text, tuple(errors), tuple(warnings))
 
 
 def _records(refs: Sequence[str], export: ExportMany) -> RecordOf:

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action.buildx.history import export_record
 from action.buildx.request import BuildRequest
-from action.errors import BuildDigestsError
 from action.execution import execute
+from action.outcome import Outcome
 
 if TYPE_CHECKING:
     from action.record.history import Record
     from action.results.models import BuildResults
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a build.
-
-    Attributes:
-        results: every exporter with its digest; None where nothing can be said of them.
-        metadata: the metadata file's text, or None where it is none.
-        errors: what went wrong, the gravest first; a step or command that has one fails.
-        warnings: digests and evidence that are missing, and why.
-        notices: what the user may not expect.
-        signal: the signal that ended the build, or None.
-    """
-
-    results: BuildResults | None
-    metadata: str | None
-    errors: tuple[BuildDigestsError, ...] = ()
-    warnings: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-    signal: int | None = None
-
-
-def run_build(request: BuildRequest, workspace: Path, *, capture: bool, require_digests: bool = False) -> Outcome:
+def run_build(
+    request: BuildRequest, workspace: Path, *, capture: bool, require_digests: bool = False
+) -> Outcome[BuildResults]:
     """Run a build and say what each of its exporters made.
 
     Args:

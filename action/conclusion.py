@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from action.attribution.attribute import Attribution, attribute
-from action.build import Outcome
 from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
 from action.metadata.file import MetadataFile
 from action.observation import RecordOf, misleading_folders, observe
+from action.outcome import Outcome
 from action.outputs.exporters import Requested
-from action.results.models import results_of
+from action.results.models import BuildResults, results_of
 
 _NOTHING_EXPORTED = (
     "nothing was exported: this builder keeps a build in its cache unless it is told where to put it; set push, load "
@@ -26,7 +26,7 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
     folder: Path,
     *,
     require_digests: bool,
-) -> Outcome:
+) -> Outcome[BuildResults]:
     """Say what each exporter of a build made.
 
     Args:

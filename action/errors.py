@@ -70,3 +70,15 @@ class DisagreementError(BuildDigestsError):
 
 class MissingDigestError(BuildDigestsError):
     """`require-digests` is set and an exporter that makes an image has no digest."""
+
+
+class RegistryError(BuildDigestsError):
+    """A registry refused something, cannot be reached, or serves something else than it was given."""
+
+
+class TransientError(RegistryError):
+    """A registry failed for a reason that passes by itself: it is busy, it broke down, or the connection broke."""
+
+
+class MergeError(BuildDigestsError):
+    """Results of several jobs that do not make up one image."""

@@ -142,7 +142,11 @@ def main() -> int:
         from action.workflow.bake_step import run_bake_step  # noqa: PLC0415  # not importable before
 
         return run_bake_step()
-    raise StartError("usage: start.py build|bake")
+    if sys.argv[1:] == ["merge"]:
+        from action.workflow.merge_step import run_merge_step  # noqa: PLC0415  # not importable before
+
+        return run_merge_step()
+    raise StartError("usage: start.py build|bake|merge")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from action.oci.reference import full_name
 from action.outputs.exporters import Requested, RequestedExporter
 
 _BECOMES: Mapping[str, frozenset[str]] = {
@@ -95,16 +96,7 @@ def _fits(exporter: RequestedExporter, observed: ObservedExporter, *, tagged: bo
 
 def _full(names: Sequence[str]) -> frozenset[str]:
     """The names in full, as buildx passes them on: `app` is `docker.io/library/app:latest` (distribution/reference)."""
-    return frozenset(map(_full_name, names))
-
-
-def _full_name(name: str) -> str:
-    first, slash, rest = name.partition("/")
-    if not slash or not ("." in first or ":" in first or first == "localhost"):
-        first, rest = "docker.io", name
-    if first in {"docker.io", "index.docker.io"}:
-        first, rest = "docker.io", rest if "/" in rest else f"library/{rest}"
-    return f"{first}/{rest}" if ":" in rest or "@" in rest else f"{first}/{rest}:latest"
+    return frozenset(map(full_name, names))
 
 
 def _may_become(exporter: RequestedExporter, kind: str) -> bool:

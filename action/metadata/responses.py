@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from action.oci.image import Image
-from action.oci.models import CONFIG_TYPES, Descriptor
+from action.oci.image import Image, PlatformImage
+from action.oci.models import CONFIG_TYPES, MANIFEST_TYPES, Descriptor
 
 DIGEST = "containerimage.digest"
 CONFIG_DIGEST = "containerimage.config.digest"
@@ -61,7 +61,10 @@ class Response:
             descriptor = None
         if digest is not None and (digest == config or (descriptor and descriptor.media_type in CONFIG_TYPES)):
             return Image(imageid=digest)
-        return Image(digest, config, descriptor)
+        platforms: tuple[PlatformImage, ...] = ()
+        if digest and descriptor and descriptor.platform and descriptor.media_type in MANIFEST_TYPES:
+            platforms = (PlatformImage(str(descriptor.platform) or None, digest, config),)
+        return Image(digest, config, descriptor, platforms)
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,13 @@ MANIFEST_TYPES = frozenset(
 Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, max_length=256)]
 
 
-class Platform(Struct, frozen=True):
-    """A platform, of an index's entry or of an image's config."""
+class Platform(Struct, frozen=True, rename={"os_version": "os.version"}):
+    """A platform, of an index's entry or of an image's config; Windows has images for several versions of itself."""
 
     os: str = ""
     architecture: str = ""
     variant: str = ""
+    os_version: str = ""
 
     def __str__(self) -> str:
         """The platform as Docker writes it: `linux/arm/v7`."""
@@ -68,3 +69,12 @@ class Index(Struct, frozen=True):
     """An index: its manifests."""
 
     manifests: tuple[Descriptor, ...]
+
+
+class Document(Struct, frozen=True, rename={"media_type": "mediaType"}):
+    """What a registry serves for a reference: an index has manifests, a manifest has a config."""
+
+    media_type: str = ""
+    manifests: tuple[Descriptor, ...] | None = None
+    config: Descriptor | None = None
+    annotations: dict[str, str] | None = None

@@ -78,9 +78,9 @@ def json_text(results: BuildResults | BakeResults) -> str:
     return msgspec.json.format(msgspec.json.encode(results), indent=2).decode()
 
 
-def json_values(exporters: tuple[ExporterResult, ...]) -> Any:  # noqa: ANN401  # JSON
-    """The exporters as plain JSON values."""
-    return msgspec.to_builtins(exporters)
+def json_values(part: tuple[ExporterResult, ...] | ResultDescriptor | None) -> Any:  # noqa: ANN401  # JSON
+    """A part of the document as plain JSON values."""
+    return msgspec.to_builtins(part)
 
 
 def results_of(ref: str | None, exporters: tuple[ExporterResult, ...]) -> BuildResults:

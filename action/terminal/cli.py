@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 import click
 
 from action import __version__
-from action.build import Outcome, run_build
+from action.build import run_build
 from action.buildx.command_line import read_command_line
 from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
+from action.outcome import Outcome
 from action.workspace import temporary_folder
 
 if TYPE_CHECKING:
-    from action.bake import BakeOutcome
     from action.results.models import BakeResults, BuildResults
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -88,6 +88,69 @@ def bake(
     writes_stdout = any(requested.writes_stdout for requested in request.targets.values())
     target = sys.stderr if writes_stdout else sys.stdout
     _finish(outcome, results_file, form, target if outcome.results is not None else None)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--tag", "-t", "tags", multiple=True, required=True, help="A name to push the joined image by.")
+@click.option(
+    "--annotation", "annotations", multiple=True, help="An annotation of the joined image's index, KEY=VALUE."
+)
+@click.option(
+    "--expect-platforms", multiple=True, metavar="PLATFORMS", help="The platforms that it must have: no more, no less."
+)
+@click.option("--key", "keys", multiple=True, help="Join this exporter; all that make an image if not given.")
+@click.option("--target", default="", help="The bake target to join.")
+@click.option("--builder", default="", help="The builder whose settings of registries hold.")
+@click.option("--retries", default="", metavar="COUNT", help="How often a registry that fails is asked again (4).")
+@click.option("--retry-delay", default="", metavar="SECONDS", help="How long to wait before that at first (2).")
+@click.option(
+    "--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE."
+)
+@_FORMAT
+@click.option("--dry-run", is_flag=True, help="Print buildx's arguments, a JSON array a line, and run nothing.")
+def merge(  # noqa: PLR0913
+    *,
+    folder: Path,
+    tags: tuple[str, ...],
+    annotations: tuple[str, ...],
+    expect_platforms: tuple[str, ...],
+    keys: tuple[str, ...],
+    target: str,
+    builder: str,
+    retries: str,
+    retry_delay: str,
+    results_file: Path | None,
+    form: str,
+    dry_run: bool,
+) -> None:
+    r"""Join images that several jobs built and pushed, one or more platforms each, to one image for each exporter.
+
+    FOLDER has the jobs' results files. Whose platforms are in conflict, missing or unexpected is refused.
+
+    \b
+    build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64
+    """
+    from action.inputs.merge import merge_request  # noqa: PLC0415  # draws in what other commands do not need
+    from action.merge import commands_of, run_merge  # noqa: PLC0415  # the same
+
+    request = merge_request(
+        results=str(folder),
+        tags=tags,
+        annotations=annotations,
+        expect_platforms=[platform for each in expect_platforms for platform in each.split(",")],
+        keys=keys,
+        target=target,
+        builder=builder,
+        retries=retries,
+        retry_delay=retry_delay,
+    )
+    if dry_run:
+        for arguments in commands_of(request):
+            click.echo(json.dumps(arguments))
+        return
+    outcome = run_merge(request, lambda message: click.echo(message, err=True))
+    _finish(outcome, results_file, form, sys.stdout if outcome.results is not None else None)
 
 
 @main.command()
@@ -171,8 +234,26 @@ def action_bake(*, dry_run: bool) -> None:
     sys.exit(run_bake_step(dry_run=dry_run))
 
 
+@action.command("merge")
+@click.option("--dry-run", is_flag=True, help="Print buildx's arguments, a JSON array a line, and run nothing.")
+def action_merge(*, dry_run: bool) -> None:
+    """The merge action."""
+    from action.workflow.merge_step import run_merge_step  # noqa: PLC0415  # the terminal needs nothing of it
+
+    sys.exit(run_merge_step(dry_run=dry_run))
+
+
 class _SaidError(Exception):
-    """The command fails, and what is wrong has been printed."""
+    """The command fails, and what is wrong has been printed.
+
+    Args:
+        exit_code: what the command exits with.
+    """
+
+    def __init__(self, exit_code: int = FAILED) -> None:
+        """Keep the exit code."""
+        super().__init__()
+        self.exit_code = exit_code
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -184,8 +265,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except BuildDigestsError as error:
         _stderr("error", str(error))
         sys.exit(error.exit_code)
-    except _SaidError:
-        sys.exit(FAILED)
+    except _SaidError as said:
+        sys.exit(said.exit_code)
     except click.ClickException as error:
         error.show(sys.stderr)
         sys.exit(BAD_INPUT)
@@ -200,7 +281,9 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _finish(outcome: Outcome | BakeOutcome, results_file: Path | None, form: str, target: TextIO | None) -> None:
+def _finish(
+    outcome: Outcome[BuildResults] | Outcome[BakeResults], results_file: Path | None, form: str, target: TextIO | None
+) -> None:
     """Say what became of a run, and end with it; `target` is where the results go, None where none are shown."""
     for notice in outcome.notices:
         _stderr("notice", notice)
@@ -215,7 +298,7 @@ def _finish(outcome: Outcome | BakeOutcome, results_file: Path | None, form: str
     if outcome.signal is not None:
         raise Interrupted(outcome.signal)
     if outcome.errors:
-        raise _SaidError
+        raise _SaidError(outcome.errors[0].exit_code)
 
 
 def _print(results: BuildResults | BakeResults, form: str, target: TextIO) -> None:

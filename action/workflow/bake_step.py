@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from action.bake import BakeOutcome, run_bake
+from action.bake import run_bake
 from action.buildx.bake_arguments import bake_request, read_bake
 from action.buildx.definition import ask_definition
 from action.buildx.program import find_buildx
 from action.buildx.version import FILE_ENTITLEMENT, is_at_least
 from action.inputs.bake import read_bake_inputs
 from action.inputs.model import parse_inputs
+from action.outcome import Outcome
 from action.workflow.step import (
     compact,
     end,
@@ -23,6 +25,9 @@ from action.workflow.step import (
     write_results,
 )
 from action.workspace import temporary_folder
+
+if TYPE_CHECKING:
+    from action.results.models import BakeResults
 
 
 def run_bake_step(*, dry_run: bool = False) -> int:
@@ -53,7 +58,7 @@ def _run_bake(*, dry_run: bool) -> int:
     return end(outcome, _bake_outputs(outcome))
 
 
-def _bake_outputs(outcome: BakeOutcome) -> Mapping[str, str]:
+def _bake_outputs(outcome: Outcome[BakeResults]) -> Mapping[str, str]:
     results = outcome.results
     outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "{}"}
     if results is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from action.build import Outcome, run_build
+from action.build import run_build
 from action.buildx.arguments import build_request
 from action.inputs.model import parse_inputs, read_inputs
 from action.inputs.secrets import secret_values
+from action.outcome import Outcome
 from action.workflow import commands
 from action.workflow.step import (
     compact,
@@ -21,6 +23,9 @@ from action.workflow.step import (
     write_results,
 )
 from action.workspace import temporary_folder
+
+if TYPE_CHECKING:
+    from action.results.models import BuildResults
 
 
 def run_build_step(*, dry_run: bool = False) -> int:
@@ -50,7 +55,7 @@ def _run_build(*, dry_run: bool) -> int:
     return end(outcome, _build_outputs(outcome))
 
 
-def _build_outputs(outcome: Outcome) -> Mapping[str, str]:
+def _build_outputs(outcome: Outcome[BuildResults]) -> Mapping[str, str]:
     results = outcome.results
     outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "[]"}
     if results is None:

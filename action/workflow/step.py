@@ -15,12 +15,12 @@ from action.buildx.program import find_buildx
 from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.buildx.version import GIT_QUERY, is_at_least
 from action.errors import FAILED, BuildDigestsError
+from action.outcome import Outcome
 from action.workflow import commands
 from action.workspace import runner_temporary_folder
 
 if TYPE_CHECKING:
-    from action.bake import BakeOutcome
-    from action.build import Outcome
+    from action.results.models import BakeResults, BuildResults
 
 
 def guarded(step: Callable[[], int]) -> int:
@@ -53,7 +53,7 @@ def print_arguments(arguments: tuple[str, ...]) -> int:
     return 0
 
 
-def end(outcome: Outcome | BakeOutcome, outputs: Mapping[str, str]) -> int:
+def end(outcome: Outcome[BuildResults] | Outcome[BakeResults], outputs: Mapping[str, str]) -> int:
     """Say what became of a run and set the step's outputs; the exit code."""
     for notice in outcome.notices:
         commands.notice(notice)
@@ -64,7 +64,7 @@ def end(outcome: Outcome | BakeOutcome, outputs: Mapping[str, str]) -> int:
         commands.error(str(error))
     if outcome.signal is not None:
         raise Interrupted(outcome.signal)
-    return FAILED if outcome.errors else 0
+    return outcome.errors[0].exit_code if outcome.errors else 0
 
 
 def show_digests(digests: Mapping[str, Mapping[str, str]], keys: Mapping[str, Iterable[str]]) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from engine.docker import private_docker
+from engine.docker import Docker, private_docker
 from engine.errors import EngineError
+from engine.registry import registry as another_registry
 from tests.github_output import read_github_output
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +65,19 @@ class Workplace:
     def bake_step(self, **inputs: str) -> Step:
         """Run the bake action with inputs, `_` for `-` in their names."""
         return self._run("bake", inputs)
+
+    def merge_step(self, **inputs: str) -> Step:
+        """Run the merge action on the folder `results`, with inputs, `_` for `-` in their names."""
+        return self._run("merge", {"results": "results", "retry-delay": "0.1", **inputs})
+
+    def job(self, name: str, *outputs: str, platform: str = "linux/amd64", **inputs: str) -> Path:
+        """Build as a job of a matrix does, and put its results file into the folder `results`, under a name."""
+        step = self.step(platforms=platform, outputs=lines(*outputs), require_digests="true", **inputs)
+        assert step.code == 0, step.log
+        file = self.folder / "results" / name / "results.json"
+        file.parent.mkdir(parents=True)
+        shutil.copy(step.outputs["results"], file)
+        return file
 
     def _run(self, action: str, inputs: Mapping[str, str]) -> Step:
         named = {name.replace("_", "-"): value for name, value in inputs.items()}
@@ -113,6 +127,13 @@ def registry() -> str:
     if not address or shutil.which("docker") is None:
         pytest.fail("these tests need an engine: run them with make test, or python -m engine run -- pytest")
     return address
+
+
+@pytest.fixture(scope="session")
+def second_registry() -> Iterator[str]:
+    """Another registry, on another port."""
+    with another_registry(Docker(dict(os.environ), "containerd")) as address:
+        yield address
 
 
 @pytest.fixture

@@ -233,3 +233,15 @@ def test_responses_with_ids_need_no_order() -> None:
         Response({"containerimage.digest": A}, "x", "image"),
     )
     assert digests(asked, Observed(Metadata("b/n/r", Response({}), swapped))) == {"x": A, "y": B}
+
+
+def test_the_platform_in_the_responses_descriptor_is_the_results_platform() -> None:
+    manifest = "application/vnd.oci.image.manifest.v1+json"
+    platform = {"os": "linux", "architecture": "arm", "variant": "v7"}
+    values: dict[str, object] = {
+        "containerimage.digest": A,
+        "containerimage.config.digest": B,
+        "containerimage.descriptor": {"mediaType": manifest, "digest": A, "size": 1, "platform": platform},
+    }
+    (exporter,) = attribute(requested("type=image,name=a"), Observed(Metadata("b/n/r", Response(values)))).exporters
+    assert [(each.platform, each.digest, each.imageid) for each in exporter.platforms] == [("linux/arm/v7", A, B)]

@@ -1,0 +1,137 @@
+"""Registries, by way of `docker buildx imagetools`: it has the credentials, and knows each registry's ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from action.buildx.diagnosis import last_error_line, plain
+from action.buildx.program import Ended, ask, run
+from action.buildx.retrying import is_transient, retrying
+from action.buildx.signals import Interrupted
+from action.errors import RegistryError, TransientError
+from action.inputs.patience import Patience
+
+
+def create_arguments(
+    builder: str, tags: Sequence[str], annotations: Sequence[str], sources: Sequence[str]
+) -> tuple[str, ...]:
+    """The arguments after `docker buildx` that join images to one index.
+
+    Args:
+        builder: the builder whose settings of registries hold, or empty.
+        tags: the names that the index is pushed by.
+        annotations: its annotations, each with its level: `index:key=value`.
+        sources: references to images, by digest.
+    """
+    return (
+        *("imagetools", "create"),
+        *(("--builder", builder) if builder else ()),
+        *(part for tag in tags for part in ("--tag", tag)),
+        *(part for annotation in annotations for part in ("--annotation", annotation)),
+        *sources,
+    )
+
+
+_DENIED = re.compile(r"\b(?:401|403) |unauthorized|denied|authorization failed", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Registries:
+    """The registries that buildx reaches.
+
+    Attributes:
+        buildx: the command that runs buildx.
+        environment: its whole environment.
+        builder: the builder whose settings of registries hold, or empty.
+        patience: how often a registry that fails is asked again.
+        say: is told of attempts that failed and are made again.
+        seconds: how long an answer may take.
+    """
+
+    buildx: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    builder: str
+    patience: Patience
+    say: Callable[[str], None]
+    seconds: float = 60.0
+
+    def manifest(self, reference: str) -> bytes:
+        """The manifest or index that a registry serves for a tag or digest, as it is.
+
+        Raises:
+            RegistryError: the registry has none, refuses, or keeps failing.
+        """
+        command = ("imagetools", "inspect", *self._builder(), "--raw", reference)
+
+        def attempt() -> bytes:
+            ended = self._ask(command)
+            if _not_found(ended, reference) and "@" in reference:
+                # A connection that breaks while containerd asks for a digest is reported as this too: it asks for a
+                # blob next, and that there is none (containerd 2.2, core/remotes/docker/resolver.go).
+                ended = self._ask(command)
+            return _answer(ended, reference)
+
+        return retrying(attempt, self.patience, self.say)
+
+    def joined(self, arguments: tuple[str, ...]) -> bytes:
+        """The index that `imagetools create` would push.
+
+        Args:
+            arguments: what `create_arguments` gives.
+
+        Raises:
+            RegistryError: a source is not there, the registry refuses, or it keeps failing.
+        """
+        command = (*arguments[:2], "--dry-run", *arguments[2:])
+        # buildx ends it with a newline of its own.
+        return retrying(lambda: _answer(self._ask(command), "the sources"), self.patience, self.say).removesuffix(b"\n")
+
+    def create(self, arguments: tuple[str, ...], sources: Sequence[str]) -> None:
+        """Join images to one index and push it, its progress going to our standard error.
+
+        Args:
+            arguments: what `create_arguments` gives.
+            sources: the images, which the registry has served just before.
+
+        Raises:
+            RegistryError: the registry refuses, or keeps failing.
+            Interrupted: a signal ended it.
+        """
+
+        def attempt() -> None:
+            ended = run((*self.buildx, *arguments), self.environment, capture=True)
+            if ended.signal is not None:
+                raise Interrupted(ended.signal)
+            if any(_not_found(ended, source) for source in sources):
+                raise TransientError(_said(ended))
+            _answer(ended, "the index")
+
+        retrying(attempt, self.patience, self.say)
+
+    def _builder(self) -> tuple[str, ...]:
+        return ("--builder", self.builder) if self.builder else ()
+
+    def _ask(self, arguments: tuple[str, ...]) -> Ended:
+        return ask((*self.buildx, *arguments), self.environment, seconds=self.seconds)
+
+
+def _answer(ended: Ended, what: str) -> bytes:
+    if ended.code == 0:
+        return ended.stdout.encode()
+    said = _said(ended)
+    message = said if what in said else f"{what}: {said}"
+    if is_transient(said):
+        raise TransientError(message)
+    if _DENIED.search(said):
+        message += "; log in before this step (docker/login-action), with an account that may do this"
+    raise RegistryError(message)
+
+
+def _not_found(ended: Ended, reference: str) -> bool:
+    return ended.code != 0 and _said(ended).endswith(f"{reference}: not found")
+
+
+def _said(ended: Ended) -> str:
+    return last_error_line(plain(ended.stderr)).removeprefix("ERROR: ") or f"exit code {ended.code}"

@@ -1,0 +1,34 @@
+"""What became of a run: of a build, a bake or a merge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from action.errors import BuildDigestsError
+
+if TYPE_CHECKING:
+    from action.results.models import BakeResults, BuildResults
+
+ResultsT = TypeVar("ResultsT", "BuildResults", "BakeResults")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[ResultsT]):
+    """What became of a run.
+
+    Attributes:
+        results: every exporter with its digest, of a bake for each target; None where nothing can be said of them.
+        metadata: the metadata file's text, or None where it is none.
+        errors: what went wrong, the gravest first; a step or command that has one fails.
+        warnings: digests and evidence that are missing, and why.
+        notices: what the user may not expect.
+        signal: the signal that ended the run, or None.
+    """
+
+    results: ResultsT | None
+    metadata: str | None
+    errors: tuple[BuildDigestsError, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    signal: int | None = None

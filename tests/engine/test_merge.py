@@ -1,0 +1,377 @@
+"""Real merges: jobs that each build a platform, a registry or two, and faults that a proxy makes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.conftest import Step, Workplace
+from tests.engine.other_end import image_manifests, served, served_digest
+from tests.engine.registry_proxy import Fault, Proxy, registry_proxy
+
+AMD64, ARM64, RISCV64 = "linux/amd64", "linux/arm64", "linux/riscv64"
+
+
+@pytest.fixture
+def proxy(registry: str) -> Iterator[Proxy]:
+    with registry_proxy(registry) as running:
+        yield running
+
+
+def _jobs(work: Workplace, *platforms: str, image: str | None = None) -> dict[str, dict[str, Any]]:
+    """Run a job for each platform; platform to the index that the registry serves for it."""
+    indexes = {}
+    for platform in platforms:
+        name = platform.replace("/", "-")
+        file = work.job(name, f"type=image,name={image or work.image},push=true,id=release", platform=platform)
+        digest = json.loads(file.read_text())["exporters"][0]["digest"]
+        indexes[platform] = served(work.image, digest)[1]
+    return indexes
+
+
+def _platforms(index: dict[str, Any]) -> list[str]:
+    parts = ("os", "architecture", "variant")
+    return ["/".join(entry["platform"].get(part, "") for part in parts).strip("/") for entry in image_manifests(index)]
+
+
+def _entries(*indexes: dict[str, Any]) -> set[str]:
+    return {entry["digest"] for index in indexes for entry in index["manifests"]}
+
+
+def _errors(step: Step) -> list[str]:
+    return re.findall(r"^::error::(.*)$", step.log, re.MULTILINE)
+
+
+def test_each_jobs_platform_is_in_the_image_with_its_attestations(work: Workplace) -> None:
+    indexes = _jobs(work, AMD64, ARM64)
+    step = work.merge_step(tags=f"{work.image}:1", expect_platforms=f"{AMD64},{ARM64}")
+    assert step.code == 0, step.log
+    digest, index = served(work.image, "1")
+    assert step.digests == {"release": digest}
+    assert step.outputs["digest"] == digest
+    assert sorted(_platforms(index)) == [AMD64, ARM64]
+    assert _entries(index) == _entries(*indexes.values())
+    assert len(index["manifests"]) == 4
+
+
+def test_the_results_have_every_platform_with_its_digest_and_image_id(work: Workplace) -> None:
+    _jobs(work, AMD64, ARM64)
+    step = work.merge_step(tags=f"{work.image}:1")
+    index = served(work.image, "1")[1]
+    expected = {
+        platform: (entry["digest"], served(work.image, entry["digest"])[1]["config"]["digest"])
+        for platform, entry in zip(_platforms(index), image_manifests(index), strict=True)
+    }
+    (exporter,) = json.loads(Path(step.outputs["results"]).read_text())["exporters"]
+    found = {each["platform"]: (each["digest"], each["imageid"]) for each in exporter["platforms"]}
+    assert found == expected
+    assert exporter["key"] == exporter["id"] == "release"
+    assert exporter["names"] == [f"{work.image}:1"]
+    assert (
+        exporter["imageid"] == exporter["digest"] == exporter["descriptor"]["digest"] == served_digest(work.image, "1")
+    )
+    validated = work.python("-m", "action", "validate", step.outputs["results"])
+    assert validated.returncode == 0, validated.stdout
+
+
+def test_metadata_tells_of_the_image_as_a_metadata_file_does(work: Workplace) -> None:
+    _jobs(work, AMD64, ARM64)
+    step = work.merge_step(tags=f"{work.image}:1\n{work.image}:latest")
+    metadata = json.loads(step.outputs["metadata"])
+    digest = served_digest(work.image, "1")
+    assert metadata["containerimage.digest"] == metadata["containerimage.descriptor"]["digest"] == digest
+    assert metadata["image.name"] == f"{work.image}:1,{work.image}:latest"
+    file = work.folder / "metadata.json"
+    file.write_text(step.outputs["metadata"])
+    assert work.python("-m", "action", "validate", "--schema", "metadata", str(file)).returncode == 0
+
+
+def test_two_keys_of_two_registries_give_two_images_with_all_platforms(work: Workplace, second_registry: str) -> None:
+    other = f"{second_registry}/{work.name}-other"
+    for platform in (AMD64, ARM64):
+        work.job(
+            platform.replace("/", "-"),
+            f"type=image,name={work.image},push=true,id=one",
+            f"type=image,name={other},push=true,id=two",
+            "type=local,dest=files,id=files",
+            platform=platform,
+        )
+    step = work.merge_step(tags=f"{other}:1,{work.image}:1,{work.image}:2", expect_platforms=f"{ARM64},{AMD64}")
+    assert step.code == 0, step.log
+    assert step.digests == {"one": served_digest(work.image, "1"), "two": served_digest(other, "1")}
+    assert served_digest(work.image, "2") == served_digest(work.image, "1")
+    for image in (work.image, other):
+        assert sorted(_platforms(served(image, "1")[1])) == [AMD64, ARM64]
+    metadata = json.loads(step.outputs["metadata"])
+    listed = {each["id"]: each["data"]["containerimage.digest"] for each in metadata["exporter.responses"]}
+    assert listed == step.digests
+
+
+def test_tags_in_another_registry_take_the_image_there(work: Workplace, second_registry: str) -> None:
+    indexes = _jobs(work, AMD64, ARM64)
+    other = f"{second_registry}/{work.name}-copy"
+    step = work.merge_step(tags=f"{work.image}:1,{other}:1")
+    assert step.code == 0, step.log
+    assert step.digests == {"release": served_digest(work.image, "1")}
+    digest, index = served(other, "1")
+    assert digest == served_digest(work.image, "1")
+    assert _entries(index) == _entries(*indexes.values())
+
+
+def test_a_manifest_without_attestations_is_joined_by_the_platform_of_its_config(work: Workplace) -> None:
+    for platform in (AMD64, ARM64):
+        name = platform.replace("/", "-")
+        # The tar makes it a build of several images, in whose results the platforms are not known.
+        work.job(
+            name,
+            f"type=image,name={work.image},push=true,id=release",
+            f"type=docker,dest={name}.tar,id=tar",
+            platform=platform,
+            provenance="false",
+        )
+    step = work.merge_step(tags=f"{work.image}:1", keys="release", expect_platforms=f"{AMD64}\n{ARM64}")
+    assert step.code == 0, step.log
+    index = served(work.image, "1")[1]
+    assert sorted(_platforms(index)) == [AMD64, ARM64]
+    assert len(index["manifests"]) == 2
+
+
+def test_a_job_may_bring_several_platforms_and_one_job_may_be_all(work: Workplace) -> None:
+    _jobs(work, f"{AMD64},{ARM64}")
+    before = served(work.image, "latest")
+    step = work.merge_step(tags=f"{work.image}:1", expect_platforms=f"{AMD64},linux/arm64/v8")
+    assert step.code == 0, step.log
+    assert (step.digests["release"], served(work.image, "1")) == (before[0], before)
+
+
+def test_annotations_are_the_indexs(work: Workplace) -> None:
+    _jobs(work, AMD64, ARM64)
+    wanted = "org.opencontainers.image.title=a title, with a comma\nmanifest,index:a.b/c=d=e\nindex:x=y"
+    step = work.merge_step(tags=f"{work.image}:1", annotations=wanted)
+    assert step.code == 0, step.log
+    assert served(work.image, "1")[1]["annotations"] == {
+        "org.opencontainers.image.title": "a title, with a comma",
+        "a.b/c": "d=e",
+        "x": "y",
+    }
+
+
+def test_annotations_that_dockers_media_types_cannot_hold_are_refused_before_anything_is_pushed(
+    work: Workplace,
+) -> None:
+    output = f"type=image,name={work.image},push=true,id=release,oci-mediatypes=false"
+    work.job("one", output, provenance="false")
+    step = work.merge_step(tags=f"{work.image}:1", annotations="a=b")
+    assert step.code == 1
+    (error,) = _errors(step)
+    assert error.startswith("exporter release: the index has no annotation a=b")
+    assert "oci-mediatypes=true" in error
+    _is_not_served(work, "1")
+
+
+def test_the_joined_digest_does_not_depend_on_the_names_of_files(work: Workplace) -> None:
+    _jobs(work, AMD64, ARM64)
+    first = work.merge_step(tags=f"{work.image}:1")
+    (work.folder / "results" / "linux-amd64").rename(work.folder / "results" / "z")
+    second = work.merge_step(tags=f"{work.image}:2")
+    assert first.digests == second.digests == {"release": served_digest(work.image, "1")}
+
+
+def test_two_jobs_with_one_platform_and_different_digests_are_refused(work: Workplace) -> None:
+    _jobs(work, AMD64)
+    (work.folder / "hello.txt").write_text("another")
+    work.job("again", f"type=image,name={work.image},push=true,id=release")
+    step = work.merge_step(tags=f"{work.image}:1")
+    assert step.code == 1
+    (error,) = _errors(step)
+    assert error.startswith("exporter release: ")
+    assert all(part in error for part in ("again/results.json", "linux-amd64/results.json", "for linux/amd64"))
+    assert step.digests == {}
+    _is_not_served(work, "1")
+
+
+def test_a_job_that_ran_twice_with_the_same_result_counts_once(work: Workplace) -> None:
+    _jobs(work, AMD64)
+    file = work.folder / "results" / "linux-amd64" / "results.json"
+    (work.folder / "results" / "copy.json").write_text(file.read_text())
+    step = work.merge_step(tags=f"{work.image}:1", expect_platforms=AMD64)
+    assert step.code == 0, step.log
+    assert len(served(work.image, "1")[1]["manifests"]) == 2
+
+
+def test_a_key_that_a_job_lacks_is_refused_with_its_file_and_platform(work: Workplace) -> None:
+    _jobs(work, AMD64)
+    work.job("other", f"type=image,name={work.image},push=true,id=released", platform=ARM64)
+    step = work.merge_step(tags=f"{work.image}:1")
+    assert step.code == 1
+    assert len(_errors(step)) == 2
+    assert any(
+        error.startswith("other/results.json (linux/arm64): there is no exporter release, its keys are: released")
+        for error in _errors(step)
+    )
+
+
+def test_a_platform_that_is_missing_or_too_many_is_refused(work: Workplace) -> None:
+    _jobs(work, AMD64, ARM64)
+    step = work.merge_step(tags=f"{work.image}:1", expect_platforms=f"{AMD64},{RISCV64}")
+    assert step.code == 1
+    missing, more = _errors(step)
+    assert missing.startswith("exporter release: linux/riscv64 is expected, and no results file has it")
+    assert more.startswith("exporter release: linux-arm64/results.json has linux/arm64, which is not in")
+    _is_not_served(work, "1")
+
+
+def test_an_image_that_the_registry_no_longer_has_is_refused_at_once(work: Workplace) -> None:
+    _jobs(work, AMD64)
+    file = work.folder / "results" / "linux-amd64" / "results.json"
+    gone = "sha256:" + "0" * 64
+    text = file.read_text()
+    file.write_text(text.replace(json.loads(text)["digest"], gone))
+    step = work.merge_step(tags=f"{work.image}:1")
+    assert step.code == 1
+    (error,) = _errors(step)
+    assert f"{work.image}@{gone}: not found" in error
+    assert "trying again" not in step.log
+
+
+def test_a_registry_that_is_busy_or_breaks_off_is_asked_again(work: Workplace, proxy: Proxy) -> None:
+    _jobs(work, AMD64, ARM64)
+    _through(work, proxy)
+    # containerd itself asks a busy registry six times in a row.
+    proxy.faults = [
+        Fault("GET", "/manifests/", 429, times=6),
+        Fault("GET", "/manifests/", "reset", times=2),
+        Fault("GET", "/manifests/", 502, times=1),
+        Fault("PUT", "/manifests/1$", 503, times=6),
+    ]
+    step = work.merge_step(tags=f"{proxy.address}/{work.name}:1", retries="6", expect_platforms=f"{AMD64},{ARM64}")
+    assert step.code == 0, step.log
+    assert step.digests == {"release": served_digest(work.image, "1")}
+    assert proxy.faulted == 15
+    assert "trying again in" in step.log
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_a_connection_that_breaks_once_is_no_image_that_is_not_there(
+    work: Workplace, proxy: Proxy, method: str
+) -> None:
+    _jobs(work, AMD64)
+    _through(work, proxy)
+    proxy.faults = [Fault(method, "/manifests/", "reset", times=1)]
+    step = work.merge_step(tags=f"{proxy.address}/{work.name}:1")
+    assert step.code == 0, step.log
+    assert proxy.faulted == 1
+
+
+def test_a_registry_that_keeps_failing_is_asked_a_bounded_number_of_times(work: Workplace, proxy: Proxy) -> None:
+    _jobs(work, AMD64)
+    _through(work, proxy)
+    proxy.faults = [Fault(".*", "/manifests/", 500)]
+    step = work.merge_step(tags=f"{proxy.address}/{work.name}:1", retries="2")
+    assert step.code == 1
+    assert len(re.findall(r"500 Internal Server Error; trying again in .* s \((\d) of 2\)", step.log)) == 2
+    (error,) = _errors(step)
+    assert "500 Internal Server Error" in error
+    assert step.digests == {}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_a_registry_forbids_is_not_asked_again(work: Workplace, proxy: Proxy, status: int) -> None:
+    _jobs(work, AMD64)
+    _through(work, proxy)
+    proxy.faults = [Fault(".*", "/manifests/", status)]
+    step = work.merge_step(tags=f"{proxy.address}/{work.name}:1")
+    assert step.code == 1
+    (error,) = _errors(step)
+    assert f": {status} " in error
+    assert "docker/login-action" in error
+    assert "trying again" not in step.log
+
+
+def test_a_push_that_is_forbidden_costs_other_keys_nothing(work: Workplace, proxy: Proxy) -> None:
+    file = work.job(
+        "amd64",
+        f"type=image,name={work.image},push=true,id=one",
+        f"type=image,name={work.image}-two,push=true,id=two",
+    )
+    file.write_text(file.read_text().replace(f"{work.image}-two", f"{proxy.address}/{work.name}-two"))
+    proxy.faults = [Fault("PUT", "/manifests/", 403)]
+    step = work.merge_step(tags=f"{proxy.address}/{work.name}-two:1,{work.image}:1")
+    assert step.code == 1
+    (error,) = _errors(step)
+    assert error.startswith("exporter two: ")
+    assert step.digests == {"one": served_digest(work.image, "1")}
+    assert [each["digest"] for each in step.exporters] == [served_digest(work.image, "1"), None]
+
+
+def test_a_registry_that_serves_something_else_for_a_digest_is_refused(work: Workplace, proxy: Proxy) -> None:
+    _jobs(work, AMD64)
+    _through(work, proxy)
+    proxy.faults = [Fault("GET", "/manifests/sha256:", "tamper")]
+    step = work.merge_step(tags=f"{proxy.address}/{work.name}:1")
+    assert step.code == 1
+    (error,) = _errors(step)
+    digest = served_digest(work.image, "latest")
+    assert f"{proxy.address}/{work.name}@{digest}: the registry serves sha256:" in error
+    assert f"and not {digest}" in error
+    _is_not_served(work, "1")
+
+
+def test_a_registry_that_serves_something_else_after_the_push_is_refused(work: Workplace, proxy: Proxy) -> None:
+    _jobs(work, AMD64, ARM64)
+    _through(work, proxy)
+    joined = work.merge_step(tags=f"{proxy.address}/{work.name}:2")
+    assert joined.code == 0
+    # The index itself is asked for by its digest, which nothing asked for before the push.
+    proxy.faults = [Fault("GET", f"/manifests/{joined.digests['release']}", "tamper")]
+    step = work.merge_step(tags=f"{proxy.address}/{work.name}:1")
+    assert step.code == 1
+    (error,) = _errors(step)
+    assert f"and not {joined.digests['release']}" in error
+    assert step.digests == {}
+    assert step.outputs.get("digest", "") == ""
+
+
+def test_the_commands_of_a_dry_run_are_those_that_do_it(work: Workplace) -> None:
+    _jobs(work, AMD64, ARM64)
+    done = work.python("-m", "action", "merge", "results", "-t", f"{work.image}:1", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    _is_not_served(work, "1")
+    work.docker("buildx", *json.loads(line))
+    step = work.merge_step(tags=f"{work.image}:2")
+    assert step.digests == {"release": served_digest(work.image, "1")}
+
+
+def test_the_command_prints_a_table_and_writes_results(work: Workplace) -> None:
+    _jobs(work, AMD64, ARM64)
+    arguments = (
+        "results",
+        "-t",
+        f"{work.image}:1",
+        "--expect-platforms",
+        f"{AMD64},{ARM64}",
+        "--results",
+        "joined.json",
+    )
+    done = work.python("-m", "action", "merge", *arguments)
+    assert done.returncode == 0, done.stderr
+    digest = served_digest(work.image, "1")
+    assert digest in done.stdout
+    assert json.loads((work.folder / "joined.json").read_text())["digest"] == digest
+
+
+def _through(work: Workplace, proxy: Proxy) -> None:
+    """Rewrite the jobs' results as if they had pushed through the proxy: the images are the same."""
+    for file in (work.folder / "results").rglob("*.json"):
+        file.write_text(file.read_text().replace(f"{work.registry}/", f"{proxy.address}/"))
+
+
+def _is_not_served(work: Workplace, tag: str) -> None:
+    with pytest.raises(AssertionError, match="MANIFEST_UNKNOWN"):
+        served(work.image, tag)
