@@ -6,7 +6,14 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from action.errors import TransientError
 from action.inputs.patience import Patience
@@ -16,9 +23,9 @@ _TRANSIENT = re.compile(
     # containerd names a status as "…: 503 Service Unavailable", registries an overload by their error code.
     r"unexpected status.*: (?:408|425|429|5\d\d) |toomanyrequests"
     # Go names what became of a connection.
-    r"|connection (?:reset|refused|timed out)|broken pipe|\bEOF\b|i/o timeout|TLS handshake timeout|deadline exceeded"
-    r"|server closed idle connection|client connection lost|GOAWAY|stream error|network is unreachable"
-    r"|no route to host|server misbehaving|temporary failure in name resolution",
+    r"|connection (?:reset|refused|timed out)|broken pipe|(?-i:\bEOF\b)|i/o timeout|TLS handshake timeout"
+    r"|deadline exceeded|server closed idle connection|client connection lost|GOAWAY|stream error"
+    r"|network is unreachable|no route to host|server misbehaving|temporary failure in name resolution",
     re.IGNORECASE,
 )
 _T = TypeVar("_T")
@@ -50,7 +57,7 @@ def retrying(attempt: Callable[[], _T], patience: Patience, say: Callable[[str],
     retry = Retrying(
         retry=retry_if_exception_type(TransientError),
         stop=stop_after_attempt(patience.retries + 1),
-        wait=wait_exponential_jitter(initial=patience.delay, max=_LONGEST_WAIT, jitter=patience.delay / 2),
+        wait=wait_exponential(multiplier=patience.delay, max=_LONGEST_WAIT) + wait_random(0, patience.delay / 2),
         before_sleep=tell,
         reraise=True,
     )

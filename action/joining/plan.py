@@ -115,7 +115,7 @@ def _unusable(file: str, exporters: Sequence[ExporterResult]) -> Iterator[MergeE
         if any(other.key == exporter.key for other in exporters[:place]):
             yield MergeError(f"{where} is there twice: no job of this project writes that")
         elif not exporter.push:
-            rule = "push it (push=true), or name the keys of the exporters to join with keys"
+            rule = "push it (push=true), or set keys to those that are to be joined"
             yield MergeError(f"{where} ({exporter.type}) was not pushed, so that no registry has it: {rule}")
         elif exporter.digest is None:
             rule = "its job's warnings say why; require-digests: true makes that job fail instead"
@@ -138,7 +138,7 @@ def _missing_keys(
             there = ", ".join(each.key for each in job.results.exporters) or "none"
             yield MergeError(
                 f"{job.file}{platforms}: there is no exporter {key}, its keys are: {there}; {has}. Give the outputs "
-                "of all jobs the same ids, or name the keys of the exporters to join with keys"
+                "of all jobs the same ids, or set keys to those that are to be joined"
             )
 
 
@@ -236,7 +236,7 @@ def _assign(
     for key, names_of in assigned.items():
         if not names_of and not errors:
             where = ", ".join(sorted(repositories[key]))
-            rule = f"add a tag such as {min(repositories[key])}:1, or name the keys to join with keys"
+            rule = f"add a tag such as {min(repositories[key])}:1, or set keys to those that are to be joined"
             errors.append(InputError("tags", f"none is for exporter {key}, which went to {where}", rule))
     return assigned, errors
 

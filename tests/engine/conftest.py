@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from engine.docker import Docker, private_docker
+from engine.docker import private_docker
 from engine.errors import EngineError
-from engine.registry import registry as another_registry
 from tests.github_output import read_github_output
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,13 +126,6 @@ def registry() -> str:
     if not address or shutil.which("docker") is None:
         pytest.fail("these tests need an engine: run them with make test, or python -m engine run -- pytest")
     return address
-
-
-@pytest.fixture(scope="session")
-def second_registry() -> Iterator[str]:
-    """Another registry, on another port."""
-    with another_registry(Docker(dict(os.environ), "containerd")) as address:
-        yield address
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = Path(__file__).parent
-SHIPPED = ("action.yml", "bake", "action", "schemas", "requirements")
+SHIPPED = ("action.yml", "bake", "merge", "action", "schemas", "requirements")
+_RUNNERS = ("ubuntu-latest", "ubuntu-24.04-arm")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,15 @@ class Act:
         variables = {"LEFT": str(left), "REGISTRY": self.registry, "NAME": self.folder.name.lower(), **environment}
         done = subprocess.run(
             [
-                *(Path(sys.executable).parent / "act", "push", "--platform", "ubuntu-latest=-self-hosted"),
+                *(Path(sys.executable).parent / "act", "push"),
+                *(part for runner in _RUNNERS for part in ("--platform", f"{runner}=-self-hosted")),
                 *(part for name, value in variables.items() for part in ("--env", f"{name}={value}")),
-                *("--var", f"REGISTRY={self.registry}", "--var", f"NAME={variables['NAME']}"),
+                *(
+                    part
+                    for name in ("REGISTRY", "NAME", "SECOND")
+                    if name in variables
+                    for part in ("--var", f"{name}={variables[name]}")
+                ),
             ],
             cwd=repository,
             env={**os.environ, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / ".cache")},

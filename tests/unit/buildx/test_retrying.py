@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from action.buildx.retrying import is_transient, retrying
+from action.errors import RegistryError, TransientError
+from action.inputs.patience import Patience
+
+URL = "http://ghcr.io/v2/octo/app/manifests/sha256:500429"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        f"unexpected status from HEAD request to {URL}: 429 Too Many Requests",
+        f"httpReadSeeker: failed open: unexpected status from GET request to {URL}: 503 Service Unavailable",
+        f'failed commit on ref "index-x": unexpected status from PUT request to {URL}: 500 Internal Server Error',
+        f'failed to do request: Head "{URL}": read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer',
+        f'failed to do request: Get "{URL}": EOF',
+        f'failed to do request: Get "{URL}": dial tcp 127.0.0.1:1: connect: connection refused',
+        f'failed to do request: Get "{URL}": net/http: TLS handshake timeout',
+        f'failed to do request: Get "{URL}": dial tcp: lookup ghcr.io: Temporary failure in name resolution',
+        "toomanyrequests: You have reached your pull rate limit",
+    ],
+)
+def test_a_busy_registry_and_a_broken_connection_pass(error: str) -> None:
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        f"unexpected status from HEAD request to {URL}: 401 Unauthorized",
+        f"unexpected status from HEAD request to {URL}: 403 Forbidden",
+        f"unexpected status from PUT request to {URL}: 404 Not Found",
+        "ghcr.io/octo/app@sha256:429500: not found",
+        "ghcr.io/octo/eof:reset: not found",
+        "pull access denied, repository does not exist or may require authorization: insufficient_scope",
+        f'failed to do request: Head "{URL}": dial tcp: lookup ghrc.io: no such host',
+        f'failed to do request: Head "{URL}": tls: failed to verify certificate: x509: unknown authority',
+    ],
+)
+def test_a_refusal_does_not_pass(error: str) -> None:
+    assert not is_transient(error)
+
+
+def test_what_fails_for_good_is_not_tried_again() -> None:
+    tries = []
+
+    def attempt() -> None:
+        tries.append(1)
+        raise RegistryError("403")
+
+    with pytest.raises(RegistryError, match="403"):
+        retrying(attempt, Patience(5, 0), pytest.fail)
+    assert len(tries) == 1
+
+
+def test_waits_double_and_their_number_is_bounded() -> None:
+    tries: list[float] = []
+    said: list[str] = []
+
+    def attempt() -> None:
+        tries.append(time.monotonic())
+        raise TransientError("busy")
+
+    with pytest.raises(TransientError, match="busy"):
+        retrying(attempt, Patience(3, 0.1), said.append)
+    waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert len(waits) == 3
+    # By chance up to half the first wait longer, and as late as the machine makes it.
+    assert all(wait >= least for wait, least in zip(waits, (0.1, 0.2, 0.4), strict=True))
+    assert [line.rpartition("(")[2] for line in said] == ["1 of 3)", "2 of 3)", "3 of 3)"]
+    assert said[0].startswith("busy; trying again in 0.1")
+
+
+def test_what_works_the_second_time_gives_its_value() -> None:
+    answers: Iterator[TransientError | str] = iter([TransientError("busy"), "value"])
+
+    def attempt() -> str:
+        answer = next(answers)
+        if isinstance(answer, TransientError):
+            raise answer
+        return answer
+
+    assert retrying(attempt, Patience(1, 0), lambda _: None) == "value"

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from action.errors import InputError
+from action.inputs.merge import Tag, read_merge_inputs
+from action.inputs.patience import Patience
+
+LEAST = {"results": "r", "tags": "ghcr.io/octo/app:1"}
+
+
+def test_the_inputs_are_typed() -> None:
+    request = read_merge_inputs(
+        {
+            "results": " results ",
+            "tags": "ghcr.io/octo/app:1, octo/app:1\nbig=ghcr.io/octo/app:2",
+            "annotations": 'a=b\n"c=d, e"',
+            "expect-platforms": "linux/arm64/v8,linux/x86_64",
+            "keys": "release\nbig",
+            "target": "web",
+            "builder": "remote",
+            "retries": "0",
+            "retry-delay": "0.5",
+        }
+    )
+    assert request.folder == Path("results")
+    assert request.tags == (
+        Tag("ghcr.io/octo/app:1", "ghcr.io/octo/app"),
+        Tag("octo/app:1", "docker.io/octo/app"),
+        Tag("ghcr.io/octo/app:2", "ghcr.io/octo/app", "big"),
+    )
+    assert request.annotations == ("index:a=b", "index:c=d, e")
+    assert request.expect_platforms == ("linux/arm64", "linux/amd64")
+    assert (request.keys, request.target, request.builder) == (("release", "big"), "web", "remote")
+    assert request.patience == Patience(0, 0.5)
+
+
+def test_a_failing_registry_is_asked_a_few_times_more_where_the_inputs_say_nothing() -> None:
+    assert read_merge_inputs(LEAST).patience == Patience(4, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("results", "", "results: it is empty; name the folder"),
+        ("tags", "", "tags: there is none; name at least one"),
+        ("tags", "ghcr.io/Octo/App:1", "tags: 'ghcr.io/Octo/App:1' is no tag; write a name"),
+        ("tags", "--dry-run", "tags: '--dry-run' is no tag"),
+        ("tags", "app@sha256:" + "0" * 64, "is no tag"),
+        ("tags", "a b", "tags: 'a b' is no tag"),
+        ("expect-platforms", "amd64", "expect-platforms: 'amd64' is no platform; write such as linux/amd64"),
+        ("retries", "-1", "retries: '-1' is no such number; write a whole number from 0 to 20"),
+        ("retries", "21", "retries: '21' is no such number"),
+        ("retries", "9" * 5000, "is no such number"),
+        ("retry-delay", "nan", "retry-delay: 'nan' is no such number; write a number of seconds from 0 to 300"),
+        ("retry-delay", "301", "retry-delay: '301' is no such number"),
+        ("annotations", "title", "annotations: 'title' is no annotation; write key=value"),
+        ("annotations", "index:=x", "annotations: 'index:=x' is no annotation"),
+        ("annotations", "idnex:a=b", "'idnex' in 'idnex:a=b' is no level"),
+        ("annotations", "manifest:a=b", "is for each image's own manifest; an index that is made of images takes"),
+        ("result", "x", "result: there is no such input; did you mean results?"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_with_the_rule(name: str, text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_merge_inputs({**LEAST, name: text})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a=b", "index:a=b"),
+        ("org.opencontainers.image.url=https://x/?a=b", "index:org.opencontainers.image.url=https://x/?a=b"),
+        ("index:a=b", "index:a=b"),
+        ("manifest,index:a=b", "index:a=b"),
+        ("manifest-descriptor[linux/amd64]:a=b", "manifest-descriptor[linux/amd64]:a=b"),
+        ("index,manifest-descriptor:a=b", "index,manifest-descriptor:a=b"),
+        ("a.b:c=d", "index:a.b:c=d"),
+        ("a=", "index:a="),
+    ],
+)
+def test_an_annotation_without_a_level_is_the_indexs(text: str, expected: str) -> None:
+    assert read_merge_inputs({**LEAST, "annotations": text}).annotations == (expected,)
