@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from action.buildx.imagetools import Registries, create_arguments
 from action.buildx.program import find_buildx
@@ -21,11 +19,7 @@ from action.joining.results import exporter_result, metadata_text
 from action.outcome import Outcome
 from action.results.models import BuildResults, ExporterResult, PlatformResult, results_of
 
-_AT_ONCE = 4
 _HASTE_SECONDS = 10.0
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -117,7 +111,7 @@ def _look_up(
         and not (only_unknown and exporter.platforms)
     }
 
-    def look(reference: str) -> tuple[bytes, tuple[PlatformResult, ...]] | BuildDigestsError:
+    def look(registries: Registries, reference: str) -> tuple[bytes, tuple[PlatformResult, ...]] | BuildDigestsError:
         digest = reference.partition("@")[2]
         try:
             data = registries.manifest(reference)
@@ -132,7 +126,7 @@ def _look_up(
             return error
         return data, platforms
 
-    found = dict(zip(wanted, _concurrently(look, wanted), strict=True))
+    found = dict(zip(wanted, registries.at_once(look, wanted), strict=True))
     answers = {reference.partition("@")[2]: each for reference, each in found.items() if isinstance(each, tuple)}
     return Seen(
         {digest: data for digest, (data, _) in answers.items()},
@@ -188,7 +182,7 @@ def _served_platforms(
 ) -> tuple[PlatformResult, ...]:
     """See that a registry serves the index by each name, and the manifest of each of its platforms."""
 
-    def check(item: tuple[str, str]) -> bytes:
+    def check(registries: Registries, item: tuple[str, str]) -> bytes:
         reference, digest = item
         data = registries.manifest(reference)
         check_digest(data, digest, reference)
@@ -196,7 +190,7 @@ def _served_platforms(
 
     named = [(name, joined.descriptor.digest) for name in join.tags[repository]]
     images = [(f"{repository}@{entry.digest}", entry.digest) for _, entry in joined.platforms]
-    answers = _concurrently(check, [*named, *images])[len(named) :]
+    answers = registries.at_once(check, [*named, *images])[len(named) :]
     return tuple(
         PlatformResult(platform=platform, digest=entry.digest, imageid=image_id(data, entry.digest))
         for (platform, entry), data in zip(joined.platforms, answers, strict=True)
@@ -208,14 +202,5 @@ def _arguments(join: Join, repository: str, request: MergeRequest) -> tuple[str,
 
 
 def _refused(errors: Sequence[BuildDigestsError]) -> Outcome[BuildResults]:
-    return Outcome(None, None, tuple(errors))
-
-
-def _concurrently(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-    """The function's values, some at a time; the first error ends it."""
-    pool = ThreadPoolExecutor(_AT_ONCE)
-    try:
-        return list(pool.map(function, items))
-    finally:
-        # Not waited for: a signal must end this at once.
-        pool.shutdown(wait=False, cancel_futures=True)
+    # What keeps one image from being asked for mostly keeps all from it.
+    return Outcome(None, None, tuple({str(error): error for error in errors}.values()))

@@ -52,8 +52,8 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     """
     text = plain(ended.stderr)
     last = last_error_line(text)
-    if advice := _advice(_BUILD.sub("", text)):
-        return ProgramError(f"{advice} ({last})")
+    if advised := advice(_BUILD.sub("", text)):
+        return ProgramError(f"{advised} ({last})")
     if call == "check" and (first := plain(ended.stdout).strip().partition("\n")[0].strip()):
         return BuildFailedError(first)
     if last:
@@ -63,8 +63,8 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     return BuildFailedError(f"buildx failed with exit code {ended.code}; its own message is above")
 
 
-def _advice(text: str) -> str | None:
-    """What to install or start, where that is why the build failed."""
+def advice(text: str) -> str | None:
+    """What to install or start, where what buildx printed says that this is why it failed; else None."""
     if _NO_PLUGIN.search(text) or (_UNKNOWN_FLAG.search(text) and _DOCKER_USAGE.search(text)):
         return (
             "docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), or run "
@@ -80,10 +80,10 @@ def _advice(text: str) -> str | None:
         )
     if old := _OLD_FLAG.search(text):
         if old[1] in _NEEDS:
-            advice = f"install buildx {_NEEDS[old[1]]} or later"
+            remedy = f"install buildx {_NEEDS[old[1]]} or later"
         else:
-            advice = "check its spelling, or install a newer buildx"
-        return f"this buildx does not know {old[1]}: {advice} (https://docs.docker.com/go/buildx)"
+            remedy = "check its spelling, or install a newer buildx"
+        return f"this buildx does not know {old[1]}: {remedy} (https://docs.docker.com/go/buildx)"
     return None
 
 

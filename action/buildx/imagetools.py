@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from action.buildx.diagnosis import last_error_line, plain
-from action.buildx.program import Ended, ask, run
+from action.buildx.diagnosis import advice, last_error_line, plain
+from action.buildx.program import Ended, Programs, ask, run
 from action.buildx.retrying import is_transient, retrying
 from action.buildx.signals import Interrupted
-from action.errors import RegistryError, TransientError
+from action.errors import ProgramError, RegistryError, TransientError
 from action.inputs.patience import Patience
 
 
@@ -34,7 +36,10 @@ def create_arguments(
     )
 
 
+_AT_ONCE = 4
 _DENIED = re.compile(r"\b(?:401|403) |unauthorized|denied|authorization failed", re.IGNORECASE)
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Registries:
         patience: how often a registry that fails is asked again.
         say: is told of attempts that failed and are made again.
         seconds: how long an answer may take.
+        programs: those that ask.
     """
 
     buildx: tuple[str, ...]
@@ -56,12 +62,14 @@ class Registries:
     patience: Patience
     say: Callable[[str], None]
     seconds: float = 60.0
+    programs: Programs = field(default_factory=Programs, repr=False)
 
     def manifest(self, reference: str) -> bytes:
         """The manifest or index that a registry serves for a tag or digest, as it is.
 
         Raises:
             RegistryError: the registry has none, refuses, or keeps failing.
+            ProgramError: there is no buildx plugin, or it does not answer.
         """
         command = ("imagetools", "inspect", *self._builder(), "--raw", reference)
 
@@ -73,7 +81,7 @@ class Registries:
                 ended = self._ask(command)
             return _answer(ended, reference)
 
-        return retrying(attempt, self.patience, self.say)
+        return self._retrying(attempt)
 
     def joined(self, arguments: tuple[str, ...]) -> bytes:
         """The index that `imagetools create` would push.
@@ -86,7 +94,7 @@ class Registries:
         """
         command = (*arguments[:2], "--dry-run", *arguments[2:])
         # buildx ends it with a newline of its own.
-        return retrying(lambda: _answer(self._ask(command), "the sources"), self.patience, self.say).removesuffix(b"\n")
+        return self._retrying(lambda: _answer(self._ask(command), "the sources")).removesuffix(b"\n")
 
     def create(self, arguments: tuple[str, ...], sources: Sequence[str]) -> None:
         """Join images to one index and push it, its progress going to our standard error.
@@ -108,19 +116,45 @@ class Registries:
                 raise TransientError(_said(ended))
             _answer(ended, "the index")
 
-        retrying(attempt, self.patience, self.say)
+        self._retrying(attempt)
+
+    def at_once(self, function: Callable[[Registries, _T], _R], items: Iterable[_T]) -> list[_R]:
+        """Ask several things at once.
+
+        Args:
+            function: asks; given registries to ask, and an item.
+            items: what to ask of.
+
+        Returns:
+            The function's values. Its first error ends all that still runs, and so does a signal.
+        """
+        own = replace(self, programs=Programs())
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
+            return list(pool.map(lambda item: function(own, item), items))
+        except BaseException:
+            own.programs.end()
+            raise
+        finally:
+            # Not waited for: a signal must end this at once.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _retrying(self, attempt: Callable[[], _T]) -> _T:
+        return retrying(attempt, self.patience, self.say, self.programs.ended)
 
     def _builder(self) -> tuple[str, ...]:
         return ("--builder", self.builder) if self.builder else ()
 
     def _ask(self, arguments: tuple[str, ...]) -> Ended:
-        return ask((*self.buildx, *arguments), self.environment, seconds=self.seconds)
+        return ask((*self.buildx, *arguments), self.environment, seconds=self.seconds, programs=self.programs)
 
 
 def _answer(ended: Ended, what: str) -> bytes:
     if ended.code == 0:
         return ended.stdout.encode()
     said = _said(ended)
+    if advised := advice(plain(ended.stderr)):
+        raise ProgramError(f"{advised} ({said})")
     message = said if what in said else f"{what}: {said}"
     if is_transient(said):
         raise TransientError(message)

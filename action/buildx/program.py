@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, BinaryIO
 
@@ -91,7 +91,47 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool
     return Ended(code, stdout.text(), stderr.text(), passing.received)
 
 
-def ask(command: Sequence[str], environment: Mapping[str, str], *, seconds: float, folder: str = ".") -> Ended:
+class Programs:
+    """Programs that run at once, in threads of their own, and can all be ended together.
+
+    Attributes:
+        ended: set when they have been ended; none starts any more.
+    """
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+
+    def end(self) -> None:
+        """Kill those that run, and each that is about to start."""
+        with self._lock:
+            self.ended.set()
+            for process in self._running:
+                kill(process)
+
+    @contextlib.contextmanager
+    def holding(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Have a program among them while the block runs."""
+        with self._lock:
+            self._running.add(process)
+            if self.ended.is_set():
+                kill(process)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+
+def ask(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    seconds: float,
+    folder: str = ".",
+    programs: Programs | None = None,
+) -> Ended:
     """Run a program that answers a question, within a time limit.
 
     Args:
@@ -99,6 +139,7 @@ def ask(command: Sequence[str], environment: Mapping[str, str], *, seconds: floa
         environment: its whole environment.
         seconds: how long it may take; then it is killed, with all that it started.
         folder: the folder that it runs in.
+        programs: those that it is ended with, or None.
 
     Raises:
         ProgramError: it cannot be started, or does not end in time.
@@ -107,7 +148,8 @@ def ask(command: Sequence[str], environment: Mapping[str, str], *, seconds: floa
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         process = _start(command, environment, stdout=stdout, stderr=stderr, folder=folder)
         try:
-            code = process.wait(timeout=seconds)
+            with (programs or Programs()).holding(process):
+                code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             message = f"{_shown(command)} did not end within {seconds:g} s"
             raise ProgramError(message) from None

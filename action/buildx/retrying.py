@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,7 +11,10 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
+    sleep_using_event,
     stop_after_attempt,
+    stop_any,
+    stop_when_event_set,
     wait_exponential,
     wait_random,
 )
@@ -36,7 +40,9 @@ def is_transient(error: str) -> bool:
     return _TRANSIENT.search(error) is not None
 
 
-def retrying(attempt: Callable[[], _T], patience: Patience, say: Callable[[str], None]) -> _T:
+def retrying(
+    attempt: Callable[[], _T], patience: Patience, say: Callable[[str], None], ended: threading.Event | None = None
+) -> _T:
     """Try something until it works, fails for good, or has been tried often enough.
 
     Args:
@@ -44,6 +50,7 @@ def retrying(attempt: Callable[[], _T], patience: Patience, say: Callable[[str],
         patience: how often, and how long apart. A wait is at most 60 s, and a little longer than it must be by
             chance, so that several jobs do not come back at once.
         say: is told of each failed attempt that is followed by another.
+        ended: set when nobody wants it any more; a wait is then cut short and no attempt follows.
 
     Raises:
         TransientError: the last attempt's.
@@ -54,9 +61,11 @@ def retrying(attempt: Callable[[], _T], patience: Patience, say: Callable[[str],
         seconds = state.next_action.sleep if state.next_action else 0
         say(f"{error}; trying again in {seconds:.1f} s ({state.attempt_number} of {patience.retries})")
 
+    ended = ended or threading.Event()
     retry = Retrying(
+        sleep=sleep_using_event(ended),
         retry=retry_if_exception_type(TransientError),
-        stop=stop_after_attempt(patience.retries + 1),
+        stop=stop_any(stop_after_attempt(patience.retries + 1), stop_when_event_set(ended)),
         wait=wait_exponential(multiplier=patience.delay, max=_LONGEST_WAIT) + wait_random(0, patience.delay / 2),
         before_sleep=tell,
         reraise=True,

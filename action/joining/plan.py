@@ -158,7 +158,7 @@ def _mixed(key: str, exporters: Mapping[str, ExporterResult]) -> Iterator[MergeE
 
 def _conflicts(join: Join) -> Iterator[MergeError]:
     first: dict[str, tuple[Source, str]] = {}
-    for source in join.sources:
+    for source in sorted(join.sources, key=lambda source: source.file):
         for platform, digest in source.platforms.items():
             other, other_digest = first.setdefault(platform, (source, digest))
             # Windows has several images for one platform, told apart by a version that results do not hold.

@@ -22,14 +22,14 @@ class Fault:
     Attributes:
         method: the requests' method, or a pattern of several.
         path: a pattern that their path holds.
-        answer: a status to answer with, "reset" for a connection that is reset, or "tamper" for the real answer of a
-            manifest with a byte more, and a header with the digest of that.
+        answer: a status to answer with, "reset" for a connection that is reset, "hang" for no answer at all, or
+            "tamper" for the real answer of a manifest with a byte more, and a header with the digest of that.
         times: how many requests it befalls; None for all.
     """
 
     method: str
     path: str
-    answer: int | Literal["reset", "tamper"]
+    answer: int | Literal["reset", "hang", "tamper"]
     times: int | None = None
 
 
@@ -68,6 +68,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, registry: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.registry = registry
+        self.closing = threading.Event()
         self.proxy = Proxy(f"localhost:{self.server_address[1]}")
 
     def handle_error(self, *_arguments: object) -> None:
@@ -88,6 +89,10 @@ class _Handler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RD)
             self.connection.close()
+            return
+        if fault is not None and fault.answer == "hang":
+            self.server.closing.wait()
+            self.close_connection = True
             return
         if fault is not None and isinstance(fault.answer, int):
             self._answer(fault.answer, {"Content-Type": "application/json"}, b'{"errors":[]}')
@@ -139,5 +144,6 @@ def registry_proxy(registry: str) -> Iterator[Proxy]:
         try:
             yield server.proxy
         finally:
+            server.closing.set()
             server.shutdown()
             thread.join()

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.engine.conftest import ROOT, Workplace
+from tests.engine.registry_proxy import Fault, registry_proxy
 
 
 @pytest.fixture
@@ -75,6 +76,42 @@ def test_a_signal_reaches_buildx_which_cancels_the_build_and_nothing_stays(
     left = [path for path in Path(work.environment["RUNNER_TEMP"]).rglob("*") if path.is_file()]
     assert left == []
     assert not (work.folder / "a.tar").exists() or (work.folder / "a.tar").stat().st_size == 0
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
+def test_a_signal_ends_a_merge_whose_registry_hangs_and_nothing_stays(work: Workplace, method: str) -> None:
+    for platform in ("amd64", "arm64"):
+        work.job(platform, f"type=image,name={work.image},push=true,id=release", platform=f"linux/{platform}")
+    with registry_proxy(work.registry) as proxy:
+        for file in (work.folder / "results").rglob("*.json"):
+            file.write_text(file.read_text().replace(f"{work.registry}/", f"{proxy.address}/"))
+        proxy.faults = [Fault(method, "/manifests/", "hang")]
+        tag = f"{proxy.address}/{work.name}:1"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "action", "merge", "results", "-t", tag],
+            cwd=work.folder,
+            env={**work.environment, "PYTHONPATH": str(ROOT)},
+            stderr=subprocess.PIPE,
+        )
+        try:
+            end = time.monotonic() + 30
+            while not proxy.faulted:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            children = psutil.Process(process.pid).children(recursive=True)
+            assert children
+            started = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            log = process.communicate(timeout=20)[1].decode()
+            assert process.returncode == -signal.SIGTERM
+            assert time.monotonic() - started < 8
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+    assert "Traceback" not in log
 
 
 def _wait_for(log: Path, text: str) -> None:

@@ -13,6 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from action.inputs.bake import BAKE_NAMES
+from action.inputs.merge import MERGE_NAMES
+from action.inputs.model import NAMES
+
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
@@ -94,6 +98,23 @@ def test_the_bake_actions_document_names_its_inputs_and_outputs() -> None:
     head, _, rest = text.partition("| output | what it is |")
     assert set(re.findall(r"`([a-z][a-z-]+)`", head)) == set(action["inputs"])
     assert set(re.findall(r"^\| `(\w+)` \|", rest.partition("A key is")[0], re.MULTILINE)) == set(action["outputs"])
+
+
+def test_the_merge_actions_document_has_a_row_for_each_input_and_output() -> None:
+    action = yaml.safe_load((ROOT / "merge/action.yml").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/merge.md").read_text(encoding="utf-8")
+    for title in ("Inputs", "Outputs"):
+        table = text.partition(f"## {title}")[2].partition("\n## ")[0]
+        rows = re.findall(r"^\| `([\w-]+)` \| (?:`(.+?)`)?", table, re.MULTILINE)
+        declared = action[title.lower()]
+        assert {name for name, _ in rows} == set(declared)
+        assert all(declared[name].get("default", "") == default for name, default in rows)
+
+
+@pytest.mark.parametrize("name", ["action.yml", "bake/action.yml", "merge/action.yml"])
+def test_an_action_declares_the_inputs_that_its_step_knows(name: str) -> None:
+    known = {"action.yml": NAMES, "bake/action.yml": BAKE_NAMES, "merge/action.yml": MERGE_NAMES}[name]
+    assert set(yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["inputs"]) == known
 
 
 def test_documents_link_to_files_that_are_there() -> None:
