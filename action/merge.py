@@ -12,7 +12,7 @@ from action.errors import BuildDigestsError, MergeError, ProgramError, RegistryE
 from action.inputs.merge import MergeRequest
 from action.inputs.patience import Patience
 from action.joining.check import Joined, check_digest, check_joined, image_id
-from action.joining.plan import Join, plan
+from action.joining.plan import Join, in_brackets, plan, platform_digests
 from action.joining.platforms import platforms_in, source_reference, with_platforms
 from action.joining.read import JobResults, read_folder
 from action.joining.results import exporter_result, metadata_text
@@ -103,25 +103,28 @@ def _look_up(
 ) -> Seen:
     """Ask the registries for the jobs' images, for those of some keys where there are such."""
     wanted = {
-        reference: exporter
+        reference: (job.file, exporter)
         for job in jobs
         for exporter in job.results.exporters
         if (reference := source_reference(exporter))
         and (not keys or exporter.key in keys)
-        and not (only_unknown and exporter.platforms)
+        and not (only_unknown and platform_digests(exporter))
     }
 
     def look(registries: Registries, reference: str) -> tuple[bytes, tuple[PlatformResult, ...]] | BuildDigestsError:
         digest = reference.partition("@")[2]
+        file, exporter = wanted[reference]
         try:
             data = registries.manifest(reference)
             check_digest(data, digest, reference)
             platforms = platforms_in(data, reference)
-            if not platforms and not wanted[reference].platforms:
+            if not platforms and not platform_digests(exporter):
                 # A manifest does not say its platform; the index that buildx makes of it does.
                 platforms = platforms_in(
                     registries.joined(create_arguments(registries.builder, (), (), (reference,))), reference
                 )
+        except RegistryError as error:
+            return RegistryError(f"{file}: exporter {exporter.key}{in_brackets(exporter)}: {error}")
         except BuildDigestsError as error:
             return error
         return data, platforms

@@ -97,9 +97,17 @@ def plan(jobs: Sequence[JobResults], request: MergeRequest) -> tuple[tuple[Join,
     return tuple(joins), tuple(errors)
 
 
-def named_platforms(source: Source) -> str:
-    """The platforms of a source, in brackets, for messages; empty where the results do not say them."""
-    return f" ({', '.join(source.platforms)})" if source.platforms else ""
+def platform_digests(exporter: ExporterResult) -> dict[str, str]:
+    """The normal form of each platform of an exporter to the digest of its manifest, as far as its result says them."""
+    return {
+        normal_platform(each.platform) or each.platform: each.digest for each in exporter.platforms if each.platform
+    }
+
+
+def in_brackets(exporter: ExporterResult) -> str:
+    """An exporter's platforms for messages; empty where its result does not say them."""
+    found = platform_digests(exporter)
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _chosen(job: JobResults, keys: Sequence[str]) -> tuple[ExporterResult, ...]:
@@ -111,7 +119,7 @@ def _chosen(job: JobResults, keys: Sequence[str]) -> tuple[ExporterResult, ...]:
 
 def _unusable(file: str, exporters: Sequence[ExporterResult]) -> Iterator[MergeError]:
     for place, exporter in enumerate(exporters):
-        where = f"{file}: exporter {exporter.key}{_platforms(exporter)}"
+        where = f"{file}: exporter {exporter.key}{in_brackets(exporter)}"
         if any(other.key == exporter.key for other in exporters[:place]):
             yield MergeError(f"{where} is there twice: no job of this project writes that")
         elif not exporter.push:
@@ -133,7 +141,7 @@ def _missing_keys(
         for job in jobs:
             if job.file in owners:
                 continue
-            platforms = next((text for each in chosen[job.file] if (text := _platforms(each))), "")
+            platforms = next((text for each in chosen[job.file] if (text := in_brackets(each))), "")
             has = f"{_some(owners)} has it" if owners else "no job has it"
             there = ", ".join(each.key for each in job.results.exporters) or "none"
             yield MergeError(
@@ -151,7 +159,7 @@ def _mixed(key: str, exporters: Mapping[str, ExporterResult]) -> Iterator[MergeE
         if not set(_repositories(first)) & set(_repositories(exporter)):
             yield MergeError(
                 f"exporter {key} went to {', '.join(_repositories(first))} in {first_file}, and to "
-                f"{', '.join(_repositories(exporter))} in {file}{_platforms(exporter)}: give the outputs an id "
+                f"{', '.join(_repositories(exporter))} in {file}{in_brackets(exporter)}: give the outputs an id "
                 "(id=release), by which they are joined"
             )
 
@@ -203,7 +211,7 @@ def _sources(exporters: Mapping[str, ExporterResult]) -> tuple[Source, ...]:
     sources: dict[str, Source] = {}
     for file, exporter in exporters.items():
         assert exporter.digest is not None  # noqa: S101  # checked before
-        source = Source(file, exporter.digest, _repositories(exporter), _platform_digests(exporter))
+        source = Source(file, exporter.digest, _repositories(exporter), platform_digests(exporter))
         sources.setdefault(exporter.digest, source)
     return tuple(sorted(sources.values(), key=lambda source: source.digest))
 
@@ -248,17 +256,6 @@ def _of_key(chosen: Mapping[str, Sequence[ExporterResult]], key: str) -> dict[st
 def _repositories(exporter: ExporterResult) -> tuple[str, ...]:
     references = [reference for name in exporter.names if (reference := parse_reference(name))]
     return tuple(dict.fromkeys(reference.repository for reference in references))
-
-
-def _platform_digests(exporter: ExporterResult) -> dict[str, str]:
-    return {
-        normal_platform(each.platform) or each.platform: each.digest for each in exporter.platforms if each.platform
-    }
-
-
-def _platforms(exporter: ExporterResult) -> str:
-    found = _platform_digests(exporter)
-    return f" ({', '.join(found)})" if found else ""
 
 
 def _some(files: Sequence[str]) -> str:

@@ -235,7 +235,7 @@ def test_an_image_that_the_registry_no_longer_has_is_refused_at_once(work: Workp
     step = work.merge_step(tags=f"{work.image}:1")
     assert step.code == 1
     (error,) = _errors(step)
-    assert f"{work.image}@{gone}: not found" in error
+    assert error == f"linux-amd64/results.json: exporter release: {work.image}@{gone}: not found"
     assert "trying again" not in step.log
 
 
@@ -317,7 +317,8 @@ def test_a_registry_that_serves_something_else_for_a_digest_is_refused(work: Wor
     assert step.code == 1
     (error,) = _errors(step)
     digest = served_digest(work.image, "latest")
-    assert f"{proxy.address}/{work.name}@{digest}: the registry serves sha256:" in error
+    where = "linux-amd64/results.json: exporter release"
+    assert error.startswith(f"{where}: {proxy.address}/{work.name}@{digest}: the registry serves sha256:")
     assert f"and not {digest}" in error
     _is_not_served(work, "1")
 
