@@ -52,7 +52,8 @@ bench: setup ## Measure what the action adds to a bare build.
 
 lock: setup ## Compile the locks again.
 	$(COMPILE) --upgrade --override requirements/overrides.txt requirements/action.in --output-file requirements/action.txt
-	$(COMPILE) --upgrade --constraint requirements/action.txt pyproject.toml --group tests --group lint --group packaging --output-file requirements/dev.txt
+	$(COMPILE) --upgrade requirements/github.in --output-file requirements/github.txt
+	$(COMPILE) --upgrade --constraint requirements/action.txt --constraint requirements/github.txt pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt
 
 clean: ## Remove the environment and what was downloaded.
 	rm -rf $(VENV) .cache dist

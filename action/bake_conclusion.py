@@ -42,11 +42,9 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     errors: list[BuildDigestsError] = [error for error in (failed, *(read.faults if not failed else ())) if error]
     if failed:
         return Outcome(None, read.text, tuple(errors))
-    wanted = [
-        metadata.ref
-        for name, metadata in read.targets.items()
-        if name in targets and metadata.ref is not None and needs_record(targets[name], metadata)
-    ]
+    needed = any(name in targets and needs_record(targets[name], metadata) for name, metadata in read.targets.items())
+    # All of them where one is needed: a summary wants the others, and one export is as fast as the other.
+    wanted = [metadata.ref for metadata in read.targets.values() if needed and metadata.ref is not None]
     record_of = _records(wanted, export)
     results, warnings = {}, []
     for name, requested in targets.items():

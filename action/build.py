@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action.buildx.history import export_record
 from action.buildx.request import BuildRequest
 from action.execution import execute
 from action.outcome import Outcome
@@ -18,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def run_build(
-    request: BuildRequest, workspace: Path, *, capture: bool, require_digests: bool = False
+    request: BuildRequest,
+    workspace: Path,
+    *,
+    capture: bool,
+    require_digests: bool = False,
+    meanwhile: tuple[str, ...] = (),
 ) -> Outcome[BuildResults]:
     """Run a build and say what each of its exporters made.
 
@@ -27,11 +30,12 @@ def run_build(
         workspace: an empty folder for temporary files, which the caller removes.
         capture: whether buildx's output passes through this process, so that its last error line is known.
         require_digests: whether an exporter that makes an image and has no digest is an error.
+        meanwhile: modules that the caller will need, to be imported while buildx runs.
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
     """
-    executed = execute(request, workspace, capture=capture, meanwhile="action.conclusion")
+    executed = execute(request, workspace, capture=capture, needed="action.conclusion", meanwhile=meanwhile)
     if executed.signal is not None:
         return Outcome(None, None, (executed.failed,) if executed.failed else (), signal=executed.signal)
     # What these draw in was imported while the build ran.
@@ -40,11 +44,9 @@ def run_build(
     from action.record.history import read_record  # noqa: PLC0415
 
     def record_of(ref: str) -> Record:
-        file = workspace / "record.dockerbuild"
-        export_record(executed.buildx, os.environ, (ref,), file)
-        return read_record(file, ref.rpartition("/")[2])
+        return read_record(executed.trace.records.file((ref,)), ref.rpartition("/")[2])
 
     metadata = read_metadata_file(executed.metadata_file, written=executed.written)
     folder = Path(request.folder)
     outcome = conclude(request.requested, executed.failed, metadata, record_of, folder, require_digests=require_digests)
-    return replace(outcome, notices=(*executed.notices, *outcome.notices))
+    return replace(outcome, notices=(*executed.notices, *outcome.notices), trace=executed.trace)

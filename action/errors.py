@@ -82,3 +82,7 @@ class TransientError(RegistryError):
 
 class MergeError(BuildDigestsError):
     """Results of several jobs that do not make up one image."""
+
+
+class GitHubError(BuildDigestsError):
+    """GitHub's API refuses something, or cannot be reached."""

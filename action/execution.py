@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import threading
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from action.buildx.diagnosis import failure, refuses_attestations
+from action.buildx.history import Records
 from action.buildx.program import Ended, find_buildx, run
 from action.buildx.request import Command, with_metadata_file
 from action.errors import BuildDigestsError
+from action.outcome import Trace
 
 _NO_PROVENANCE = (
     "this builder takes no attestations, so the image was built again without the default provenance; set provenance "
@@ -30,6 +35,7 @@ class Executed:
         metadata_file: where its metadata file is.
         written: whether this run wrote that file; one that an earlier run wrote says nothing of this one.
         notices: what the user may not expect.
+        trace: what is left of the run.
     """
 
     buildx: tuple[str, ...]
@@ -38,16 +44,20 @@ class Executed:
     metadata_file: Path
     written: bool
     notices: tuple[str, ...]
+    trace: Trace
 
 
-def execute(command: Command, workspace: Path, *, capture: bool, meanwhile: str) -> Executed:
+def execute(
+    command: Command, workspace: Path, *, capture: bool, needed: str, meanwhile: Iterable[str] = ()
+) -> Executed:
     """Run buildx.
 
     Args:
         command: what to run.
         workspace: an empty folder for temporary files.
         capture: whether buildx's output passes through this process, so that its last error line is known.
-        meanwhile: a module to import while buildx runs.
+        needed: a module that the caller needs next, to be imported while buildx runs.
+        meanwhile: modules that are needed later, to be imported then too; they are not waited for.
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
@@ -63,8 +73,9 @@ def execute(command: Command, workspace: Path, *, capture: bool, meanwhile: str)
             arguments = with_metadata_file(arguments, str(own))
         return run((*buildx, *arguments), environment, capture=capture, folder=command.folder)
 
-    imports = threading.Thread(target=importlib.import_module, args=(meanwhile,), daemon=True)
-    imports.start()
+    first = _importing((needed,))
+    _importing(meanwhile, after=first)
+    began = time.time()
     ended = build(command.arguments)
     notices: tuple[str, ...] = ()
     if command.without_defaults is not None and refuses_attestations(ended):
@@ -72,8 +83,23 @@ def execute(command: Command, workspace: Path, *, capture: bool, meanwhile: str)
         ended = build(command.without_defaults)
     failed = failure(ended, call=command.call) if ended.code else None
     if ended.signal is None:
-        imports.join()
-    return Executed(buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices)
+        first.join()
+    trace = Trace(began, ended.stderr, Records(buildx, os.environ, workspace))
+    return Executed(buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, trace)
+
+
+def _importing(modules: Iterable[str], after: threading.Thread | None = None) -> threading.Thread:
+    def import_all() -> None:
+        if after is not None:
+            after.join()
+        for module in modules:
+            # What is wrong with one is said where it is imported again.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+
+    thread = threading.Thread(target=import_all, daemon=True)
+    thread.start()
+    return thread
 
 
 def _version(file: Path) -> tuple[int, int] | None:

@@ -5,12 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from action.buildx.history import Records
 from action.errors import BuildDigestsError
 
 if TYPE_CHECKING:
     from action.results.models import BakeResults, BuildResults
 
 ResultsT = TypeVar("ResultsT", "BuildResults", "BakeResults")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What is left of a run of buildx.
+
+    Attributes:
+        began: when it began, in seconds since 1970.
+        log: the end of what it printed on standard error, empty where that was not captured.
+        records: the records of its builds.
+    """
+
+    began: float
+    log: str
+    records: Records
 
 
 @dataclass(frozen=True)
@@ -24,6 +40,7 @@ class Outcome(Generic[ResultsT]):
         warnings: digests and evidence that are missing, and why.
         notices: what the user may not expect.
         signal: the signal that ended the run, or None.
+        trace: what is left of the run; None where buildx built nothing.
     """
 
     results: ResultsT | None
@@ -32,3 +49,4 @@ class Outcome(Generic[ResultsT]):
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     signal: int | None = None
+    trace: Trace | None = None

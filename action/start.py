@@ -20,30 +20,35 @@ OLDEST = (3, 10)
 
 _INSTALL_SECONDS = 600
 _ROOT = Path(__file__).resolve().parent.parent
-_LOCK = _ROOT / "requirements" / "action.txt"
+LOCK = _ROOT / "requirements" / "action.txt"
+"""The packages that every step imports."""
+
+GITHUB_LOCK = _ROOT / "requirements" / "github.txt"
+"""Those that are needed where GitHub is asked something."""
 
 
 class StartError(Exception):
     """The step cannot be started; the message says what to do."""
 
 
-def packages_folder() -> Path:
-    """Where the packages of this lock, this Python and this machine are kept.
+def packages_folder(lock: Path = LOCK) -> Path:
+    """Where the packages of a lock, this Python and this machine are kept.
 
     What a Python names its compiled modules tells its version, processor and C library: a container job shares the tool
     cache of its host.
     """
-    lock = hashlib.sha256(_LOCK.read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     tag = importlib.machinery.EXTENSION_SUFFIXES[0].rpartition(".")[0]
     cache = os.environ.get("RUNNER_TOOL_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "build-digests" / (lock + tag)
+    return Path(cache) / "build-digests" / (digest + tag)
 
 
-def install(folder: Path) -> None:
-    """Install the packages of the lock into a folder, whole or not at all.
+def install(folder: Path, lock: Path = LOCK) -> None:
+    """Install the packages of a lock into a folder, whole or not at all.
 
     Args:
         folder: where they shall be; if another step put them there meanwhile, they stay.
+        lock: names them, with their hashes.
 
     Raises:
         StartError: they cannot be installed.
@@ -55,7 +60,7 @@ def install(folder: Path) -> None:
         message = f"{folder.parent} cannot be written ({error.strerror}): set RUNNER_TOOL_CACHE to a folder that can"
         raise StartError(message) from None
     try:
-        _run_installer(unfinished)
+        _run_installer(unfinished, lock)
         # mkdtemp lets nobody else in, and the next step may be another user's.
         Path(unfinished).chmod(0o755)
         try:
@@ -67,7 +72,7 @@ def install(folder: Path) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _run_installer(target: str) -> None:
+def _run_installer(target: str, lock: Path) -> None:
     uv = shutil.which("uv")
     installer = (
         [uv, "pip", "install", "--quiet", "--python", sys.executable]
@@ -87,7 +92,7 @@ def _run_installer(target: str) -> None:
         "--target",
         target,
         "-r",
-        str(_LOCK),
+        str(lock),
     ]
     try:
         done = subprocess.run(  # noqa: S603

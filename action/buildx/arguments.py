@@ -11,7 +11,7 @@ from action.inputs.attestations import attestations
 from action.inputs.git_context import GitContext
 from action.inputs.model import Inputs
 from action.inputs.secrets import Secrets, read_secrets
-from action.inputs.workflow_run import read_workflow_run
+from action.inputs.workflow_run import WorkflowRun, counts_as_private, read_workflow_run
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
 
@@ -20,7 +20,10 @@ STDIN = "-"
 
 
 def build_request(
-    inputs: Inputs, environment: Mapping[str, str], sends_query: Callable[[], bool]
+    inputs: Inputs,
+    environment: Mapping[str, str],
+    sends_query: Callable[[], bool],
+    is_private: Callable[[WorkflowRun], bool] = counts_as_private,
 ) -> tuple[BuildRequest, tuple[str, ...]]:
     """Turn the inputs into a build, and check them.
 
@@ -28,6 +31,7 @@ def build_request(
         inputs: the inputs.
         environment: the environment variables; nothing else is read.
         sends_query: tells whether buildx takes the query form of a Git URL.
+        is_private: tells whether the repository is private; asked only where the default provenance is.
 
     Returns:
         The build, and warnings about inputs that are left out of it.
@@ -49,7 +53,7 @@ def build_request(
 
     secrets = read_secrets(inputs, token_host)
     docker_exporter = inputs.load or any(output.type == "docker" for output in outputs)
-    attests = attestations(inputs, run, environment, docker_exporter=docker_exporter)
+    attests = attestations(inputs, run, environment, docker_exporter=docker_exporter, is_private=is_private)
 
     def arguments(*values: str) -> tuple[str, ...]:
         return ("build", *_build_arguments(inputs, git, values, secrets), *_common_arguments(inputs), context)

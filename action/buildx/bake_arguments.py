@@ -12,7 +12,7 @@ from action.errors import InputError
 from action.inputs.attestations import default_provenance, no_default_attestations, provenance_value
 from action.inputs.bake import BakeInputs
 from action.inputs.git_context import GitContext
-from action.inputs.workflow_run import read_workflow_run
+from action.inputs.workflow_run import WorkflowRun, counts_as_private, read_workflow_run
 
 _REMOTE = ("git://", "github.com/", "git@", "https://", "http://", "ssh://", "docker-image://")
 
@@ -83,7 +83,11 @@ def read_bake(
 
 
 def bake_request(
-    bake: Bake, inputs: BakeInputs, targets: Mapping[str, Target], environment: Mapping[str, str]
+    bake: Bake,
+    inputs: BakeInputs,
+    targets: Mapping[str, Target],
+    environment: Mapping[str, str],
+    is_private: Callable[[WorkflowRun], bool] = counts_as_private,
 ) -> BakeRequest:
     """The bake to run, now that its definition is known.
 
@@ -92,6 +96,7 @@ def bake_request(
         inputs: the inputs.
         targets: its definition.
         environment: the environment variables.
+        is_private: tells whether the repository is private; asked only where the default provenance is.
 
     Raises:
         InputError: BUILDX_NO_DEFAULT_ATTESTATIONS is no boolean.
@@ -99,7 +104,8 @@ def bake_request(
     default: list[str] = []
     docker_exporter = inputs.load or any(target.docker_exporter for target in targets.values())
     if not inputs.provenance and not docker_exporter and not no_default_attestations(environment):
-        attest = default_provenance(read_workflow_run(environment))
+        run = read_workflow_run(environment)
+        attest = default_provenance(run, private=is_private(run))
         default += _each(
             "--set", tuple(f"{name}.attest={attest}" for name, target in targets.items() if not target.provenance)
         )

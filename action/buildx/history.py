@@ -57,3 +57,37 @@ def export_record(
         raise EvidenceError(message)
     message = f"buildx could not export the build's record: {said}"
     raise EvidenceError(message)
+
+
+class Records:
+    """The records of a run's builds, each set of them exported once.
+
+    Args:
+        buildx: the command that runs buildx.
+        environment: its whole environment.
+        folder: where the files are kept.
+    """
+
+    def __init__(self, buildx: tuple[str, ...], environment: Mapping[str, str], folder: Path) -> None:
+        self._buildx = buildx
+        self._environment = environment
+        self._folder = folder
+        self._files: dict[frozenset[str], Path] = {}
+
+    def file(self, refs: Sequence[str], *, seconds: float = EXPORT_SECONDS) -> Path:
+        """The file with the records of some builds, of one builder all.
+
+        Args:
+            refs: `builder/node/ref` of each.
+            seconds: how long the export may take.
+
+        Raises:
+            EvidenceError: there is no record to be had, and why.
+        """
+        key = frozenset(refs)
+        if key not in self._files:
+            file = self._folder / f"records-{len(self._files)}.dockerbuild"
+            file.unlink(missing_ok=True)
+            export_record(self._buildx, self._environment, refs, file, seconds=seconds)
+            self._files[key] = file
+        return self._files[key]

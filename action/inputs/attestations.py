@@ -5,13 +5,13 @@ The rules are those of docker/build-push-action v7 (`getAttestArgs`) and docker/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from action.inputs.booleans import environment_boolean, go_boolean, yaml_boolean
 from action.inputs.lists import csv_fields, csv_record
 from action.inputs.model import Inputs
-from action.inputs.workflow_run import WorkflowRun
+from action.inputs.workflow_run import WorkflowRun, counts_as_private
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,12 @@ class Attestations:
 
 
 def attestations(
-    inputs: Inputs, run: WorkflowRun, environment: Mapping[str, str], *, docker_exporter: bool
+    inputs: Inputs,
+    run: WorkflowRun,
+    environment: Mapping[str, str],
+    *,
+    docker_exporter: bool,
+    is_private: Callable[[WorkflowRun], bool] = counts_as_private,
 ) -> Attestations:
     """Say which attestations to ask for.
 
@@ -37,6 +42,7 @@ def attestations(
         run: the workflow run, which the provenance names as its builder.
         environment: the environment variables; BUILDX_NO_DEFAULT_ATTESTATIONS is read.
         docker_exporter: whether an output, or `load`, asks for the docker exporter, which takes no attestations.
+        is_private: tells whether the repository is private; asked only where it matters.
 
     Raises:
         InputError: an attestation that is no CSV, or an environment variable that is no boolean.
@@ -47,7 +53,7 @@ def attestations(
     if inputs.provenance:
         result.append(_switched(f"type=provenance,{provenance_value(inputs.provenance, run)}"))
     elif "provenance" not in types and not docker_exporter and not no_default_attestations(environment):
-        default = (default_provenance(run),)
+        default = (default_provenance(run, private=is_private(run)),)
     if inputs.sbom:
         result.append(_switched(f"type=sbom,{inputs.sbom}"))
     for attest, kind in zip(inputs.attests, types, strict=True):
@@ -62,9 +68,9 @@ def attestations(
     return Attestations(default, tuple(result))
 
 
-def default_provenance(run: WorkflowRun) -> str:
-    """The attestation that is asked for where nobody asks for another."""
-    mode = "mode=min,inline-only=true" if run.private else "mode=max"
+def default_provenance(run: WorkflowRun, *, private: bool) -> str:
+    """The attestation that is asked for where nobody asks for another: of a private repository it says less."""
+    mode = "mode=min,inline-only=true" if private else "mode=max"
     return _with_builder(f"type=provenance,{mode}", run)
 
 

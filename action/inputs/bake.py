@@ -1,4 +1,4 @@
-"""The inputs of the bake action, typed: those of docker/bake-action, `workdir` and `require-digests`."""
+"""The inputs of the bake action, typed: those of docker/bake-action and a few of our own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from action.inputs.model import check_names
 
 BAKE_NAMES = frozenset(
     (
-        *("allow", "builder", "call", "files", "github-token", "load", "no-cache", "provenance", "pull", "push"),
-        *("require-digests", "sbom", "set", "source", "targets", "vars", "workdir"),
+        *("allow", "builder", "call", "comment", "files", "github-token", "load", "no-cache", "provenance", "pull"),
+        *("push", "record", "require-digests", "sbom", "set", "source", "summary", "targets", "vars", "workdir"),
     )
 )
 """Every input's name."""
@@ -39,6 +39,9 @@ class BakeInputs:
     targets: tuple[str, ...]
     vars: tuple[str, ...]
     workdir: str
+    summary: bool = True
+    comment: bool = False
+    record: bool = False
 
 
 def read_bake_inputs(raw: Mapping[str, str]) -> BakeInputs:
@@ -76,4 +79,7 @@ def read_bake_inputs(raw: Mapping[str, str]) -> BakeInputs:
         targets=split_list("targets", text("targets")),
         vars=split_raw_lines(text("vars")),
         workdir=text("workdir"),
+        summary=input_boolean("summary", text("summary") or "true"),
+        comment=flag("comment"),
+        record=flag("record"),
     )

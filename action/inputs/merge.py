@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from action.errors import InputError
 from action.inputs.annotations import index_annotation
+from action.inputs.booleans import input_boolean
 from action.inputs.lists import split_lines, split_list
 from action.inputs.model import check_names
 from action.inputs.patience import Patience, read_patience
@@ -16,7 +17,10 @@ from action.oci.platforms import normal_platform
 from action.oci.reference import full_repository, parse_reference
 
 MERGE_NAMES = frozenset(
-    (*("annotations", "builder", "expect-platforms", "keys", "results", "retries", "retry-delay", "tags", "target"),)
+    (
+        *("annotations", "builder", "comment", "expect-platforms", "github-token", "keys", "results", "retries"),
+        *("retry-delay", "summary", "tags", "target"),
+    )
 )
 """Every input's name."""
 
@@ -54,6 +58,9 @@ class MergeRequest:
         target: the bake target to join, or empty.
         builder: the builder whose settings of registries hold, or empty.
         patience: how often a registry that fails is asked again.
+        github_token: the token that a comment is written with, or empty.
+        summary: whether there is a job summary.
+        comment: whether the pull request gets a comment.
     """
 
     folder: Path
@@ -64,6 +71,9 @@ class MergeRequest:
     target: str
     builder: str
     patience: Patience
+    github_token: str = field(default="", repr=False)
+    summary: bool = True
+    comment: bool = False
 
 
 def read_merge_inputs(raw: Mapping[str, str]) -> MergeRequest:
@@ -80,7 +90,7 @@ def read_merge_inputs(raw: Mapping[str, str]) -> MergeRequest:
     def text(name: str) -> str:
         return raw.get(name, "").strip()
 
-    return merge_request(
+    request = merge_request(
         results=text("results"),
         tags=split_list("tags", text("tags")),
         annotations=split_lines("annotations", text("annotations")),
@@ -90,6 +100,12 @@ def read_merge_inputs(raw: Mapping[str, str]) -> MergeRequest:
         builder=text("builder"),
         retries=text("retries"),
         retry_delay=text("retry-delay"),
+    )
+    return replace(
+        request,
+        github_token=text("github-token"),
+        summary=input_boolean("summary", text("summary") or "true"),
+        comment=input_boolean("comment", text("comment")),
     )
 
 

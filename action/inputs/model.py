@@ -1,4 +1,4 @@
-"""The inputs of the build action, typed: those of docker/build-push-action v7 and `require-digests`."""
+"""The inputs of the build action, typed: those of docker/build-push-action v7 and a few of our own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from action.errors import InputError
 from action.inputs.booleans import input_boolean
 from action.inputs.lists import split_lines, split_list, split_raw_lines
 
-BOOLEANS = ("load", "no-cache", "pull", "push", "require-digests")
+BOOLEANS = ("comment", "load", "no-cache", "pull", "push", "record", "require-digests", "summary")
 TEXTS = (
     "builder",
     "call",
@@ -81,6 +81,9 @@ class Inputs:
     ulimit: tuple[str, ...]
     github_token: str = field(repr=False)
     require_digests: bool
+    summary: bool = True
+    comment: bool = False
+    record: bool = False
 
 
 def parse_inputs(document: str) -> dict[str, str]:
@@ -172,6 +175,9 @@ def read_inputs(raw: Mapping[str, str]) -> Inputs:
         ulimit=lines("ulimit"),
         github_token=text("github-token"),
         require_digests=flag("require-digests"),
+        summary=input_boolean("summary", text("summary") or "true"),
+        comment=flag("comment"),
+        record=flag("record"),
     )
 
 

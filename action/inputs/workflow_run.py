@@ -23,8 +23,9 @@ class WorkflowRun:
         run_attempt: the attempt's number, from 1.
         ref: the full ref that triggered the run.
         sha: the commit that triggered the run.
-        private: whether the event names a private repository.
+        private: whether the event's repository is private; None where the event does not say.
         pull_request_head: the head commit of the event's pull request, or empty.
+        pull_request: the number of the event's pull request, or None.
     """
 
     server_url: str
@@ -33,8 +34,9 @@ class WorkflowRun:
     run_attempt: str
     ref: str
     sha: str
-    private: bool
+    private: bool | None
     pull_request_head: str
+    pull_request: int | None = None
 
     @property
     def host(self) -> str:
@@ -49,11 +51,19 @@ class WorkflowRun:
         return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}/attempts/{self.run_attempt or 1}"
 
 
+def counts_as_private(run: WorkflowRun) -> bool:
+    """Whether the run's repository is private by the event alone: where that does not say, it counts as private."""
+    return run.private is not False
+
+
 def read_workflow_run(environment: Mapping[str, str]) -> WorkflowRun:
     """Read the run from GitHub's default variables and its event file; what is not there stays empty."""
     event = _event(environment.get("GITHUB_EVENT_PATH", ""))
-    head = _member(_member(event, "pull_request"), "head")
-    sha = _member(head, "sha")
+    pull_request = _member(event, "pull_request")
+    sha = _member(_member(pull_request, "head"), "sha")
+    issue = _member(event, "issue")
+    number = _member(pull_request, "number") or (_member(issue, "pull_request") and _member(issue, "number"))
+    private = _member(_member(event, "repository"), "private")
     return WorkflowRun(
         server_url=(environment.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/"),
         repository=environment.get("GITHUB_REPOSITORY", ""),
@@ -61,8 +71,9 @@ def read_workflow_run(environment: Mapping[str, str]) -> WorkflowRun:
         run_attempt=environment.get("GITHUB_RUN_ATTEMPT", ""),
         ref=environment.get("GITHUB_REF", ""),
         sha=environment.get("GITHUB_SHA", ""),
-        private=_member(_member(event, "repository"), "private") is True,
+        private=private if isinstance(private, bool) else None,
         pull_request_head=sha if isinstance(sha, str) else "",
+        pull_request=number if isinstance(number, int) else None,
     )
 
 
@@ -70,7 +81,7 @@ def _event(path: str) -> object:
     try:
         return json.loads(Path(path).read_bytes()) if path else None
     except (OSError, ValueError, RecursionError):
-        # Without an event the run is treated as one of a public repository, as the peer does.
+        # What it would have said stays unknown.
         return None
 
 

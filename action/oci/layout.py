@@ -54,14 +54,18 @@ def read_blob(layout: Layout, digest: str) -> bytes | None:
     Raises:
         EvidenceError: the bytes there have another digest.
     """
-    match = _SHA256.fullmatch(digest)
-    if not match:
-        return None
-    data = layout.read(f"blobs/sha256/{match[1]}")
-    if data is not None and hashlib.sha256(data).hexdigest() != match[1]:
+    name = blob_member(digest)
+    data = layout.read(name) if name else None
+    if data is not None and hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
         message = f"{layout.source}: the blob {digest} holds other bytes than its name says"
         raise EvidenceError(message)
     return data
+
+
+def blob_member(digest: str) -> str:
+    """The name of the member that is a blob; empty where the digest is none by SHA-256."""
+    match = _SHA256.fullmatch(digest)
+    return f"blobs/sha256/{match[1]}" if match else ""
 
 
 class FolderLayout:
@@ -138,6 +142,18 @@ class TarLayout:
             message = f"{self.source}: {name} is cut off"
             raise EvidenceError(message)
         return data
+
+    def open(self, name: str) -> IO[bytes] | None:
+        """A member to be read piece by piece, however long it is; None where there is no such plain file.
+
+        Raises:
+            EvidenceError: the layout is corrupt.
+        """
+        member = self._members.get(name)
+        if member is None:
+            return None
+        with _as_evidence(self.source):
+            return self._tar.extractfile(member)
 
     def __enter__(self) -> TarLayout:  # noqa: PYI034  # Self came with Python 3.11
         """Use it in a `with` block, which closes it."""

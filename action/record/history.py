@@ -100,10 +100,15 @@ def read_records(file: Path) -> list[Record]:
         EvidenceError: the file cannot be read.
     """
     with TarLayout(file) as layout:
-        return [_read(layout, manifest) for manifest in _record_manifests(layout)]
+        return [_read(layout, manifest) for manifest in record_manifests(layout)]
 
 
-def _record_manifests(layout: Layout) -> list[Manifest]:
+def record_manifests(layout: Layout) -> list[Manifest]:
+    """The manifest of every record in a layout.
+
+    Raises:
+        EvidenceError: it holds none, or is corrupt.
+    """
     data = layout.read("index.json")
     if data is None:
         message = f"{layout.source}: no build record (it has no index.json)"

@@ -12,16 +12,23 @@ from action.buildx.definition import ask_definition
 from action.buildx.program import find_buildx
 from action.buildx.version import FILE_ENTITLEMENT, is_at_least
 from action.inputs.bake import read_bake_inputs
+from action.inputs.look import Look, read_look
 from action.inputs.model import parse_inputs
+from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
 from action.workflow.step import (
+    asking_github,
     compact,
     end,
     guarded,
     mask_all,
+    needed_by,
     print_arguments,
     sends_query,
     show_digests,
+    show_run,
+    write_checksums,
+    write_record,
     write_results,
 )
 from action.workspace import temporary_folder
@@ -43,24 +50,32 @@ def run_bake_step(*, dry_run: bool = False) -> int:
 
 
 def _run_bake(*, dry_run: bool) -> int:
-    inputs = read_bake_inputs(parse_inputs(os.environ.pop("INPUTS", "")))
-    if not dry_run and inputs.github_token:
-        mask_all((inputs.github_token,))
+    raw = parse_inputs(os.environ.pop("INPUTS", ""))
+    inputs = read_bake_inputs(raw)
+    secrets = (inputs.github_token,) if inputs.github_token else ()
+    if not dry_run:
+        mask_all(secrets)
+    look = read_look(os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record)
+    is_private = counts_as_private if dry_run else asking_github(inputs.github_token)
     buildx = find_buildx()
     allows_files = is_at_least(buildx, os.environ, FILE_ENTITLEMENT)
     bake = read_bake(inputs, os.environ, sends_query, allows_files=allows_files)
     targets = ask_definition(buildx, {**os.environ, **bake.environment}, bake.print_arguments, bake.folder)
-    request = bake_request(bake, inputs, targets, os.environ)
+    request = bake_request(bake, inputs, targets, os.environ, is_private)
     if dry_run:
         return print_arguments(request.arguments)
     with temporary_folder() as workspace:
-        outcome = run_bake(request, workspace, capture=True, require_digests=inputs.require_digests)
-    return end(outcome, _bake_outputs(outcome))
+        outcome = run_bake(
+            request, workspace, capture=True, require_digests=inputs.require_digests, meanwhile=needed_by(look)
+        )
+        code = end(outcome, _bake_outputs(outcome, look))
+        show_run(outcome, look, "Bake", raw, secrets, inputs.github_token, folder=request.folder)
+    return code
 
 
-def _bake_outputs(outcome: Outcome[BakeResults]) -> Mapping[str, str]:
+def _bake_outputs(outcome: Outcome[BakeResults], look: Look) -> Mapping[str, str]:
     results = outcome.results
-    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "{}"}
+    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "{}", "refs": "[]"}
     if results is None:
         return outputs
     from action.results.models import json_text, json_values  # noqa: PLC0415  # imported while the build ran
@@ -76,4 +91,6 @@ def _bake_outputs(outcome: Outcome[BakeResults]) -> Mapping[str, str]:
         "imageids": compact({name: target.imageids for name, target in targets}),
         "exporters": compact({name: json_values(target.exporters) for name, target in targets}),
         "results": str(write_results(json_text(results))),
+        **write_checksums(exporter for _, target in targets for exporter in target.exporters),
+        **(write_record(outcome.trace, [target.ref for _, target in targets if target.ref]) if look.record else {}),
     }

@@ -8,18 +8,25 @@ from typing import TYPE_CHECKING
 
 from action.build import run_build
 from action.buildx.arguments import build_request
+from action.inputs.look import Look, read_look
 from action.inputs.model import parse_inputs, read_inputs
 from action.inputs.secrets import secret_values
+from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
 from action.workflow import commands
 from action.workflow.step import (
+    asking_github,
     compact,
     end,
     guarded,
     mask_all,
+    needed_by,
     print_arguments,
     sends_query,
     show_digests,
+    show_run,
+    write_checksums,
+    write_record,
     write_results,
 )
 from action.workspace import temporary_folder
@@ -42,22 +49,30 @@ def run_build_step(*, dry_run: bool = False) -> int:
 
 def _run_build(*, dry_run: bool) -> int:
     # INPUTS holds the secrets: from here on no program gets it.
-    inputs = read_inputs(parse_inputs(os.environ.pop("INPUTS", "")))
+    raw = parse_inputs(os.environ.pop("INPUTS", ""))
+    inputs = read_inputs(raw)
+    secrets = secret_values(inputs)
     if not dry_run:
-        mask_all(secret_values(inputs))
-    request, warnings = build_request(inputs, os.environ, sends_query)
+        mask_all(secrets)
+    look = read_look(os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record)
+    is_private = counts_as_private if dry_run else asking_github(inputs.github_token)
+    request, warnings = build_request(inputs, os.environ, sends_query, is_private)
     if dry_run:
         return print_arguments(request.arguments)
     for warning in warnings:
         commands.warning(warning)
     with temporary_folder() as workspace:
-        outcome = run_build(request, workspace, capture=True, require_digests=inputs.require_digests)
-    return end(outcome, _build_outputs(outcome))
+        outcome = run_build(
+            request, workspace, capture=True, require_digests=inputs.require_digests, meanwhile=needed_by(look)
+        )
+        code = end(outcome, _build_outputs(outcome, look))
+        show_run(outcome, look, "Build", raw, secrets, inputs.github_token)
+    return code
 
 
-def _build_outputs(outcome: Outcome[BuildResults]) -> Mapping[str, str]:
+def _build_outputs(outcome: Outcome[BuildResults], look: Look) -> Mapping[str, str]:
     results = outcome.results
-    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "[]"}
+    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "[]", "refs": "[]"}
     if results is None:
         return outputs
     from action.results.models import json_text, json_values  # noqa: PLC0415  # imported while the build ran
@@ -71,5 +86,7 @@ def _build_outputs(outcome: Outcome[BuildResults]) -> Mapping[str, str]:
         "imageids": compact(results.imageids),
         "exporters": compact(json_values(results.exporters)),
         "ref": results.ref or "",
+        **write_checksums(results.exporters),
+        **(write_record(outcome.trace, [results.ref]) if look.record and results.ref else {}),
         "results": str(write_results(json_text(results))),
     }

@@ -35,6 +35,27 @@ def warning(message: str) -> None:
     _issue("warning", message)
 
 
+def annotate(message: str, *, title: str, file: str | None, line: int | None) -> None:
+    """Print a warning at a place.
+
+    Args:
+        message: what is wrong.
+        title: the heading.
+        file: the file, from the repository's root; or None.
+        line: the line, from 1; or None.
+    """
+    place = {"title": title, "file": file or "", "line": str(line or "")}
+    issue_command("warning", {name: value for name, value in place.items() if value}, message)
+    sys.stdout.flush()
+
+
+def say(message: str) -> None:
+    """Print a line of the log, which is no command whatever it holds."""
+    line = " ".join(message.split())
+    sys.stdout.write(f"{line.replace('::', ': :')}\n")
+    sys.stdout.flush()
+
+
 def error(message: str) -> None:
     """Print an error; the step's exit code is set by who calls this."""
     _issue("error", message)

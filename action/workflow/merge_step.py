@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from action.inputs.look import read_look
 from action.inputs.merge import read_merge_inputs
 from action.inputs.model import parse_inputs
 from action.merge import commands_of, run_merge
 from action.outcome import Outcome
-from action.workflow.step import compact, end, guarded, print_arguments, show_digests, write_results
+from action.workflow import commands
+from action.workflow.step import (
+    compact,
+    end,
+    guarded,
+    mask_all,
+    print_arguments,
+    show_digests,
+    show_run,
+    write_checksums,
+    write_results,
+)
 
 if TYPE_CHECKING:
     from action.results.models import BuildResults
@@ -30,23 +41,24 @@ def run_merge_step(*, dry_run: bool = False) -> int:
 
 
 def _run_merge(*, dry_run: bool) -> int:
-    request = read_merge_inputs(parse_inputs(os.environ.pop("INPUTS", "")))
+    raw = parse_inputs(os.environ.pop("INPUTS", ""))
+    request = read_merge_inputs(raw)
     if dry_run:
         for arguments in commands_of(request):
             print_arguments(arguments)
         return 0
-    outcome = run_merge(request, _say)
-    return end(outcome, _merge_outputs(outcome))
-
-
-def _say(message: str) -> None:
-    sys.stdout.write(message + "\n")
-    sys.stdout.flush()
+    secrets = (request.github_token,) if request.github_token else ()
+    mask_all(secrets)
+    look = read_look(os.environ, summary=request.summary, comment=request.comment, record=False)
+    outcome = run_merge(request, commands.say)
+    code = end(outcome, _merge_outputs(outcome))
+    show_run(outcome, look, "Merge", raw, secrets, request.github_token)
+    return code
 
 
 def _merge_outputs(outcome: Outcome[BuildResults]) -> Mapping[str, str]:
     results = outcome.results
-    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "exporters": "[]"}
+    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "exporters": "[]", "refs": "[]"}
     if results is None:
         return outputs
     from action.results.models import json_text, json_values  # noqa: PLC0415  # imported by now
@@ -58,4 +70,5 @@ def _merge_outputs(outcome: Outcome[BuildResults]) -> Mapping[str, str]:
         "digests": compact(results.digests),
         "exporters": compact(json_values(results.exporters)),
         "results": str(write_results(json_text(results))),
+        **write_checksums(results.exporters),
     }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING
 from action.buildx.program import find_buildx
 from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.buildx.version import GIT_QUERY, is_at_least
-from action.errors import FAILED, BuildDigestsError
-from action.outcome import Outcome
+from action.errors import FAILED, BuildDigestsError, EvidenceError
+from action.inputs.look import Look
+from action.inputs.workflow_run import WorkflowRun
+from action.outcome import Outcome, Trace
 from action.workflow import commands
 from action.workspace import runner_temporary_folder
 
 if TYPE_CHECKING:
-    from action.results.models import BakeResults, BuildResults
+    from action.results.models import BakeResults, BuildResults, ExporterResult
 
 
 def guarded(step: Callable[[], int]) -> int:
@@ -39,6 +42,50 @@ def guarded(step: Callable[[], int]) -> int:
 def sends_query() -> bool:
     """Whether buildx takes the query form of a Git URL."""
     return is_at_least(find_buildx(), os.environ, GIT_QUERY)
+
+
+def asking_github(token: str) -> Callable[[WorkflowRun], bool]:
+    """Tells whether a run's repository is private: by its event, else by asking GitHub with a token."""
+
+    def ask(run: WorkflowRun) -> bool:
+        if run.private is not None:
+            return run.private
+        from action.github.visibility import is_private  # noqa: PLC0415  # events mostly say it
+
+        return is_private(run, token, os.environ)
+
+    return ask
+
+
+def needed_by(look: Look) -> tuple[str, ...]:
+    """The modules that showing a run needs."""
+    return ("action.workflow.reporting", *(("action.github.ready",) if look.comment else ()))
+
+
+def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
+    outcome: Outcome[BuildResults] | Outcome[BakeResults],
+    look: Look,
+    title: str,
+    inputs: Mapping[str, str],
+    secrets: tuple[str, ...],
+    token: str,
+    *,
+    folder: str = ".",
+) -> None:
+    """Show a run to people, now that its outputs are written.
+
+    Args:
+        outcome: what became of it.
+        look: what of it is shown.
+        title: `Build`, `Bake` or `Merge`.
+        inputs: the step's inputs, input name to its text.
+        secrets: texts that are shown nowhere.
+        token: the token that a comment is written with, or empty.
+        folder: where paths in outputs start from.
+    """
+    from action.workflow.reporting import Show, show  # noqa: PLC0415  # imported while the build ran
+
+    show(outcome, Show(title, look, inputs, secrets, token, folder))
 
 
 def mask_all(secrets: Iterable[str]) -> None:
@@ -87,12 +134,50 @@ def compact(value: object) -> str:
 
 def write_results(document: str) -> Path:
     """Write the results file where later steps of the job find it; the runner removes it with the job."""
-    folder = (runner_temporary_folder() or Path(gettempdir())) / "build-digests"
-    file = folder / f"results-{uuid.uuid4()}.json"
+    return _write("results", ".json", document + "\n")
+
+
+def write_checksums(exporters: Iterable[ExporterResult]) -> Mapping[str, str]:
+    """The step outputs for attesting and signing: `refs`, and `checksums`, whose file is written if there is a ref."""
+    from action.results.subjects import checksums, references  # noqa: PLC0415  # imported while the build ran
+
+    every = tuple(exporters)
+    pushed = references(every)
+    if not pushed:
+        return {"refs": "[]"}
+    return {"refs": compact(pushed), "checksums": str(_write("checksums", ".txt", checksums(every)))}
+
+
+def write_record(trace: Trace | None, refs: Sequence[str]) -> Mapping[str, str]:
+    """The step output `record`: a file with the records of builds; empty, with a warning, where there is none."""
+    if trace is None or not refs:
+        return {}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(document + "\n", encoding="utf-8")
+        exported = trace.records.file(refs)
+        file = _file("record", ".dockerbuild")
+        shutil.copyfile(exported, file)
+    except (EvidenceError, OSError) as error:
+        commands.warning(f"the build's record is missing: {error}")
+        return {}
+    return {"record": str(file)}
+
+
+def _write(kind: str, suffix: str, text: str) -> Path:
+    file = _file(kind, suffix)
+    try:
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
-        message = f"the results file {file} cannot be written: {error.strerror}"
+        message = f"the {kind} file {file} cannot be written: {error.strerror}"
         raise BuildDigestsError(message) from None
     return file
+
+
+def _file(kind: str, suffix: str) -> Path:
+    """A new file's path, in a folder that is there."""
+    folder = (runner_temporary_folder() or Path(gettempdir())) / "build-digests"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the folder {folder} cannot be made: {error.strerror}"
+        raise BuildDigestsError(message) from None
+    return folder / f"{kind}-{uuid.uuid4()}{suffix}"

@@ -88,7 +88,7 @@ def test_the_readme_has_a_row_for_every_output_of_the_action() -> None:
 def test_the_reference_names_every_input_of_the_action() -> None:
     reference = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
     section = reference.partition("## Inputs")[2].partition("Lists split")[0]
-    named = set(re.findall(r"`([a-z][\w-]+)`", section)) - {"false"}
+    named = set(re.findall(r"`([a-z][\w-]+)`", section)) - {"false", "true"}
     assert named == set(ACTION["inputs"])
 
 

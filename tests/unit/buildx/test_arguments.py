@@ -29,7 +29,12 @@ def request(**inputs: str) -> BuildRequest:
 
 def request_in(environment: Mapping[str, str], inputs: Mapping[str, str]) -> BuildRequest:
     named = {name.replace("_", "-"): text for name, text in inputs.items()}
-    return build_request(read_inputs(named), environment, lambda: True)[0]
+    return build_request(read_inputs(named), environment, lambda: True, lambda _: False)[0]
+
+
+def test_a_repository_of_which_nothing_is_known_counts_as_private() -> None:
+    built, _ = build_request(read_inputs({}), RUN, lambda: True)
+    assert f"type=provenance,mode=min,inline-only=true,{URL}" in built.arguments
 
 
 def test_no_inputs_build_the_repository_with_full_provenance() -> None:
@@ -135,7 +140,8 @@ def test_a_folder_as_context_needs_no_repository() -> None:
 def test_a_private_repositorys_event_gives_little_provenance(tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"repository": {"private": True}}))
-    arguments = request_in({**RUN, "GITHUB_EVENT_PATH": str(event)}, {"context": "."}).arguments
+    environment = {**RUN, "GITHUB_EVENT_PATH": str(event)}
+    arguments = build_request(read_inputs({"context": "."}), environment, lambda: True)[0].arguments
     assert f"type=provenance,mode=min,inline-only=true,{URL}" in arguments
 
 

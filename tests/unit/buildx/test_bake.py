@@ -35,8 +35,8 @@ def bake_of(inputs: Mapping[str, str], *, allows_files: bool = True) -> Bake:
     return read_bake(read_bake_inputs(inputs), RUN, lambda: True, allows_files=allows_files)
 
 
-def test_the_actions_inputs_are_the_peers_and_two_more() -> None:
-    assert set(ACTION["inputs"]) == PEER | {"workdir", "require-digests"} == BAKE_NAMES
+def test_the_actions_inputs_are_the_peers_and_a_few_more() -> None:
+    assert set(ACTION["inputs"]) == PEER | {"workdir", "require-digests", "summary", "comment", "record"} == BAKE_NAMES
     fields = {field.name for field in dataclasses.fields(BakeInputs)}
     assert {name.replace("-", "_") for name in BAKE_NAMES} == fields
 
@@ -122,7 +122,7 @@ def test_outputs_are_read_as_texts_and_as_objects() -> None:
 def test_the_default_provenance_goes_to_targets_that_ask_for_none() -> None:
     inputs = read_bake_inputs({"source": "."})
     targets = read_definition(json.dumps(_DEFINITION))
-    request = bake_request(bake(source="."), inputs, targets, RUN)
+    request = bake_request(bake(source="."), inputs, targets, RUN, lambda _: False)
     url = "builder-id=https://github.com/o/app/actions/runs/42/attempts/1"
     assert [argument for argument in request.arguments if ".attest=" in argument] == [
         f"web.attest=type=provenance,mode=max,{url}",
@@ -140,7 +140,7 @@ def test_no_default_provenance_beside_a_docker_exporter_or_another_provenance(
 ) -> None:
     named = {"source": ".", **inputs}
     targets = read_definition(json.dumps({"target": {"a": {"output": outputs}}}))
-    request = bake_request(bake_of(named), read_bake_inputs(named), targets, RUN)
+    request = bake_request(bake_of(named), read_bake_inputs(named), targets, RUN, lambda _: False)
     assert not any(".attest=" in argument for argument in request.arguments)
     assert request.without_defaults is None
 

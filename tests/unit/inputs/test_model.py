@@ -24,8 +24,8 @@ PEER = frozenset(
 )
 
 
-def test_the_actions_inputs_are_the_peers_and_require_digests() -> None:
-    assert set(ACTION["inputs"]) == PEER | {"require-digests"} == NAMES
+def test_the_actions_inputs_are_the_peers_and_a_few_more() -> None:
+    assert set(ACTION["inputs"]) == PEER | {"require-digests", "summary", "comment", "record"} == NAMES
 
 
 def test_every_input_has_its_field() -> None:
@@ -35,7 +35,11 @@ def test_every_input_has_its_field() -> None:
 
 def test_defaults_are_the_peers() -> None:
     defaults = {name: spec["default"] for name, spec in ACTION["inputs"].items() if "default" in spec}
-    assert defaults == {**dict.fromkeys(BOOLEANS, "false"), "github-token": "${{ github.token }}"}
+    assert defaults == {
+        **dict.fromkeys(BOOLEANS, "false"),
+        "summary": "true",
+        "github-token": "${{ github.token }}",
+    }
 
 
 def test_every_input_reaches_its_own_field() -> None:
@@ -146,5 +150,5 @@ def test_no_inputs_are_the_defaults() -> None:
 
 def test_the_actions_step_hands_on_all_inputs_without_a_shell_between() -> None:
     (step,) = ACTION["runs"]["steps"]
-    assert step["env"] == {"INPUTS": "${{ toJSON(inputs) }}"}
+    assert step["env"] == {"INPUTS": "${{ toJSON(inputs) }}", "BUILD_DIGESTS_MATRIX": "${{ toJSON(matrix) }}"}
     assert not re.search(r"\$\{\{", step["run"])

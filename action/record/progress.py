@@ -1,0 +1,183 @@
+"""Reads how a build went out of its record: its times, its steps, its error.
+
+The record names a status log: BuildKit's `StatusResponse` messages, each after its length as four bytes, least first
+(moby/buildkit 0.32, solver/llbsolver/history/buildhistory.go and api/services/control/control.proto).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+from msgspec import Struct
+
+from action.errors import EvidenceError
+from action.oci.image import parse
+from action.oci.layout import TarLayout, blob_member, read_blob
+from action.oci.models import Manifest
+from action.record.history import record_manifests
+
+STATUS_TYPE = "application/vnd.buildkit.status.v0"
+"""Media type of a status log."""
+
+_MAX_MESSAGE = 64 * 1024 * 1024
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a build.
+
+    Attributes:
+        name: as the log has it: `[2/3] RUN make`.
+        started: when it started, in seconds since 1970, or None where it did not.
+        completed: when it ended, or None.
+        cached: whether its result came from the cache.
+        error: why it failed, or empty.
+    """
+
+    name: str
+    started: float | None = None
+    completed: float | None = None
+    cached: bool = False
+    error: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        if self.started is None or self.completed is None:
+            return 0.0
+        return max(0.0, self.completed - self.started)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How a build went.
+
+    Attributes:
+        ref: the build's reference, the last part of `builder/node/ref`.
+        created: when it began, in seconds since 1970, or None.
+        completed: when it ended, or None.
+        steps: its steps, in the order in which they started; those that did not start last.
+    """
+
+    ref: str
+    created: float | None
+    completed: float | None
+    steps: tuple[Step, ...]
+
+
+class _Time(Struct, frozen=True):
+    seconds: int = 0
+    nanos: int = 0
+
+    @property
+    def since_1970(self) -> float:
+        return self.seconds + self.nanos / 1e9
+
+
+class _Record(Struct, frozen=True, rename={"ref": "Ref", "created": "CreatedAt", "completed": "CompletedAt"}):
+    ref: str = ""
+    created: _Time | None = None
+    completed: _Time | None = None
+
+
+def read_progress(file: Path) -> list[Progress]:
+    """Read how each build of a file of records went.
+
+    Raises:
+        EvidenceError: the file cannot be read.
+    """
+    with TarLayout(file) as layout:
+        return [_read(layout, manifest) for manifest in record_manifests(layout)]
+
+
+def _read(layout: TarLayout, manifest: Manifest) -> Progress:
+    data = read_blob(layout, manifest.config.digest)
+    record = parse(_Record, data or b"{}", layout.source)
+    steps: dict[str, Step] = {}
+    for layer in manifest.layers:
+        if layer.media_type == STATUS_TYPE and (opened := layout.open(blob_member(layer.digest))) is not None:
+            with opened:
+                for message in _messages(opened, layout.source):
+                    _take(message, steps)
+    return Progress(
+        record.ref,
+        record.created.since_1970 if record.created else None,
+        record.completed.since_1970 if record.completed else None,
+        tuple(sorted(steps.values(), key=lambda step: (step.started is None, step.started or 0.0))),
+    )
+
+
+def _messages(log: IO[bytes], source: str) -> Iterator[Any]:
+    kind = _status_response()
+    while header := log.read(_LENGTH.size):
+        if len(header) < _LENGTH.size:
+            raise EvidenceError(f"{source}: the status log is cut off")
+        (length,) = _LENGTH.unpack(header)
+        if length > _MAX_MESSAGE:
+            raise EvidenceError(f"{source}: a message of the status log has {length} bytes")
+        try:
+            yield kind.FromString(log.read(length))
+        except DecodeError as error:
+            raise EvidenceError(f"{source}: a message of the status log cannot be read ({error})") from None
+
+
+def _take(message: Any, steps: dict[str, Step]) -> None:  # noqa: ANN401  # protobuf's classes are made at run time
+    for vertex in message.vertexes:
+        known = steps.get(vertex.digest, Step(vertex.name))
+        started = _seconds(vertex.started) if vertex.HasField("started") else None
+        completed = _seconds(vertex.completed) if vertex.HasField("completed") else None
+        steps[vertex.digest] = replace(
+            known,
+            # A step may run in several pieces; it lasts from the first to the last.
+            started=min((each for each in (known.started, started) if each is not None), default=None),
+            completed=max((each for each in (known.completed, completed) if each is not None), default=None),
+            cached=known.cached or vertex.cached,
+            error=vertex.error or known.error,
+        )
+
+
+def _seconds(time: Any) -> float:  # noqa: ANN401  # the same
+    return float(time.seconds + time.nanos / 1e9)
+
+
+@cache
+def _status_response() -> Any:  # noqa: ANN401  # the same
+    """The class of the messages, with the fields that are read."""
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="status.proto", package="buildkit", syntax="proto3")
+
+    def message(name: str, *fields: tuple[str, int, int, str]) -> None:
+        added = file.message_type.add(name=name)
+        for field_name, number, kind, type_name in fields:
+            repeated = field_name == "vertexes"
+            added.field.add(
+                name=field_name,
+                number=number,
+                type=kind,
+                type_name=type_name or None,
+                label=field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL,
+            )
+
+    time = (field.TYPE_MESSAGE, ".buildkit.Time")
+    message("Time", ("seconds", 1, field.TYPE_INT64, ""), ("nanos", 2, field.TYPE_INT32, ""))
+    message(
+        "Vertex",
+        ("digest", 1, field.TYPE_STRING, ""),
+        ("name", 3, field.TYPE_STRING, ""),
+        ("cached", 4, field.TYPE_BOOL, ""),
+        ("started", 5, *time),
+        ("completed", 6, *time),
+        ("error", 7, field.TYPE_STRING, ""),
+    )
+    message("StatusResponse", ("vertexes", 1, field.TYPE_MESSAGE, ".buildkit.Vertex"))
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("buildkit.StatusResponse"))
