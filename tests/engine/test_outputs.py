@@ -198,9 +198,11 @@ def test_a_path_with_odd_characters_is_read_back(work: Workplace, dest: str) -> 
     assert step.digests["odd"] == tar_digest(work.folder / dest)
 
 
-def test_results_file_lies_in_the_runners_temporary_folder_and_nothing_else_stays_there(work: Workplace) -> None:
+def test_files_for_later_steps_lie_in_the_runners_temporary_folder_and_nothing_else_stays_there(
+    work: Workplace,
+) -> None:
     step = work.step(outputs=lines("type=oci,dest=a.tar", f"type=image,name={work.image},push=true"))
-    results = Path(step.outputs["results"])
+    results, checksums = Path(step.outputs["results"]), Path(step.outputs["checksums"])
     assert json.loads(results.read_text())["exporters"] == step.exporters
     temporary = Path(work.environment["RUNNER_TEMP"])
-    assert [path for path in temporary.rglob("*") if path.is_file()] == [results]
+    assert {path for path in temporary.rglob("*") if path.is_file()} == {results, checksums}

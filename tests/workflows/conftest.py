@@ -17,6 +17,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = Path(__file__).parent
 SHIPPED = ("action.yml", "bake", "merge", "action", "schemas", "requirements")
+_SIGNER = """#!/bin/bash
+# Signing takes GitHub's identity. This looks at what would be signed: each must be served by its registry.
+set -eu
+test "$1 $2" = "sign --yes"
+for image in "${@:3}"; do
+  docker buildx imagetools inspect --raw "$image" > /dev/null
+  echo "$image" >> "$LEFT/signed"
+done
+"""
 _RUNNERS = ("ubuntu-latest", "ubuntu-24.04-arm")
 
 
@@ -66,6 +75,10 @@ class Act:
         git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
         for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=all")):
             subprocess.run([*git, *arguments], cwd=repository, check=True, capture_output=True, timeout=60)
+        signer = self.folder / "bin" / "cosign"
+        signer.parent.mkdir()
+        signer.write_text(_SIGNER, encoding="utf-8")
+        signer.chmod(0o755)
         variables = {"LEFT": str(left), "REGISTRY": self.registry, "NAME": self.folder.name.lower(), **environment}
         done = subprocess.run(
             [
@@ -80,7 +93,12 @@ class Act:
                 ),
             ],
             cwd=repository,
-            env={**os.environ, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / ".cache")},
+            env={
+                **os.environ,
+                "PATH": f"{signer.parent}:{os.environ['PATH']}",
+                "HOME": str(self.home),
+                "XDG_CACHE_HOME": str(self.home / ".cache"),
+            },
             capture_output=True,
             text=True,
             timeout=180,

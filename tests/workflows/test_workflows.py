@@ -110,6 +110,14 @@ def test_examples_run_as_they_are_but_for_what_needs_github(act: Act, example: P
     assert "🏁  Job succeeded" in ran.log
 
 
+def test_everything_that_was_pushed_is_signed_by_its_digest(act: Act) -> None:
+    text = (ROOT / "examples/cosign.yml").read_text(encoding="utf-8")
+    ran = act.run(_for_this_machine(text, act.registry))
+    assert ran.code == 0, ran.log
+    images = [f"{act.registry}/octo/{name}" for name in ("app", "app-zstd")]
+    assert ran.read("signed").split() == [f"{image}@{served_digest(image, '1')}" for image in images]
+
+
 def _for_this_machine(text: str, registry: str) -> str:
     """The example with this checkout's action, the registry on loopback, and no step that needs GitHub's services."""
     text, used = re.subn(r"uses: build-digests/build-digests(/\w+)?@v1", r"uses: .\1/", text)

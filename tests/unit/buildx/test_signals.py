@@ -123,11 +123,20 @@ def test_the_time_to_cancel_is_shorter_than_githubs() -> None:
     assert 5 <= CANCEL_SECONDS < 7.5
 
 
+_COUNTING = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: print("caught", flush=True))
+print("ready", flush=True)
+sys.stdin.readline()
+print("end", flush=True)
+"""
+
+
 @pytest.fixture
 def counting() -> subprocess.Popen[bytes]:
     """A program that prints a line for each SIGTERM, and ends where its input does."""
     process = subprocess.Popen(
-        ["/bin/bash", "-c", "trap 'echo caught' TERM; echo ready; while ! read -t 0.1 line; do :; done; echo end"],
+        [sys.executable, "-c", _COUNTING],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
