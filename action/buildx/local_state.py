@@ -49,7 +49,7 @@ def read_local_state(folder: Path, ref: str) -> LocalState | None:
         return None
     try:
         state = json.loads((folder / "refs" / Path(*parts)).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(state, dict):
         return None

@@ -62,6 +62,7 @@ def connected(token: str, environment: Mapping[str, str]) -> Iterator[Github]:
         seconds_between_requests=None,
         seconds_between_writes=None,
         per_page=100,
+        lazy=True,
     )
     try:
         with client:

@@ -36,7 +36,7 @@ def put_comment(  # noqa: PLR0913  # where, as whom, and what
         GitHubError: GitHub refuses, or cannot be reached.
     """
     with connected(token, environment) as client:
-        issue = client.get_repo(name, lazy=True).get_issue(number)
+        issue = client.get_repo(name).get_issue(number)
         known = _own_comment(client, issue, marker)
         if known is None:
             issue.create_comment(body(""))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-_PLAIN = re.compile(r"[^A-Za-z0-9 ./_,=+-]")
+_PLAIN = re.compile(r"[^A-Za-z0-9 ./,=+-]")
 _UNSEEN = re.compile(
     # Control characters, and what turns the direction of text or is not seen at all.
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb"

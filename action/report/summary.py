@@ -39,7 +39,7 @@ class Target:
     progress: Progress | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """What is told of a run.
 

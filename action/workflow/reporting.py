@@ -65,7 +65,7 @@ def show(outcome: Outcome[BuildResults] | Outcome[BakeResults], what: Show) -> N
     """Show a run to people. Never raises, but for a signal."""
     refs = _harmless("report", lambda: _refs(outcome, bake=what.title == "Bake")) or {}
     if what.look.annotations and outcome.metadata:
-        _harmless("annotations", lambda: _annotate(outcome, list(refs.values())))
+        _harmless("annotations", lambda: _annotate(outcome, what, list(refs.values())))
     summary_file = os.environ.get("GITHUB_STEP_SUMMARY") if what.look.summary else None
     if not (summary_file or what.look.comment) or what.inputs.get("call", "").strip() not in {"", "build"}:
         return
@@ -106,9 +106,13 @@ def _refs(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool) 
     return {target: refs[0] for target, refs in found.items() if len(refs) == 1}
 
 
-def _annotate(outcome: Outcome[BuildResults] | Outcome[BakeResults], refs: Sequence[str]) -> None:
+def _annotate(outcome: Outcome[BuildResults] | Outcome[BakeResults], what: Show, refs: Sequence[str]) -> None:
     folder = state_folder(os.environ)
     states = [state for ref in refs if (state := read_local_state(folder, ref))]
+    context = what.inputs.get("context", "").strip()
+    if not states and what.title == "Build" and context:
+        # buildx keeps nothing of a build that it was only asked to check.
+        states = [LocalState(context, what.inputs.get("file", "").strip())]
     annotations = read_annotations(outcome.metadata or "", _finder(states))
     # Our own warnings are of the same kind.
     shown = max(0, MOST_ANNOTATIONS - len(outcome.warnings))
@@ -241,6 +245,6 @@ def _comment(what: Show, report: Report) -> None:
 def _leg(text: str) -> dict[str, str]:
     try:
         leg = json.loads(text or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {name: str(value) for name, value in leg.items()} if isinstance(leg, dict) else {}

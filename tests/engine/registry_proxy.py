@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
 def registry_proxy(registry: str) -> Iterator[Proxy]:
     """A proxy before a registry, for as long as the block runs."""
     with _Server(registry) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield server.proxy

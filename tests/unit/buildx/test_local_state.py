@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from action.buildx.local_state import LocalState, read_local_state, refs_since, state_folder
+
+
+def write(folder: Path, ref: str, state: object, *, at: float | None = None) -> None:
+    file = folder / "refs" / ref
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(state), encoding="utf-8")
+    if at is not None:
+        os.utime(file, (at, at))
+
+
+def test_a_builds_paths_are_read_by_its_reference(tmp_path: Path) -> None:
+    write(tmp_path, "b/n/r", {"Target": "web", "LocalPath": "/src", "DockerfilePath": "/src/x.Dockerfile"})
+    assert read_local_state(tmp_path, "b/n/r") == LocalState("/src", "/src/x.Dockerfile", "web")
+
+
+@pytest.mark.parametrize("ref", ["b/n/other", "b/n", "", "../n/r", "b/../r", "b/n/r/s", "b//r"])
+def test_what_is_not_known_is_none(tmp_path: Path, ref: str) -> None:
+    write(tmp_path, "b/n/r", {})
+    assert read_local_state(tmp_path, ref) is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "1", "[" * 10_000])
+def test_a_file_that_is_damaged_is_as_good_as_none(tmp_path: Path, text: str) -> None:
+    write(tmp_path, "b/n/r", {})
+    (tmp_path / "refs/b/n/r").write_text(text)
+    assert read_local_state(tmp_path, "b/n/r") is None
+
+
+def test_builds_that_began_since_are_listed_in_their_order_and_groups_are_none(tmp_path: Path) -> None:
+    write(tmp_path, "b/n/old", {}, at=99.0)
+    write(tmp_path, "b/n/second", {}, at=102.0)
+    write(tmp_path, "c/n/first", {}, at=101.0)
+    write(tmp_path, "b/__group__/group", {}, at=103.0)
+    assert refs_since(tmp_path, 100.0) == ["c/n/first", "b/n/second"]
+    assert refs_since(tmp_path / "nowhere", 100.0) == []
+
+
+def test_the_folder_is_buildxs_own() -> None:
+    assert state_folder({"BUILDX_CONFIG": "/x", "DOCKER_CONFIG": "/d"}) == Path("/x")
+    assert state_folder({"DOCKER_CONFIG": "/d"}) == Path("/d/buildx")
+    assert state_folder({}) == Path.home() / ".docker" / "buildx"

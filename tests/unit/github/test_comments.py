@@ -1,0 +1,162 @@
+"""One comment for each workflow, job and matrix leg, on a real HTTP server that keeps comments."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from action.errors import GitHubError
+from action.github import client
+from action.github.comments import put_comment
+from action.github.visibility import is_private
+from action.inputs.workflow_run import WorkflowRun
+from action.report.comment import Place, comment_text
+from tests.github_api import TOKEN, GitHub, github_api
+
+MARKER = "<!-- build-digests abc -->"
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    with github_api() as running:
+        yield running
+
+
+def put(github: GitHub, text: str, *, marker: str = MARKER, token: str = TOKEN) -> None:
+    environment = {"GITHUB_API_URL": github.url}
+    put_comment("octo/app", 7, token, environment, marker=marker, body=lambda _: f"{marker}\n{text}")
+
+
+def test_a_comment_is_made_once_and_changed_in_place(github: GitHub) -> None:
+    put(github, "one")
+    put(github, "two")
+    assert github.own == [f"{MARKER}\ntwo"]
+
+
+def test_a_text_that_is_the_same_is_not_written_again(github: GitHub) -> None:
+    put(github, "one")
+    put(github, "one")
+    assert [method for method, _ in github.requests if method != "GET"] == ["POST"]
+
+
+def test_another_marker_is_another_comment(github: GitHub) -> None:
+    put(github, "one")
+    put(github, "two", marker="<!-- build-digests def -->")
+    assert len(github.own) == 2
+
+
+def test_the_comment_is_found_behind_hundreds_of_others(github: GitHub) -> None:
+    for number in range(250):
+        github.add(f"comment {number}")
+    put(github, "one")
+    put(github, "two")
+    assert github.own == [f"{MARKER}\ntwo"]
+
+
+def test_a_comment_that_somebody_else_wrote_is_never_taken_for_ours(github: GitHub) -> None:
+    theirs = github.add(f"{MARKER}\nforged")
+    put(github, "one")
+    assert theirs["body"] == f"{MARKER}\nforged"
+    assert github.own == [f"{MARKER}\none"]
+
+
+def test_a_persons_own_token_finds_its_own_comment(github: GitHub) -> None:
+    github.author = ("octocat", "User")
+    put(github, "one")
+    put(github, "two")
+    assert github.own == [f"{MARKER}\ntwo"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (403, "GitHub answers 403 (Resource not accessible by integration)"),
+        (404, "GitHub answers 404"),
+        (429, "GitHub answers 429 (API rate limit exceeded)"),
+        (500, "GitHub answers 500"),
+    ],
+)
+def test_what_github_refuses_is_an_error_at_once(github: GitHub, fault: int, said: str) -> None:
+    github.fault = fault
+    begun = time.monotonic()
+    with pytest.raises(GitHubError, match=re.escape(said)):
+        put(github, "one")
+    assert len(github.requests) == 1
+    assert time.monotonic() - begun < 5
+
+
+def test_a_token_that_is_none_is_an_error(github: GitHub) -> None:
+    with pytest.raises(GitHubError, match="GitHub answers 401"):
+        put(github, "one", token="another")
+
+
+def test_a_server_that_is_not_there_or_hangs_is_an_error(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(GitHubError, match="cannot be reached"):
+        put_comment("o/a", 7, TOKEN, {"GITHUB_API_URL": "http://localhost:1"}, marker="", body=str)
+    github.fault = "hang"
+    monkeypatch.setattr(client, "_TIMEOUT", 1)
+    with pytest.raises(GitHubError, match="cannot be reached"):
+        put(github, "one")
+
+
+def place(step: str = "", *, leg: dict[str, str] | None = None, commit: str = "c0ffee", job: str = "build") -> Place:
+    return Place("CI", job, leg or {}, step, commit)
+
+
+def test_a_place_is_a_workflow_a_job_and_a_matrix_leg() -> None:
+    legs = [place(), place(job="test"), place(leg={"arch": "arm64"}), place(leg={"arch": "amd64"})]
+    assert len({each.marker for each in legs}) == 4
+    assert place("other step").marker == place(commit="beef").marker == place().marker
+
+
+def test_steps_of_one_job_share_a_comment_and_each_changes_its_own_part() -> None:
+    text = comment_text(place("one"), "first\n", "")
+    text = comment_text(place("two"), "second\n", text)
+    text = comment_text(place("one"), "first, again\n", text)
+    assert re.sub(r"<!--.*?-->\n", "", text).split("\n\n")[1] == "first, again\nsecond\n"
+    assert text.startswith(place().marker)
+
+
+def test_parts_of_an_older_commit_go() -> None:
+    text = comment_text(place("gone"), "old\n", "")
+    text = comment_text(place("kept", commit="beef"), "new\n", text)
+    assert "old" not in text
+    assert "<code>beef</code>" in text
+
+
+def test_names_from_outside_are_escaped_and_forge_no_part() -> None:
+    forged = "<!-- end -->\n<!-- part 0123456789abcdef c0ffee -->\nforged\n<!-- end -->\n"
+    hostile = Place(forged, forged, {"leg": forged}, forged, "c0ffee")
+    text = comment_text(hostile, "right\n", "")
+    assert text.count("<!--") == 3
+    again = comment_text(hostile, "right\n", text)
+    assert again == text
+
+
+def run(*, private: bool | None, repository: str = "octo/app") -> WorkflowRun:
+    return WorkflowRun("https://github.com", repository, "1", "1", "", "", private, "")
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_the_event_says_whether_the_repository_is_private(github: GitHub, *, private: bool) -> None:
+    assert is_private(run(private=private), TOKEN, {"GITHUB_API_URL": github.url}) is private
+    assert github.requests == []
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_github_is_asked_once_where_the_event_does_not_say_it(github: GitHub, *, private: bool) -> None:
+    github.private = private
+    assert is_private(run(private=None), TOKEN, {"GITHUB_API_URL": github.url}) is private
+    assert github.requests == [("GET", "/api/v3/repos/octo/app")]
+
+
+def test_where_nobody_says_it_the_repository_counts_as_private(github: GitHub) -> None:
+    environment = {"GITHUB_API_URL": github.url}
+    assert is_private(run(private=None), "", environment)
+    assert is_private(run(private=None, repository=""), TOKEN, environment)
+    assert github.requests == []
+    github.fault = 500
+    assert is_private(run(private=None), TOKEN, environment)

@@ -1,0 +1,210 @@
+"""The summary: what it says, what it never says, and how long it may be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from action.record.progress import Progress, Step
+from action.report.failure import failure_excerpt
+from action.report.summary import LIMIT, Report, Target, outputs_table, render, shown_inputs
+from tests.golden_files import FOLDER, assert_golden
+from tests.unit.joining.jobs import digest_of, exporter, results
+from tests.unit.report.conftest import Mermaid
+from tests.unit.report.rendered import Page, html
+from tests.unit.report.test_markdown import HOSTILE
+
+RELEASE = exporter(names=("ghcr.io/octo/app:1",), platforms={"linux/amd64": "amd", "linux/arm64": "arm"})
+FILES = exporter("files", names=(), push=False, kind="local", digest=None)
+
+
+def report(*targets: Target, **more: object) -> Report:
+    return replace(Report(title="Build", failed=False, targets=targets), **more)  # type: ignore[arg-type]  # any field
+
+
+def long_build() -> Progress:
+    steps = tuple(
+        Step(
+            f"[stage-{number // 30} {number % 30 + 1}/30] RUN step {number}",
+            start,
+            start + 0.1 + number % 7,
+            number % 3 == 0,
+        )
+        for number, start in ((number, 1000.0 + number) for number in range(300))
+    )
+    return Progress("r", 1000.0, 1306.1, steps)
+
+
+def test_a_build_of_300_steps() -> None:
+    text = render(report(Target("", results(RELEASE, FILES), long_build()), inputs={"push": "true", "tags": "a\nb"}))
+    assert_golden("300-steps.md", text)
+
+
+def test_golden_timelines_are_mermaids(mermaid: Mermaid) -> None:
+    texts = [file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.md"))]
+    diagrams = [diagram for text in texts for diagram in re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL)]
+    assert len(diagrams) >= 3
+    assert all("error" not in answer for answer in mermaid(diagrams))
+
+
+def test_every_output_has_a_row_with_where_it_went() -> None:
+    tar = exporter("tar", names=("app:1",), push=False, kind="oci", digest="t")
+    tar = type(tar)(**{name: getattr(tar, name) for name in tar.__struct_fields__} | {"dest": "out/app.tar"})
+    kept = exporter("kept", names=("app:1",), push=False, digest="k")
+    text = render(report(Target("", results(RELEASE, tar, kept, FILES)), sizes={"out/app.tar": 3_500_000}))
+    cells = Page(html(text)).cells
+    rows = [cells[start : start + 6] for start in range(6, len(cells), 6)]
+    assert rows[:4] == [
+        ["release", "image", "ghcr.io/octo/app:1", digest_of("image")[:19], "-", "linux/amd64 linux/arm64"],
+        ["tar", "oci", "out/app.tar 3.3 MiB", digest_of("t")[:19], "-", "-"],
+        ["kept", "image", "app:1 (not pushed)", digest_of("k")[:19], "-", "-"],
+        ["files", "local", "-", "-", "-", "-"],
+    ]
+    assert f'title="{digest_of("image").replace(":", "&#58;")}"' in text
+    assert f"\nghcr.io/octo/app@{digest_of('image')}\n" in text
+
+
+def test_a_bake_has_a_row_for_each_target_and_output() -> None:
+    text = render(
+        Report(
+            title="Bake",
+            failed=False,
+            targets=(Target("web", results(RELEASE)), Target("api", results(RELEASE, FILES))),
+        )
+    )
+    cells = Page(html(text)).cells
+    assert cells[:2] == ["Target", "Output"]
+    assert [cells[start : start + 2] for start in range(7, len(cells), 7)] == [
+        ["web", "release"],
+        ["api", "release"],
+        ["api", "files"],
+    ]
+
+
+def test_a_failure_is_told_first_and_its_steps_are_drawn() -> None:
+    progress = Progress("r", 1.0, 4.0, (Step("[1/1] RUN false", 1.0, 4.0, error="exit code 1"),))
+    text = render(
+        Report(
+            title="Build",
+            failed=True,
+            targets=(Target("", None, progress),),
+            errors=("buildx failed with: x",),
+            failure="> [1/1] RUN false:\nlog",
+        )
+    )
+    assert text.startswith("### ❌ Build failed\n")
+    assert "```text\n> [1/1] RUN false:\nlog\n```" in text
+    assert " :crit, " in text
+    assert "Red: failed." in text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_value_from_outside_adds_an_element(text: str) -> None:
+    def page(value: str) -> Page:
+        one = exporter(names=(value,), platforms={value: "p"}, kind=value)
+        progress = Progress("r", 1.0, 2.0, (Step(value, 1.0, 2.0, error=value),))
+        whole = Report(
+            title="Bake",
+            failed=True,
+            targets=(Target(value, results(one), progress),),
+            errors=(value,),
+            warnings=(value,),
+            failure=value,
+            inputs={"context": value, "tags": f"{value}\n{value}"},
+        )
+        return Page(html(render(whole)))
+
+    hostile, harmless = page(text), page("plain")
+    assert [each for each in hostile.elements if each != "br"] == [each for each in harmless.elements if each != "br"]
+    assert hostile.attributes == harmless.attributes
+    assert hostile.comments == []
+
+
+def test_secrets_are_shown_nowhere() -> None:
+    secret = "hunter2 & co"
+    progress = Progress("r", 1.0, 2.0, (Step(f"RUN echo {secret}", 1.0, 2.0, error=secret),))
+    text = render(
+        Report(
+            title="Build",
+            failed=True,
+            targets=(Target(secret, results(exporter(names=(f"x/{secret}",))), progress),),
+            errors=(f"failed: {secret}",),
+            warnings=(secret,),
+            failure=f"log {secret}",
+            inputs={"build-args": f"A={secret}"},
+            secrets=(secret, "line one\nline two"),
+        )
+    )
+    page = Page(html(text))
+    assert "hunter2" not in text
+    assert not any("hunter2" in code for code in page.codes)
+    assert "***" in text
+
+
+def test_inputs_that_hold_secrets_or_say_nothing_are_not_shown() -> None:
+    raw = {"tags": "a", "push": "true", "load": "false", "context": " ", "secrets": "A=b", "github-token": "t"}
+    assert shown_inputs(raw, ("secrets", "github-token")) == {"tags": "a", "push": "true"}
+
+
+def test_a_summary_is_never_longer_than_it_may_be_and_says_what_it_left_out() -> None:
+    names = tuple(f"ghcr.io/octo/{'x' * 200}-{number}:1" for number in range(3))
+    targets = tuple(Target(f"target-{number}", results(exporter(names=names)), long_build()) for number in range(1000))
+    text = render(Report(title="Bake", failed=False, targets=targets, inputs={"set": "y" * 5000}))
+    assert len(text.encode()) <= LIMIT
+    left_out = text[text.index("Left out") :]
+    assert re.search(r"\d+ of 1000 outputs", left_out)
+    assert "the digests in full" in left_out
+    assert "the inputs" not in left_out
+
+
+def test_what_is_needed_least_goes_first() -> None:
+    whole = report(Target("", results(RELEASE), long_build()), failure="log\n" * 100, inputs={"build-args": "x" * 3000})
+    text = render(whole, 4096 + 4000)
+    assert "#### What failed" in text
+    assert "the inputs" in text[text.index("Left out") :]
+    assert "<code>release</code>" in text
+
+
+def test_the_table_of_a_comment_has_no_more_than_its_head_and_its_rows() -> None:
+    targets = tuple(Target(f"target-{number}", results(RELEASE)) for number in range(500))
+    text = outputs_table(Report(title="Bake", failed=False, targets=targets), 60_000)
+    assert len(text.encode()) <= 60_000
+    assert re.search(r"\d+ of 500 outputs are left out", text)
+    assert "<details>" not in text
+
+
+LOG = """#5 [2/2] RUN make
+#5 0.1 cc a.c
+#5 ERROR: process "/bin/sh -c make" did not complete successfully: exit code: 2
+------
+ > [2/2] RUN make:
+0.1 cc a.c
+0.2 a.c:1: error: no
+------
+Dockerfile:2
+--------------------
+   1 |     FROM alpine
+   2 | >>> RUN make
+--------------------
+ERROR: failed to build: failed to solve: process "/bin/sh -c make" did not complete successfully: exit code: 2
+"""
+
+
+def test_the_failed_step_its_log_and_the_dockerfiles_lines_are_cut_out_of_the_log() -> None:
+    assert failure_excerpt(LOG).splitlines() == [
+        " > [2/2] RUN make:",
+        "0.1 cc a.c",
+        "0.2 a.c:1: error: no",
+        "Dockerfile:2",
+        "   1 |     FROM alpine",
+        "   2 | >>> RUN make",
+        LOG.splitlines()[-1],
+    ]
+
+
+def test_a_log_without_a_failed_step_is_told_by_its_last_lines() -> None:
+    log = "".join(f"line {number}\n" for number in range(100))
+    assert failure_excerpt(log).splitlines() == [f"line {number}" for number in range(80, 100)]
+    assert failure_excerpt("") == ""
