@@ -28,7 +28,8 @@ def timeline(steps: Sequence[tuple[str, Step]]) -> str:
         return ""
     longest = sorted(timed, key=lambda each: -each[1].seconds)[:MOST]
     begin = min(step.started or 0.0 for _, step in longest)
-    lines = ["gantt", "dateFormat YYYY-MM-DD HH:mm:ss.SSS", "axisFormat %M:%S"]
+    span = max(step.completed or 0.0 for _, step in longest) - begin
+    lines = ["gantt", "dateFormat YYYY-MM-DD HH:mm:ss.SSS", f"axisFormat {_axis(span)}"]
     section = None
     places = {target: place for place, target in enumerate(dict.fromkeys(target for target, _ in steps))}
     ordered = sorted(longest, key=lambda each: (places[each[0]], each[1].started or 0.0))
@@ -45,6 +46,13 @@ def timeline(steps: Sequence[tuple[str, Step]]) -> str:
             f"{number} - {mark}{_name(step.name, number)} :{tag}{_time(start)}, {_time(max(end, start + 0.001))}"
         )
     return "\n".join(lines) + "\n"
+
+
+def _axis(seconds: float) -> str:
+    """How times are written below the drawing."""
+    if seconds < 10:  # noqa: PLR2004
+        return "%S.%L"
+    return "%M:%S" if seconds < 3600 else "%H:%M"  # noqa: PLR2004
 
 
 def _name(text: str, number: int) -> str:

@@ -110,6 +110,23 @@ def test_examples_run_as_they_are_but_for_what_needs_github(act: Act, example: P
     assert "🏁  Job succeeded" in ran.log
 
 
+def test_the_summary_and_the_files_of_a_build_are_there_for_later_steps(act: Act) -> None:
+    ran = act.run(_workflow("summary.yml"))
+    assert ran.code == 0, ran.log
+    image = f"{act.registry}/{act.folder.name.lower()}"
+    digest = served_digest(image, "1")
+    # act has a file for each step, as GitHub's runner, and prints what a step wrote into it.
+    summary = ran.log[ran.log.index("### ✅ Build\n") : ran.log.index("Main cp")]
+    assert f"\n{image}@{digest}\n" in summary
+    assert "```mermaid\ngantt\n" in summary
+    assert "hunter2" not in summary
+    assert json.loads(ran.read("refs")) == [f"{image}@{digest}"]
+    assert ran.read("checksums.txt") == f"{digest.removeprefix('sha256:')}  {image}"
+    with tarfile.open(ran.left / "build.dockerbuild") as tar:
+        assert "index.json" in tar.getnames()
+    assert "MaintainerDeprecated" in ran.log
+
+
 def test_everything_that_was_pushed_is_signed_by_its_digest(act: Act) -> None:
     text = (ROOT / "examples/cosign.yml").read_text(encoding="utf-8")
     ran = act.run(_for_this_machine(text, act.registry))

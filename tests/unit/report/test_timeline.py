@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from action.record.progress import Step
 from action.report.timeline import timeline
 from tests.unit.report.conftest import Mermaid
@@ -94,6 +96,11 @@ def test_the_longest_thirty_are_drawn_in_the_order_in_which_they_started(mermaid
 def test_a_build_of_more_than_an_hour_is_drawn(mermaid: Mermaid) -> None:
     (answer,) = mermaid([timeline([("", Step("long", 0.0, 2 * 3600.0))])])
     assert answer["tasks"][0]["seconds"] == 7200
+
+
+@pytest.mark.parametrize(("seconds", "axis"), [(0.4, "%S.%L"), (30.0, "%M:%S"), (4000.0, "%H:%M")])
+def test_the_axis_tells_times_that_differ(seconds: float, axis: str) -> None:
+    assert f"axisFormat {axis}\n" in timeline([("", Step("a", 5.0, 5.0 + seconds))])
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
