@@ -48,7 +48,7 @@ demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and
 	@$(RUN) -m engine run -- $(RUN) examples/demo.py
 
 bench: setup ## Measure what the action adds to a bare build.
-	@$(RUN) -m engine run -- $(RUN) benchmarks/overhead.py
+	@$(RUN) -m engine run -- $(RUN) -m benchmarks.overhead
 
 lock: setup ## Compile the locks again.
 	$(COMPILE) --upgrade --override requirements/overrides.txt requirements/action.in --output-file requirements/action.txt

@@ -15,13 +15,18 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from tests.github_api import TOKEN, github_api
 
 ROOT = Path(__file__).resolve().parents[1]
 START = ROOT / "action" / "start.py"
@@ -29,10 +34,21 @@ START = ROOT / "action" / "start.py"
 
 @dataclass(frozen=True)
 class Case:
-    """A build: its name, and the action's `outputs`."""
+    """A build.
+
+    Attributes:
+        name: its name.
+        outputs: the action's `outputs`.
+        summary: whether the step writes a summary and annotates the warning of a check.
+        comment: whether it comments too, on a GitHub of our own on loopback.
+        waits: whether the build takes a second longer, for a file that a server on loopback is slow to send.
+    """
 
     name: str
     outputs: tuple[str, ...]
+    summary: bool = False
+    comment: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,35 +74,76 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not registry:
         print("run this with: make bench", file=sys.stderr)
         return 2
-    cases = (
-        Case("one output", (f"type=image,name={registry}/bench:one,push=true",)),
-        Case(
-            "three outputs",
-            (
-                f"type=image,name={registry}/bench:three,push=true,id=release",
-                "type=oci,dest=oci.tar",
-                "type=docker,dest=docker.tar",
-            ),
-        ),
+    one = (f"type=image,name={registry}/bench:one,push=true",)
+    three = (
+        f"type=image,name={registry}/bench:three,push=true,id=release",
+        "type=oci,dest=oci.tar",
+        "type=docker,dest=docker.tar",
     )
-    with tempfile.TemporaryDirectory() as name:
+    cases = (
+        Case("one output", one),
+        Case("one output, summary", one, summary=True),
+        Case("one output, summary, comment", one, summary=True, comment=True),
+        Case("one output, 1 s longer", one, waits=True),
+        Case("one output, 1 s longer, summary, comment", one, summary=True, comment=True, waits=True),
+        Case("three outputs", three),
+        Case("three outputs, summary, comment", three, summary=True, comment=True),
+    )
+    with tempfile.TemporaryDirectory() as name, github_api() as github, _slow_server() as slow:
         folder = Path(name)
-        (folder / "Dockerfile").write_text("FROM scratch\nCOPY hello.txt /hello.txt\n", encoding="utf-8")
+        text = "FROM scratch\nCOPY hello.txt /\nMAINTAINER me\n"
+        (folder / "Dockerfile").write_text(text, encoding="utf-8")
+        (folder / "waits.Dockerfile").write_text(f"{text}ADD {slow} /\n", encoding="utf-8")
         (folder / "hello.txt").write_text("hello\n", encoding="utf-8")
-        figures = [_measure(case, folder, options.pairs) for case in cases]
+        figures = [_measure(case, folder, options.pairs, github.url) for case in cases]
     _print(figures)
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in figures], indent=2) + "\n", encoding="utf-8")
     return 0
 
 
-def _measure(case: Case, folder: Path, pairs: int) -> Figures:
+@contextmanager
+def _slow_server() -> Iterator[str]:
+    """A file that takes a second to come, and is another one each time."""
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(1)
+            content = str(time.time_ns()).encode()
+            self.send_response_only(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/file"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _measure(case: Case, folder: Path, pairs: int, github_url: str) -> Figures:
     bare = [
         *("docker", "buildx", "build", "--metadata-file", str(folder / "metadata.json"), "--provenance", "false"),
         *(part for output in case.outputs for part in ("--output", output)),
+        *("--file", "waits.Dockerfile" if case.waits else "Dockerfile"),
         ".",
     ]
-    inputs = {"context": ".", "outputs": "\n".join(case.outputs), "provenance": "false"}
+    inputs = {
+        "context": ".",
+        "file": "waits.Dockerfile" if case.waits else "Dockerfile",
+        "outputs": "\n".join(case.outputs),
+        "provenance": "false",
+        "comment": str(case.comment).lower(),
+        "github-token": TOKEN,
+    }
+    (folder / "event.json").write_text(json.dumps({"pull_request": {"number": 7}}), encoding="utf-8")
     environment = {
         **os.environ,
         "INPUTS": json.dumps(inputs),
@@ -94,6 +151,12 @@ def _measure(case: Case, folder: Path, pairs: int) -> Figures:
         "RUNNER_TOOL_CACHE": str(folder / "tools"),
         "RUNNER_TEMP": str(folder),
         "BUILDX_METADATA_WARNINGS": "true",
+        "DOCKER_BUILD_CHECKS_ANNOTATIONS": str(case.summary).lower(),
+        **({"GITHUB_STEP_SUMMARY": str(folder / "summary.md")} if case.summary else {}),
+        "GITHUB_API_URL": github_url,
+        "GITHUB_EVENT_PATH": str(folder / "event.json"),
+        "GITHUB_REPOSITORY": "octo/app",
+        "GITHUB_WORKSPACE": str(folder),
     }
     (folder / "outputs").touch()
     step = [sys.executable, str(START), "build"]

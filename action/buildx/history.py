@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from action.buildx.diagnosis import last_error_line, plain
-from action.buildx.program import ask
+from action.buildx.program import ask, find_plugin
 from action.errors import EvidenceError, ProgramError
 
 EXPORT_SECONDS = 60.0
@@ -87,7 +87,17 @@ class Records:
         key = frozenset(refs)
         if key not in self._files:
             file = self._folder / f"records-{len(self._files)}.dockerbuild"
-            file.unlink(missing_ok=True)
-            export_record(self._buildx, self._environment, refs, file, seconds=seconds)
+            self._export(refs, file, seconds)
             self._files[key] = file
         return self._files[key]
+
+    def _export(self, refs: Sequence[str], file: Path, seconds: float) -> None:
+        if plugin := find_plugin(self._environment):
+            try:
+                export_record(plugin, self._environment, refs, file, seconds=seconds)
+            except EvidenceError:
+                # What docker runs may be another one.
+                file.unlink(missing_ok=True)
+            else:
+                return
+        export_record(self._buildx, self._environment, refs, file, seconds=seconds)

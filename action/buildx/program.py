@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, BinaryIO
 
 from action.buildx.signals import kill, passing_signals_on
@@ -24,6 +26,9 @@ from action.errors import ProgramError
 _TAIL_BYTES = 64 * 1024
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
 _PUMP_SECONDS = 5.0
+_PLUGIN_FOLDERS = tuple(
+    Path(root, "docker", "cli-plugins") for root in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,38 @@ def find_buildx(path: str | None = None) -> tuple[str, ...]:
         "(https://docs.docker.com/engine/install), or run docker/setup-buildx-action before this step"
     )
     raise ProgramError(message)
+
+
+def find_plugin(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The command that runs buildx without docker before it, which takes half as long to start; empty if not found.
+
+    The folders are those in which docker looks for it, in its order (docker/cli 28, cli-plugins/manager/manager.go). A
+    docker that is a script may do more than docker does: then there is no way around it.
+
+    Args:
+        environment: DOCKER_CONFIG is read.
+    """
+    docker = shutil.which("docker", path=environment.get("PATH"))
+    if docker is None or _is_script(docker):
+        return ()
+    own = environment.get("DOCKER_CONFIG")
+    config = Path(own) if own else Path.home() / ".docker"
+    try:
+        extra = json.loads((config / "config.json").read_text(encoding="utf-8")).get("cliPluginsExtraDirs") or []
+    except (OSError, ValueError, AttributeError, RecursionError):
+        extra = []
+    for folder in (*extra, config / "cli-plugins", *_PLUGIN_FOLDERS):
+        if found := shutil.which(str(Path(folder) / "docker-buildx")):
+            return (found,)
+    return ()
+
+
+def _is_script(program: str) -> bool:
+    try:
+        with Path(program).open("rb") as opened:
+            return opened.read(2) == b"#!"
+    except OSError:
+        return True
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool, folder: str = ".") -> Ended:

@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
 from msgspec import Struct
 
 from action.errors import EvidenceError
@@ -116,6 +114,8 @@ def _read(layout: TarLayout, manifest: Manifest) -> Progress:
 
 
 def _messages(log: IO[bytes], source: str) -> Iterator[Any]:
+    from google.protobuf.message import DecodeError  # noqa: PLC0415  # only a summary wants the status log
+
     kind = _status_response()
     while header := log.read(_LENGTH.size):
         if len(header) < _LENGTH.size:
@@ -151,6 +151,8 @@ def _seconds(time: Any) -> float:  # noqa: ANN401  # the same
 @cache
 def _status_response() -> Any:  # noqa: ANN401  # the same
     """The class of the messages, with the fields that are read."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: PLC0415  # the same
+
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="status.proto", package="buildkit", syntax="proto3")
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from unicodedata import category
 
 _PLAIN = re.compile(r"[^A-Za-z0-9 ./,=+-]")
-_UNSEEN = re.compile(
-    # Control characters, and what turns the direction of text or is not seen at all.
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb"
-    "\ud800-\udfff]"
-)
+_ODD = re.compile(r"[^\x20-\x7e\n\t]")
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Control characters, what turns the direction of text or joins it, halves of characters, separators of lines."""
+
+_BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+"""Letters that are not seen."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _TICKS = re.compile(r"`+")
 _LONGEST = 300
@@ -41,7 +44,7 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
 
 def seen(text: str) -> str:
     """A text without terminal sequences and characters that are not seen; newlines and tabs stay."""
-    return _UNSEEN.sub("", _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
+    return _ODD.sub(_if_seen, _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def block(text: str, language: str = "") -> str:
@@ -60,6 +63,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def folded(title: str, content: str) -> str:
     """Content that is shown when its title is clicked."""
     return f"<details><summary>{title}</summary>\n\n{content}\n</details>\n"
+
+
+def _if_seen(match: re.Match[str]) -> str:
+    character = match[0]
+    return "" if category(character) in _UNSEEN or character in _BLANK else character
 
 
 def _escaped(text: str) -> str:

@@ -59,7 +59,11 @@ def asking_github(token: str) -> Callable[[WorkflowRun], bool]:
 
 def needed_by(look: Look) -> tuple[str, ...]:
     """The modules that showing a run needs."""
-    return ("action.workflow.reporting", *(("action.github.ready",) if look.comment else ()))
+    reports = look.comment or (look.summary and bool(os.environ.get("GITHUB_STEP_SUMMARY")))
+    return (
+        *(("action.github.ready",) if look.comment else ()),
+        *(("action.workflow.reporting", "google.protobuf.message_factory") if reports else ()),
+    )
 
 
 def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from action.buildx.program import Ended, ask, find_buildx, run
+from action.buildx.program import Ended, Programs, ask, find_buildx, find_plugin, run
 from action.errors import ProgramError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -200,3 +203,57 @@ def test_docker_is_taken_before_a_buildx_of_its_own(tmp_path: Path) -> None:
     assert find_buildx(str(tmp_path)) == (buildx,)
     docker = program(tmp_path, "docker", "")
     assert find_buildx(str(tmp_path)) == (docker, "buildx")
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> dict[str, str]:
+    """An environment with a docker that is a program, and a folder of docker's own."""
+    (tmp_path / "bin").mkdir()
+    shutil.copy("/bin/true", tmp_path / "bin" / "docker")
+    (tmp_path / "config" / "cli-plugins").mkdir(parents=True)
+    return {"PATH": str(tmp_path / "bin"), "DOCKER_CONFIG": str(tmp_path / "config")}
+
+
+def test_the_plugin_is_found_where_docker_looks_first(docker: dict[str, str], tmp_path: Path) -> None:
+    own = program(tmp_path / "config" / "cli-plugins", "docker-buildx", "")
+    assert find_plugin(docker) == (own,)
+    (tmp_path / "extra").mkdir()
+    extra = program(tmp_path / "extra", "docker-buildx", "")
+    config = {"cliPluginsExtraDirs": [str(tmp_path / "nowhere"), str(tmp_path / "extra")]}
+    (tmp_path / "config" / "config.json").write_text(json.dumps(config))
+    assert find_plugin(docker) == (extra,)
+
+
+@pytest.mark.parametrize("config", ["", "[]", "{", '{"cliPluginsExtraDirs": null}'])
+def test_a_config_that_says_nothing_is_no_fault(docker: dict[str, str], tmp_path: Path, config: str) -> None:
+    own = program(tmp_path / "config" / "cli-plugins", "docker-buildx", "")
+    (tmp_path / "config" / "config.json").write_text(config)
+    assert find_plugin(docker) == (own,)
+
+
+def test_there_is_no_way_around_a_docker_that_is_a_script_or_not_there(docker: dict[str, str], tmp_path: Path) -> None:
+    program(tmp_path / "config" / "cli-plugins", "docker-buildx", "")
+    (tmp_path / "bin" / "docker").unlink()
+    assert find_plugin(docker) == ()
+    program(tmp_path / "bin", "docker", "")
+    assert find_plugin(docker) == ()
+
+
+def test_programs_that_are_ended_together_end_and_none_starts_any_more() -> None:
+    programs = Programs()
+    codes: list[int] = []
+
+    def sleep() -> None:
+        codes.append(ask(["sleep", "60"], os.environ, seconds=70, programs=programs).code)
+
+    threads = [threading.Thread(target=sleep) for _ in range(3)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    programs.end()
+    sleep()
+    for thread in threads:
+        thread.join(10)
+    assert codes == [-9] * 4
+    assert time.monotonic() - begun < 10
