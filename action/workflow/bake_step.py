@@ -16,6 +16,7 @@ from action.inputs.look import Look, read_look
 from action.inputs.model import parse_inputs
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
+from action.workflow.refs import refs_of
 from action.workflow.step import (
     asking_github,
     compact,
@@ -76,6 +77,8 @@ def _run_bake(*, dry_run: bool) -> int:
 def _bake_outputs(outcome: Outcome[BakeResults], look: Look) -> Mapping[str, str]:
     results = outcome.results
     outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "{}", "refs": "[]"}
+    if look.record:
+        outputs |= write_record(outcome.trace, list(refs_of(outcome, bake=True).values()))
     if results is None:
         return outputs
     from action.results.models import json_text, json_values  # noqa: PLC0415  # imported while the build ran
@@ -92,5 +95,4 @@ def _bake_outputs(outcome: Outcome[BakeResults], look: Look) -> Mapping[str, str
         "exporters": compact({name: json_values(target.exporters) for name, target in targets}),
         "results": str(write_results(json_text(results))),
         **write_checksums(exporter for _, target in targets for exporter in target.exporters),
-        **(write_record(outcome.trace, [target.ref for _, target in targets if target.ref]) if look.record else {}),
     }

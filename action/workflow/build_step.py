@@ -14,6 +14,7 @@ from action.inputs.secrets import secret_values
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
 from action.workflow import commands
+from action.workflow.refs import refs_of
 from action.workflow.step import (
     asking_github,
     compact,
@@ -73,6 +74,8 @@ def _run_build(*, dry_run: bool) -> int:
 def _build_outputs(outcome: Outcome[BuildResults], look: Look) -> Mapping[str, str]:
     results = outcome.results
     outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "[]", "refs": "[]"}
+    if look.record:
+        outputs |= write_record(outcome.trace, list(refs_of(outcome, bake=False).values()))
     if results is None:
         return outputs
     from action.results.models import json_text, json_values  # noqa: PLC0415  # imported while the build ran
@@ -87,6 +90,5 @@ def _build_outputs(outcome: Outcome[BuildResults], look: Look) -> Mapping[str, s
         "exporters": compact(json_values(results.exporters)),
         "ref": results.ref or "",
         **write_checksums(results.exporters),
-        **(write_record(outcome.trace, [results.ref]) if look.record and results.ref else {}),
         "results": str(write_results(json_text(results))),
     }

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from action.buildx.local_state import LocalState, read_local_state, refs_since, state_folder
+from action.buildx.local_state import LocalState, read_local_state, state_folder
 from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, GitHubError, ProgramError
 from action.github.comments import put_comment
 from action.inputs.look import Look
@@ -29,6 +29,7 @@ from action.report.summary import LIMIT, Report, Target, outputs_table, render, 
 from action.report.warnings import FindFile, read_annotations
 from action.results.models import BakeResults, BuildResults, ExporterResult, PlatformResult
 from action.workflow import commands
+from action.workflow.refs import refs_of
 
 MOST_ANNOTATIONS = 10
 """Most warnings of a step that GitHub shows."""
@@ -63,7 +64,7 @@ class Show:
 
 def show(outcome: Outcome[BuildResults] | Outcome[BakeResults], what: Show) -> None:
     """Show a run to people. Never raises, but for a signal."""
-    refs = _harmless("report", lambda: _refs(outcome, bake=what.title == "Bake")) or {}
+    refs = _harmless("report", lambda: refs_of(outcome, bake=what.title == "Bake")) or {}
     if what.look.annotations and outcome.metadata:
         _harmless("annotations", lambda: _annotate(outcome, what, list(refs.values())))
     summary_file = os.environ.get("GITHUB_STEP_SUMMARY") if what.look.summary else None
@@ -85,25 +86,6 @@ def _harmless(what: str, function: Callable[[], _T]) -> _T | None:
         detail = str(error) if isinstance(error, BuildDigestsError) else f"{type(error).__name__}: {error}"
         commands.warning(f"the {what} is missing: {one_line(detail)}; the build and its outputs are not affected")
         return None
-
-
-def _refs(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool) -> dict[str, str]:
-    """Target name, empty for a build, to `builder/node/ref`."""
-    results = outcome.results
-    if isinstance(results, BakeResults):
-        return {name: target.ref for name, target in results.targets.items() if target.ref}
-    if results is not None and results.ref:
-        return {"": results.ref}
-    if outcome.trace is None:
-        return {}
-    # A build that failed writes no metadata; what buildx keeps of it names its target only, so another build of the
-    # same name that began meanwhile leaves both out.
-    folder = state_folder(os.environ)
-    found: dict[str, list[str]] = {}
-    for ref in refs_since(folder, outcome.trace.began):
-        state = read_local_state(folder, ref)
-        found.setdefault(state.target if state and bake else "", []).append(ref)
-    return {target: refs[0] for target, refs in found.items() if len(refs) == 1}
 
 
 def _annotate(outcome: Outcome[BuildResults] | Outcome[BakeResults], what: Show, refs: Sequence[str]) -> None:

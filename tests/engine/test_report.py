@@ -236,6 +236,28 @@ def test_the_record_is_a_file_that_buildx_takes_back(work: Workplace) -> None:
     assert inspected.returncode == 0, inspected.stderr
 
 
+def test_the_record_of_a_build_that_failed_is_there_too(work: Workplace) -> None:
+    (work.folder / "Dockerfile").write_text("FROM scratch\nCOPY missing.txt /\n")
+    step = work.step(record="true")
+    assert step.code == 1
+    with tarfile.open(step.outputs["record"]) as tar:
+        assert "index.json" in tar.getnames()
+
+
+def test_the_records_of_a_bake_are_one_file(work: Workplace) -> None:
+    targets = {name: {"output": [f"type=oci,dest={name}.tar"]} for name in ("web", "api")}
+    (work.folder / "docker-bake.json").write_text(json.dumps({"target": targets}))
+    step = work.bake_step(source=".", targets="web,api", record="true")
+    assert step.code == 0, step.log
+    with tarfile.open(step.outputs["record"]) as tar:
+        index = tar.extractfile("index.json")
+        assert index is not None
+        (entry,) = json.load(index)["manifests"]
+        inner = tar.extractfile("blobs/" + entry["digest"].replace(":", "/"))
+        assert inner is not None
+        assert len(json.load(inner)["manifests"]) == 2
+
+
 @pytest.mark.parametrize("off", [{}, {"record": "true", "DOCKER_BUILD_RECORD_UPLOAD": "false"}])
 def test_no_record_is_written_unless_it_is_wanted(work: Workplace, off: dict[str, str]) -> None:
     work.environment = {**work.environment, **{name: value for name, value in off.items() if name.isupper()}}

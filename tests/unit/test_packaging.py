@@ -85,6 +85,14 @@ def test_the_readme_has_a_row_for_every_output_of_the_action() -> None:
     assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row)} == set(ACTION["outputs"])
 
 
+def test_the_readmes_workflow_is_one() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (workflow,) = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if block.startswith("name:")]
+    command = [str(Path(sys.executable).parent / "actionlint"), "-no-color", "-"]
+    done = subprocess.run(command, input=workflow, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_reference_names_every_input_of_the_action() -> None:
     reference = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
     section = reference.partition("## Inputs")[2].partition("Lists split")[0]

@@ -1,0 +1,39 @@
+"""The references of a run's builds."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from action.buildx.local_state import read_local_state, refs_since, state_folder
+from action.outcome import Outcome
+
+if TYPE_CHECKING:
+    from action.results.models import BakeResults, BuildResults
+
+
+def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool) -> dict[str, str]:
+    """Target name, empty for a build, to `builder/node/ref`.
+
+    A build that failed writes no metadata. What buildx keeps of it on this machine names its target only, so another
+    build of the same name that began meanwhile leaves both out.
+
+    Args:
+        outcome: what became of the run.
+        bake: whether it was a bake.
+    """
+    from action.results.models import BakeResults  # noqa: PLC0415  # imported while the build ran
+
+    results = outcome.results
+    if isinstance(results, BakeResults):
+        return {name: target.ref for name, target in results.targets.items() if target.ref}
+    if results is not None and results.ref:
+        return {"": results.ref}
+    if outcome.trace is None:
+        return {}
+    folder = state_folder(os.environ)
+    found: dict[str, list[str]] = {}
+    for ref in refs_since(folder, outcome.trace.began):
+        state = read_local_state(folder, ref)
+        found.setdefault(state.target if state and bake else "", []).append(ref)
+    return {target: refs[0] for target, refs in found.items() if len(refs) == 1}
