@@ -37,6 +37,12 @@ def create_arguments(
 
 
 _AT_ONCE = 4
+_RACE = "blob unknown to registry"
+"""What a registry says where buildx copies images that share a layer at once, and one comes before its layer.
+
+It is a fault of buildx, mended between 0.29 and 0.36 (commands/imagetools/create.go).
+"""
+
 _DENIED = re.compile(r"\b(?:401|403) |unauthorized|denied|authorization failed", re.IGNORECASE)
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -112,7 +118,7 @@ class Registries:
             ended = run((*self.buildx, *arguments), self.environment, capture=True)
             if ended.signal is not None:
                 raise Interrupted(ended.signal)
-            if any(_not_found(ended, source) for source in sources):
+            if any(_not_found(ended, source) for source in sources) or (ended.code and _RACE in ended.stderr):
                 raise TransientError(_said(ended))
             _answer(ended, "the index")
 

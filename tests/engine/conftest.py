@@ -153,3 +153,14 @@ def classic(tmp_path: Path, registry: str, classic_environment: Mapping[str, str
 def lines(*items: str) -> str:
     """A list input, one item a line."""
     return "\n".join(items)
+
+
+def fake_docker(work: Workplace, script: str) -> None:
+    """Put a program named docker before the real one, which it can run as $REAL."""
+    real = shutil.which("docker", path=work.environment["PATH"])
+    folder = work.folder / "fake"
+    folder.mkdir()
+    program = folder / "docker"
+    program.write_text(f"#!/bin/bash\nREAL={real}\n{script}\n")
+    program.chmod(0o755)
+    work.environment = {**work.environment, "PATH": f"{folder}:{work.environment['PATH']}"}

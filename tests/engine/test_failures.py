@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Workplace, lines
+from tests.engine.conftest import Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest
 
 
@@ -107,17 +107,6 @@ def test_no_docker_at_all_says_what_to_install(work: Workplace) -> None:
     assert "::error::neither docker nor buildx is on the PATH: install Docker" in step.log
 
 
-def _fake_docker(work: Workplace, script: str) -> None:
-    """Put a program named docker before the real one, which it can run as $REAL."""
-    real = shutil.which("docker", path=work.environment["PATH"])
-    folder = work.folder / "fake"
-    folder.mkdir()
-    program = folder / "docker"
-    program.write_text(f"#!/bin/bash\nREAL={real}\n{script}\n")
-    program.chmod(0o755)
-    work.environment = {**work.environment, "PATH": f"{folder}:{work.environment['PATH']}"}
-
-
 _METADATA_PATH = 'for a; do [ "$p" = --metadata-file ] && m=$a; p=$a; done'
 
 
@@ -138,7 +127,7 @@ def test_a_faulty_metadata_file_fails_the_step_and_is_handed_on_where_it_is_text
 ) -> None:
     # The real buildx writes no such file: the build is real, its metadata file is spoilt afterwards.
     (work.folder / "spoilt").write_bytes(content.encode("latin-1").replace(b"\\xff\\xfe", b"\xff\xfe"))
-    _fake_docker(work, f'"$REAL" "$@"; code=$?; {_METADATA_PATH}; cp spoilt "$m"; exit $code')
+    fake_docker(work, f'"$REAL" "$@"; code=$?; {_METADATA_PATH}; cp spoilt "$m"; exit $code')
     step = work.step(outputs="type=oci,dest=a.tar")
     assert step.code == 1
     (error,) = [line for line in step.log.splitlines() if line.startswith("::error::")]
@@ -149,7 +138,7 @@ def test_a_faulty_metadata_file_fails_the_step_and_is_handed_on_where_it_is_text
 
 def test_where_nothing_is_exported_a_notice_names_the_inputs_that_change_it(work: Workplace) -> None:
     # The docker driver always exports. Told to keep a build in its cache, it leaves what a container driver leaves.
-    _fake_docker(work, 'exec "$REAL" buildx build --output type=cacheonly "${@:3}"')
+    fake_docker(work, 'exec "$REAL" buildx build --output type=cacheonly "${@:3}"')
     step = work.step(require_digests="true")
     assert step.code == 0, step.log
     assert "::notice::nothing was exported: " in step.log
@@ -160,7 +149,7 @@ def test_where_nothing_is_exported_a_notice_names_the_inputs_that_change_it(work
 
 
 def test_a_missing_metadata_file_fails_the_step(work: Workplace) -> None:
-    _fake_docker(work, f'"$REAL" "$@"; code=$?; {_METADATA_PATH}; rm "$m"; exit $code')
+    fake_docker(work, f'"$REAL" "$@"; code=$?; {_METADATA_PATH}; rm "$m"; exit $code')
     step = work.step(push="true", tags=f"{work.image}:x")
     assert step.code == 1
     assert "metadata.json: at the top: expected the metadata of this build, but buildx wrote none" in step.log
@@ -178,7 +167,7 @@ def test_a_missing_metadata_file_fails_the_step(work: Workplace) -> None:
 def test_a_record_that_cannot_be_had_costs_only_what_it_alone_would_prove(
     work: Workplace, script: str, reason: str
 ) -> None:
-    _fake_docker(work, f'if [ "$2" = history ]; then {script}; else exec "$REAL" "$@"; fi')
+    fake_docker(work, f'if [ "$2" = history ]; then {script}; else exec "$REAL" "$@"; fi')
     step = work.step(
         outputs=lines(f"type=image,name={work.image},push=true,id=release", "type=oci,dest=a.tar"), provenance="false"
     )
@@ -189,7 +178,7 @@ def test_a_record_that_cannot_be_had_costs_only_what_it_alone_would_prove(
 
 
 def test_a_tar_that_was_spoilt_after_the_build_is_a_warning_and_the_record_speaks(work: Workplace) -> None:
-    _fake_docker(work, '"$REAL" "$@"; code=$?; [ "$2" = build ] && echo rubbish > a.tar; exit $code')
+    fake_docker(work, '"$REAL" "$@"; code=$?; [ "$2" = build ] && echo rubbish > a.tar; exit $code')
     step = work.step(outputs=lines(f"type=image,name={work.image},push=true,id=release", "type=oci,dest=a.tar,id=tar"))
     assert step.code == 0, step.log
     assert step.digests["release"] == served_digest(work.image)
@@ -200,7 +189,7 @@ def test_a_tar_that_was_spoilt_after_the_build_is_a_warning_and_the_record_speak
 def test_a_tar_that_says_something_else_than_the_record_fails_the_step_and_names_both(work: Workplace) -> None:
     other = work.step(outputs="type=oci,dest=other.tar")
     (work.folder / "hello.txt").write_text("changed\n")
-    _fake_docker(work, '"$REAL" "$@"; code=$?; [ "$2" = build ] && cp other.tar a.tar; exit $code')
+    fake_docker(work, '"$REAL" "$@"; code=$?; [ "$2" = build ] && cp other.tar a.tar; exit $code')
     step = work.step(outputs=lines(f"type=image,name={work.image},push=true", "type=oci,dest=a.tar,id=tar"))
     assert step.code == 1
     assert "::error::exporter tar (oci): the build record says digest sha256:" in step.log

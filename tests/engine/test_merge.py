@@ -349,6 +349,21 @@ def test_the_commands_of_a_dry_run_are_those_that_do_it(work: Workplace) -> None
     assert step.digests == {"release": served_digest(work.image, "1")}
 
 
+def test_the_summary_has_a_row_for_the_joined_image(work: Workplace) -> None:
+    _jobs(work, AMD64, ARM64)
+    summary = work.folder / "summary.md"
+    work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
+    step = work.merge_step(tags=f"{work.image}:1")
+    text = summary.read_text()
+    digest = served_digest(work.image, "1")
+    assert text.startswith("### ✅ Merge\n")
+    assert f"\n{work.image}@{digest}\n" in text
+    assert "<code>linux/amd64</code>" in text
+    assert "<code>linux/arm64</code>" in text
+    assert json.loads(step.outputs["refs"]) == [f"{work.image}@{digest}"]
+    assert Path(step.outputs["checksums"]).read_text() == f"{digest.removeprefix('sha256:')}  {work.image}\n"
+
+
 def test_the_command_prints_a_table_and_writes_results(work: Workplace) -> None:
     _jobs(work, AMD64, ARM64)
     arguments = (
@@ -365,6 +380,17 @@ def test_the_command_prints_a_table_and_writes_results(work: Workplace) -> None:
     digest = served_digest(work.image, "1")
     assert digest in done.stdout
     assert json.loads((work.folder / "joined.json").read_text())["digest"] == digest
+
+
+def test_images_that_share_a_layer_are_copied_to_another_registry_every_time(
+    work: Workplace, second_registry: str
+) -> None:
+    _jobs(work, AMD64, ARM64, RISCV64)
+    for number in range(4):
+        other = f"{second_registry}/{work.name}-copy-{number}"
+        step = work.merge_step(tags=f"{other}:1")
+        assert step.code == 0, step.log
+        assert step.digests == {"release": served_digest(other, "1")}
 
 
 def _through(work: Workplace, proxy: Proxy) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tarfile
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Step, Workplace, lines
+from tests.engine.conftest import Step, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest
 from tests.github_api import TOKEN, GitHub, github_api
 from tests.golden_files import assert_golden
@@ -143,6 +144,17 @@ def test_a_summary_that_cannot_be_written_is_a_warning(work: Workplace, summary:
     assert step.code == 0
     assert step.digests == {"0": served_digest(work.image, "1")}
     assert "::warning::the job summary is missing: " in step.log
+
+
+@pytest.mark.parametrize("fault", ['echo "ERROR: no record" >&2; exit 1', "exec sleep 60"])
+def test_without_a_record_there_is_a_summary_without_steps(work: Workplace, summary: Path, fault: str) -> None:
+    fake_docker(work, f'if [ "$2" = history ]; then {fault}; fi; exec "$REAL" "$@"')
+    begun = time.monotonic()
+    step = work.step(outputs=f"type=image,name={work.image}:1,push=true")
+    assert step.code == 0
+    assert served_digest(work.image, "1") in summary.read_text()
+    assert "mermaid" not in summary.read_text()
+    assert time.monotonic() - begun < 20
 
 
 def test_platforms_are_shown_where_nothing_else_needed_the_record(work: Workplace, summary: Path) -> None:
