@@ -44,12 +44,12 @@ def main() -> None:
 def build(
     results_file: Path | None, form: str, arguments: tuple[str, ...], *, require_digests: bool, dry_run: bool
 ) -> None:
-    r"""Run any docker buildx build, and say what each of its outputs is.
+    """Run any docker buildx build, and say what each of its outputs is.
 
     \b
-    build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \
+    build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\
                            --output type=oci,dest=app.tar .
-    """
+    """  # noqa: D301  # click wants the character
     request = read_command_line(arguments)
     if not arguments:
         raise InputError("build", "no build is named", "write: build-digests build -- . (as for docker buildx build)")
@@ -124,13 +124,13 @@ def merge(  # noqa: PLR0913
     form: str,
     dry_run: bool,
 ) -> None:
-    r"""Join images that several jobs built and pushed, one or more platforms each, to one image for each exporter.
+    """Join images that several jobs built and pushed, one or more platforms each, to one image for each exporter.
 
     FOLDER has the jobs' results files. Whose platforms are in conflict, missing or unexpected is refused.
 
     \b
     build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64
-    """
+    """  # noqa: D301  # the same
     from action.inputs.merge import merge_request  # noqa: PLC0415  # draws in what other commands do not need
     from action.merge import commands_of, run_merge  # noqa: PLC0415  # the same
 

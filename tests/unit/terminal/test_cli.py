@@ -150,3 +150,14 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("build", "  build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\"),
+        ("merge", "  build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64"),
+    ],
+)
+def test_examples_in_the_help_can_be_copied(name: str, line: str) -> None:
+    assert line in command(name, "--help").stdout.splitlines()
