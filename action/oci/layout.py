@@ -18,19 +18,26 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 from action.errors import EvidenceError
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
 """Longest JSON member that is read: registries refuse manifests over 4 MiB."""
 
+MAX_READ_BYTES = 128 * 1024 * 1024
+"""Most bytes of JSON members that are read of one tar: those of a bake of a thousand targets are under 30 MiB."""
+
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
 """Longest tar that a compressed one may hold, in bytes: a record is mostly the build's log."""
 
-MAX_MEMBERS = 200_000
+MAX_MEMBERS = 50_000
 """Most members of a tar that are looked at."""
 
+MAX_HEADER_BYTES = 16 * 1024 * 1024
+"""Most bytes of long headers (names, attributes) that are read of one tar: those of real ones are a few hundred."""
+
+_CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -45,6 +52,13 @@ class Layout(Protocol):
 
         Raises:
             EvidenceError: it is longer than MAX_JSON_BYTES, or the layout is corrupt.
+        """
+
+    def chunks(self, name: str) -> Iterator[bytes] | None:
+        """A member piece by piece, however long it is; None where there is no such plain file.
+
+        Raises:
+            EvidenceError: the layout is corrupt; while the pieces are read, too.
         """
 
 
@@ -91,6 +105,37 @@ class FolderLayout:
             message = f"{file}: {error.strerror or error}"
             raise EvidenceError(message) from None
 
+    def chunks(self, name: str) -> Iterator[bytes] | None:
+        """See `Layout`."""
+        file = self._folder / name
+        return self._chunks(file) if file.is_file() and not file.is_symlink() else None
+
+    def _chunks(self, file: Path) -> Iterator[bytes]:
+        try:
+            with file.open("rb") as opened:
+                while chunk := opened.read(_CHUNK):
+                    yield chunk
+        except OSError as error:
+            message = f"{file}: {error.strerror or error}"
+            raise EvidenceError(message) from None
+
+
+class _Headers:
+    """A file of which a tar reader reads headers only, and no more of them than MAX_HEADER_BYTES beyond the usual."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._left = MAX_HEADER_BYTES
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if size != tarfile.BLOCKSIZE:
+            self._left -= size
+            if size < 0 or self._left < 0:
+                message = f"its headers have more than {MAX_HEADER_BYTES} bytes"
+                raise tarfile.ReadError(message)
+        return self._file.read(size)
+
 
 class TarLayout:
     """A layout in a tar; to be closed after use.
@@ -102,58 +147,63 @@ class TarLayout:
     def __init__(self, file: Path) -> None:
         """Open `file` and find its members."""
         self.source = str(file)
-        self._members: dict[str, tarfile.TarInfo] = {}
+        self._members: dict[str, tuple[int, int]] = {}
+        self._left = MAX_READ_BYTES
         with _as_evidence(self.source):
             if not stat.S_ISREG(file.stat().st_mode):
                 message = f"{self.source}: not a plain file"
                 raise EvidenceError(message)
             self._file = _plain_tar(file)
         try:
-            with _as_evidence(self.source):
-                self._tar = tarfile.open(fileobj=self._file, mode="r:")  # noqa: SIM115
             self._find()
         except BaseException:
             self._file.close()
             raise
 
     def _find(self) -> None:
+        """Find where each plain file's bytes are: name to offset and size."""
         with _as_evidence(self.source):
-            for count, member in enumerate(self._tar):
-                if count >= MAX_MEMBERS:
-                    message = f"{self.source}: more than {MAX_MEMBERS} members"
-                    raise EvidenceError(message)
+            tar = tarfile.open(fileobj=cast("IO[bytes]", _Headers(self._file)), mode="r:")  # noqa: SIM115
+            for _ in range(MAX_MEMBERS):
+                member = tar.next()
+                if member is None:
+                    return
                 if not member.isreg() or member.issparse():
                     continue
                 if member.name in self._members:
                     message = f"{self.source}: {member.name!r} is in it twice"
                     raise EvidenceError(message)
-                self._members[member.name] = member
+                self._members[member.name] = (member.offset_data, member.size)
+        message = f"{self.source}: more than {MAX_MEMBERS} members"
+        raise EvidenceError(message)
 
     def read(self, name: str) -> bytes | None:
         """See `Layout`."""
-        member = self._members.get(name)
-        if member is None:
+        offset, size = self._members.get(name, (0, -1))
+        if size < 0:
             return None
-        _check_size(self.source, name, member.size)
-        with _as_evidence(self.source):
-            content = self._tar.extractfile(member)
-            data = content.read(member.size) if content else b""
-        if len(data) != member.size:
-            message = f"{self.source}: {name} is cut off"
+        _check_size(self.source, name, size)
+        self._left -= size
+        if self._left < 0:
+            message = f"{self.source}: what it says of images has more than the {MAX_READ_BYTES} bytes that are read"
             raise EvidenceError(message)
-        return data
+        return b"".join(self._chunks(name, offset, size))
 
-    def open(self, name: str) -> IO[bytes] | None:
-        """A member to be read piece by piece, however long it is; None where there is no such plain file.
+    def chunks(self, name: str) -> Iterator[bytes] | None:
+        """See `Layout`."""
+        offset, size = self._members.get(name, (0, -1))
+        return self._chunks(name, offset, size) if size >= 0 else None
 
-        Raises:
-            EvidenceError: the layout is corrupt.
-        """
-        member = self._members.get(name)
-        if member is None:
-            return None
-        with _as_evidence(self.source):
-            return self._tar.extractfile(member)
+    def _chunks(self, name: str, offset: int, size: int) -> Iterator[bytes]:
+        while size > 0:
+            with _as_evidence(self.source):
+                self._file.seek(offset)
+                chunk = self._file.read(min(size, _CHUNK))
+            if not chunk:
+                message = f"{self.source}: {name} is cut off"
+                raise EvidenceError(message)
+            yield chunk
+            offset, size = offset + len(chunk), size - len(chunk)
 
     def __enter__(self) -> TarLayout:  # noqa: PYI034  # Self came with Python 3.11
         """Use it in a `with` block, which closes it."""
@@ -163,7 +213,6 @@ class TarLayout:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the file."""
-        self._tar.close()
         self._file.close()
 
 
@@ -191,7 +240,7 @@ def _plain_tar(file: Path) -> IO[bytes]:
     plain = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         with gzip.open(file) as compressed:
-            while chunk := compressed.read(1 << 20):
+            while chunk := compressed.read(_CHUNK):
                 plain.write(chunk)
                 if plain.tell() > MAX_UNPACKED_BYTES:
                     message = f"{file}: more than {MAX_UNPACKED_BYTES} bytes when decompressed"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from msgspec import Struct
 
@@ -101,10 +101,9 @@ def _read(layout: TarLayout, manifest: Manifest) -> Progress:
     record = parse(_Record, data or b"{}", layout.source)
     steps: dict[str, Step] = {}
     for layer in manifest.layers:
-        if layer.media_type == STATUS_TYPE and (opened := layout.open(blob_member(layer.digest))) is not None:
-            with opened:
-                for message in _messages(opened, layout.source):
-                    _take(message, steps)
+        if layer.media_type == STATUS_TYPE and (chunks := layout.chunks(blob_member(layer.digest))) is not None:
+            for message in _messages(chunks, layout.source):
+                _take(message, steps)
     return Progress(
         record.ref,
         record.created.since_1970 if record.created else None,
@@ -113,20 +112,29 @@ def _read(layout: TarLayout, manifest: Manifest) -> Progress:
     )
 
 
-def _messages(log: IO[bytes], source: str) -> Iterator[Any]:
+def _messages(chunks: Iterator[bytes], source: str) -> Iterator[Any]:
     from google.protobuf.message import DecodeError  # noqa: PLC0415  # only a summary wants the status log
 
     kind = _status_response()
-    while header := log.read(_LENGTH.size):
-        if len(header) < _LENGTH.size:
-            raise EvidenceError(f"{source}: the status log is cut off")
-        (length,) = _LENGTH.unpack(header)
-        if length > _MAX_MESSAGE:
-            raise EvidenceError(f"{source}: a message of the status log has {length} bytes")
-        try:
-            yield kind.FromString(log.read(length))
-        except DecodeError as error:
-            raise EvidenceError(f"{source}: a message of the status log cannot be read ({error})") from None
+    data = bytearray()
+    length: int | None = None
+    for chunk in chunks:
+        data += chunk
+        while len(data) >= (_LENGTH.size if length is None else length):
+            if length is None:
+                (length,) = _LENGTH.unpack_from(data)
+                del data[: _LENGTH.size]
+                if length > _MAX_MESSAGE:
+                    raise EvidenceError(f"{source}: a message of the status log has {length} bytes")
+                continue
+            try:
+                yield kind.FromString(bytes(data[:length]))
+            except DecodeError as error:
+                raise EvidenceError(f"{source}: a message of the status log cannot be read ({error})") from None
+            del data[:length]
+            length = None
+    if data or length is not None:
+        raise EvidenceError(f"{source}: the status log is cut off")
 
 
 def _take(message: Any, steps: dict[str, Step]) -> None:  # noqa: ANN401  # protobuf's classes are made at run time
