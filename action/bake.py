@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from action.buildx.log import Log
 from action.buildx.request import BakeRequest
 from action.execution import execute
+from action.inputs.policy import Policy
 from action.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
 def run_bake(
     request: BakeRequest,
     workspace: Path,
+    policy: Policy,
+    log: Log,
     *,
-    capture: bool,
-    require_digests: bool = False,
     meanwhile: tuple[str, ...] = (),
 ) -> Outcome[BakeResults]:
     """Run a bake and say what each exporter of each target made.
@@ -27,14 +29,15 @@ def run_bake(
     Args:
         request: the bake.
         workspace: an empty folder for temporary files, which the caller removes.
-        capture: whether buildx's output passes through this process, so that its last error line is known.
-        require_digests: whether an exporter that makes an image and has no digest is an error.
+        policy: what it is held to.
+        log: where the log goes.
         meanwhile: modules that the caller will need, to be imported while buildx runs.
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
+        Interrupted: a signal came while nothing was being built.
     """
-    executed = execute(request, workspace, capture=capture, needed="action.bake_conclusion", meanwhile=meanwhile)
+    executed = execute(request, workspace, policy.patience, log, needed="action.bake_conclusion", meanwhile=meanwhile)
     if executed.signal is not None:
         return Outcome(None, None, (executed.failed,) if executed.failed else (), signal=executed.signal)
     # What these draw in was imported while buildx ran.
@@ -44,5 +47,11 @@ def run_bake(
     metadata = read_bake_metadata_file(executed.metadata_file, written=executed.written)
     folder = Path(request.folder)
     export = executed.trace.records.file
-    outcome = conclude_bake(request.targets, executed.failed, metadata, export, folder, require_digests=require_digests)
+    outcome = conclude_bake(
+        request.targets, executed.failed, metadata, export, folder, require_digests=policy.require_digests
+    )
+    if policy.verify and outcome.results is not None:
+        from action.verification.outcome import verified_bake  # noqa: PLC0415  # few ask for it
+
+        outcome = verified_bake(outcome, folder, executed.buildx, log)
     return replace(outcome, notices=(*executed.notices, *outcome.notices), trace=executed.trace)

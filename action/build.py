@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from action.buildx.log import Log
 from action.buildx.request import BuildRequest
 from action.execution import execute
+from action.inputs.policy import Policy
 from action.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 def run_build(
     request: BuildRequest,
     workspace: Path,
+    policy: Policy,
+    log: Log,
     *,
-    capture: bool,
-    require_digests: bool = False,
     meanwhile: tuple[str, ...] = (),
 ) -> Outcome[BuildResults]:
     """Run a build and say what each of its exporters made.
@@ -28,14 +30,15 @@ def run_build(
     Args:
         request: the build.
         workspace: an empty folder for temporary files, which the caller removes.
-        capture: whether buildx's output passes through this process, so that its last error line is known.
-        require_digests: whether an exporter that makes an image and has no digest is an error.
+        policy: what it is held to.
+        log: where the log goes.
         meanwhile: modules that the caller will need, to be imported while buildx runs.
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
+        Interrupted: a signal came while nothing was being built.
     """
-    executed = execute(request, workspace, capture=capture, needed="action.conclusion", meanwhile=meanwhile)
+    executed = execute(request, workspace, policy.patience, log, needed="action.conclusion", meanwhile=meanwhile)
     if executed.signal is not None:
         return Outcome(None, None, (executed.failed,) if executed.failed else (), signal=executed.signal)
     # What these draw in was imported while the build ran.
@@ -48,5 +51,11 @@ def run_build(
 
     metadata = read_metadata_file(executed.metadata_file, written=executed.written)
     folder = Path(request.folder)
-    outcome = conclude(request.requested, executed.failed, metadata, record_of, folder, require_digests=require_digests)
+    outcome = conclude(
+        request.requested, executed.failed, metadata, record_of, folder, require_digests=policy.require_digests
+    )
+    if policy.verify and outcome.results is not None:
+        from action.verification.outcome import verified_build  # noqa: PLC0415  # few ask for it
+
+        outcome = verified_build(outcome, folder, executed.buildx, log)
     return replace(outcome, notices=(*executed.notices, *outcome.notices), trace=executed.trace)

@@ -72,6 +72,10 @@ class MissingDigestError(BuildDigestsError):
     """`require-digests` is set and an exporter that makes an image has no digest."""
 
 
+class VerificationError(BuildDigestsError):
+    """`verify` is set, and what a registry serves or a tar holds is not what the build says."""
+
+
 class RegistryError(BuildDigestsError):
     """A registry refused something, cannot be reached, or serves something else than it was given."""
 

@@ -6,16 +6,18 @@ import contextlib
 import importlib
 import os
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from action.buildx.diagnosis import failure, refuses_attestations
 from action.buildx.history import Records
+from action.buildx.local_state import known_refs, state_folder
+from action.buildx.log import Log
 from action.buildx.program import Ended, find_buildx, run
 from action.buildx.request import Command, with_metadata_file
 from action.errors import BuildDigestsError
+from action.inputs.patience import Patience
 from action.outcome import Trace
 
 _NO_PROVENANCE = (
@@ -47,35 +49,54 @@ class Executed:
     trace: Trace
 
 
-def execute(
-    command: Command, workspace: Path, *, capture: bool, needed: str, meanwhile: Iterable[str] = ()
+def execute(  # noqa: PLR0913  # what to run, how often, and what to do meanwhile
+    command: Command,
+    workspace: Path,
+    patience: Patience,
+    log: Log,
+    *,
+    needed: str,
+    meanwhile: Iterable[str] = (),
 ) -> Executed:
     """Run buildx.
 
     Args:
         command: what to run.
         workspace: an empty folder for temporary files.
-        capture: whether buildx's output passes through this process, so that its last error line is known.
+        patience: how often it is run again where it fails for a reason that passes by itself; that is known only where
+            its output is captured.
+        log: where the log goes.
         needed: a module that the caller needs next, to be imported while buildx runs.
         meanwhile: modules that are needed later, to be imported then too; they are not waited for.
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
+        Interrupted: a signal came between two attempts.
     """
     buildx = find_buildx()
     environment = {**os.environ, **command.environment}
     own = workspace / "metadata.json"
     metadata_file = Path(command.folder, command.metadata_file) if command.metadata_file else own
     before = _version(metadata_file)
+    known: frozenset[str] = frozenset()
 
     def build(arguments: tuple[str, ...]) -> Ended:
         if command.metadata_file is None:
             arguments = with_metadata_file(arguments, str(own))
-        return run((*buildx, *arguments), environment, capture=capture, folder=command.folder)
+
+        def once() -> Ended:
+            nonlocal known
+            known = known_refs(state_folder(os.environ))
+            return run((*buildx, *arguments), environment, capture=log.captured, folder=command.folder, log=log.stream)
+
+        if not patience.retries:
+            return once()
+        from action.buildx.retrying import retrying_run  # noqa: PLC0415  # few ask for it
+
+        return retrying_run(once, patience, log.say)
 
     first = _importing((needed,))
     _importing(meanwhile, after=first)
-    began = time.time()
     ended = build(command.arguments)
     notices: tuple[str, ...] = ()
     if command.without_defaults is not None and refuses_attestations(ended):
@@ -84,7 +105,7 @@ def execute(
     failed = failure(ended, call=command.call) if ended.code else None
     if ended.signal is None:
         first.join()
-    trace = Trace(began, ended.stderr, Records(buildx, os.environ, workspace))
+    trace = Trace(known, ended.stderr, Records(buildx, os.environ, workspace))
     return Executed(buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, trace)
 
 

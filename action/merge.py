@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.buildx.imagetools import Registries, create_arguments
+from action.buildx.log import Log
 from action.buildx.program import find_buildx
 from action.errors import BuildDigestsError, MergeError, ProgramError, RegistryError
 from action.inputs.merge import MergeRequest
 from action.inputs.patience import Patience
-from action.joining.check import Joined, check_digest, check_joined, image_id
+from action.joining.check import Joined, check_joined, image_id
 from action.joining.plan import Join, in_brackets, plan, platform_digests
 from action.joining.platforms import platforms_in, source_reference, with_platforms
 from action.joining.read import JobResults, read_folder
 from action.joining.results import exporter_result, metadata_text
+from action.oci.integrity import check_digest
 from action.outcome import Outcome
 from action.results.models import BuildResults, ExporterResult, PlatformResult, results_of
 
@@ -50,14 +52,14 @@ def commands_of(request: MergeRequest) -> list[tuple[str, ...]]:
     return [_arguments(join, repository, request) for join in joins for repository in join.tags]
 
 
-def run_merge(request: MergeRequest, say: Callable[[str], None]) -> Outcome[BuildResults]:
+def run_merge(request: MergeRequest, log: Log) -> Outcome[BuildResults]:
     """Join the images of many jobs, by exporter key, and see that each registry serves just that.
 
     Nothing is pushed before everything has been checked.
 
     Args:
         request: the merge.
-        say: is told of registries that failed and are asked again.
+        log: where the log goes: of registries that failed and are asked again, and of the push.
 
     Raises:
         InputError: there are no results files.
@@ -68,8 +70,8 @@ def run_merge(request: MergeRequest, say: Callable[[str], None]) -> Outcome[Buil
         return _refused(errors)
     _, errors = plan(jobs, request)
     if errors:
-        return _refused(_naming_platforms(jobs, request) or errors)
-    registries = Registries(find_buildx(), os.environ, request.builder, request.patience, say)
+        return _refused(_naming_platforms(jobs, request, log) or errors)
+    registries = Registries(find_buildx(), os.environ, request.builder, request.patience, log)
     seen = _look_up(jobs, registries, request.keys)
     joins, errors = plan(with_platforms(jobs, seen.platforms), request)
     errors = (*seen.errors, *errors)
@@ -87,13 +89,13 @@ def run_merge(request: MergeRequest, say: Callable[[str], None]) -> Outcome[Buil
     return Outcome(results, metadata_text(results), tuple(error for _, more in pushed for error in more))
 
 
-def _naming_platforms(jobs: Sequence[JobResults], request: MergeRequest) -> tuple[BuildDigestsError, ...]:
+def _naming_platforms(jobs: Sequence[JobResults], request: MergeRequest, log: Log) -> tuple[BuildDigestsError, ...]:
     """The errors once more, with platforms that the results do not say, as far as they can be had at once."""
     try:
         buildx = find_buildx()
     except ProgramError:
         return ()
-    hasty = Registries(buildx, os.environ, request.builder, Patience(0, 0), lambda _: None, seconds=_HASTE_SECONDS)
+    hasty = Registries(buildx, os.environ, request.builder, Patience(0, 0), log, seconds=_HASTE_SECONDS)
     seen = _look_up(jobs, hasty, (), only_unknown=True)
     return plan(with_platforms(jobs, seen.platforms), request)[1]
 

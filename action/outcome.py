@@ -19,12 +19,12 @@ class Trace:
     """What is left of a run of buildx.
 
     Attributes:
-        began: when it began, in seconds since 1970.
+        known_refs: the builds, `builder/node/ref`, that buildx knew before it.
         log: the end of what it printed on standard error, empty where that was not captured.
         records: the records of its builds.
     """
 
-    began: float
+    known_refs: frozenset[str]
     log: str
     records: Records
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import platform
 import re
@@ -20,7 +21,7 @@ SUITE = "forky"
 """The Debian suite that has a current Docker, built against a C library that Debian 12 and later have."""
 
 _PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd", "docker-registry")
-_OWN_PACKAGES = ("runc",)
+_OWN_PACKAGES = ("busybox-static", "runc")
 _SECONDS = 300
 
 
@@ -52,7 +53,9 @@ def docker_root() -> Path:
         )
         raise EngineError(message)
     cache = Path(__file__).resolve().parent.parent / ".cache" / "engine"
-    root = cache / f"{SUITE}-{codename}-{platform.machine()}"
+    # Named by what is in it, so that one of an older checkout is not taken for it.
+    names = hashlib.sha256(repr((_PACKAGES, _OWN_PACKAGES)).encode()).hexdigest()[:8]
+    root = cache / f"{SUITE}-{codename}-{platform.machine()}-{names}"
     cache.mkdir(parents=True, exist_ok=True)
     with _lock(cache / "lock"):
         if not root.is_dir():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from action.buildx.diagnosis import advice, last_error_line, plain
+from action.buildx.log import Log
 from action.buildx.program import Ended, Programs, ask, run
 from action.buildx.retrying import is_transient, retrying
 from action.buildx.signals import Interrupted
@@ -57,7 +58,7 @@ class Registries:
         environment: its whole environment.
         builder: the builder whose settings of registries hold, or empty.
         patience: how often a registry that fails is asked again.
-        say: is told of attempts that failed and are made again.
+        log: where the log goes: of attempts that failed and are made again, and of a push.
         seconds: how long an answer may take.
         programs: those that ask.
     """
@@ -66,7 +67,7 @@ class Registries:
     environment: Mapping[str, str] = field(repr=False)
     builder: str
     patience: Patience
-    say: Callable[[str], None]
+    log: Log
     seconds: float = 60.0
     programs: Programs = field(default_factory=Programs, repr=False)
 
@@ -115,7 +116,7 @@ class Registries:
         """
 
         def attempt() -> None:
-            ended = run((*self.buildx, *arguments), self.environment, capture=True)
+            ended = run((*self.buildx, *arguments), self.environment, capture=True, log=self.log.stream)
             if ended.signal is not None:
                 raise Interrupted(ended.signal)
             if any(_not_found(ended, source) for source in sources) or (ended.code and _RACE in ended.stderr):
@@ -146,7 +147,7 @@ class Registries:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _retrying(self, attempt: Callable[[], _T]) -> _T:
-        return retrying(attempt, self.patience, self.say, self.programs.ended)
+        return retrying(attempt, self.patience, self.log.say, self.programs.ended)
 
     def _builder(self) -> tuple[str, ...]:
         return ("--builder", self.builder) if self.builder else ()

@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-_CLOCK_SECONDS = 0.05
-"""By how much a file may seem older than it is: file systems take the time of the last tick."""
 
 
 @dataclass(frozen=True)
@@ -57,33 +55,25 @@ def read_local_state(folder: Path, ref: str) -> LocalState | None:
     return LocalState(str(context), str(dockerfile), str(state.get("Target", "default")))
 
 
-def refs_since(folder: Path, since: float) -> list[str]:
-    """The references of builds that began after a time: what a failed build, which writes no metadata, is found by.
+def known_refs(folder: Path) -> frozenset[str]:
+    """The references, `builder/node/ref`, of all builds that buildx knows.
+
+    What is new among them after a build is its own. One that failed writes no metadata, and is found by this alone.
 
     Args:
         folder: buildx's folder.
-        since: seconds since 1970.
     """
-    found = [
-        (changed, f"{builder.name}/{node.name}/{file.name}")
-        for builder in _entries(folder / "refs")
-        for node in _entries(builder)
-        for file in _entries(node)
-        if (changed := _changed(file)) >= since - _CLOCK_SECONDS
-    ]
-    return [ref for _, ref in sorted(found)]
+    return frozenset(
+        f"{builder}/{node}/{ref}"
+        for builder in _names(folder / "refs")
+        for node in _names(folder / "refs" / builder)
+        for ref in _names(folder / "refs" / builder / node)
+    )
 
 
-def _entries(folder: Path) -> list[Path]:
+def _names(folder: Path) -> list[str]:
     """What is in a folder, but for groups of builds (`__group__`)."""
     try:
-        return [entry for entry in folder.iterdir() if not entry.name.startswith("_")]
+        return [name for name in os.listdir(folder) if not name.startswith("_")]  # noqa: PTH208  # there are thousands
     except OSError:
         return []
-
-
-def _changed(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except OSError:
-        return 0.0

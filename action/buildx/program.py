@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from action.buildx.guard import guarded
 from action.buildx.signals import kill, passing_signals_on
 from action.errors import ProgramError
 
@@ -101,7 +102,14 @@ def _is_script(program: str) -> bool:
         return True
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool, folder: str = ".") -> Ended:
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    capture: bool,
+    folder: str = ".",
+    log: BinaryIO | None = None,
+) -> Ended:
     """Run a program to its end, its output going to ours as it comes, byte for byte.
 
     SIGINT and SIGTERM are passed on, SIGHUP as SIGTERM; the program then has CANCEL_SECONDS to end by itself. Must be
@@ -112,6 +120,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool
         environment: its whole environment.
         capture: whether to keep what it prints. Where not, it writes to the terminal itself.
         folder: the folder that it runs in.
+        log: where its standard error goes if it is captured; to ours where None.
 
     Raises:
         ProgramError: the program cannot be started.
@@ -121,8 +130,9 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, capture: bool
         process = _start(command, environment, stdout=pipe, stderr=pipe, folder=folder)
         passing.to(process)
         stdout = _Pump(process.stdout, sys.stdout.buffer, keep_first=True)
-        stderr = _Pump(process.stderr, sys.stderr.buffer, keep_first=False)
-        code = process.wait()
+        stderr = _Pump(process.stderr, log or sys.stderr.buffer, keep_first=False)
+        with guarded(process):
+            code = process.wait()
         stdout.finish()
         stderr.finish()
     return Ended(code, stdout.text(), stderr.text(), passing.received)
@@ -185,7 +195,7 @@ def ask(
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         process = _start(command, environment, stdout=stdout, stderr=stderr, folder=folder)
         try:
-            with (programs or Programs()).holding(process):
+            with guarded(process), (programs or Programs()).holding(process):
                 code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             message = f"{_shown(command)} did not end within {seconds:g} s"

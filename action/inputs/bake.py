@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from action.inputs.booleans import input_boolean
 from action.inputs.lists import split_list, split_raw_lines
 from action.inputs.model import check_names
+from action.inputs.patience import read_patience
+from action.inputs.policy import NO_RETRIES, Policy
 
 BAKE_NAMES = frozenset(
     (
         *("allow", "builder", "call", "comment", "files", "github-token", "load", "no-cache", "provenance", "pull"),
-        *("push", "record", "require-digests", "sbom", "set", "source", "summary", "targets", "vars", "workdir"),
+        *("push", "record", "require-digests", "retries", "retry-delay", "sbom", "set", "source", "summary", "targets"),
+        *("vars", "verify", "workdir"),
     )
 )
 """Every input's name."""
@@ -32,7 +35,7 @@ class BakeInputs:
     provenance: str
     pull: bool
     push: bool
-    require_digests: bool
+    policy: Policy
     sbom: str
     set: tuple[str, ...]
     source: str
@@ -72,7 +75,11 @@ def read_bake_inputs(raw: Mapping[str, str]) -> BakeInputs:
         provenance=text("provenance"),
         pull=flag("pull"),
         push=flag("push"),
-        require_digests=flag("require-digests"),
+        policy=Policy(
+            require_digests=flag("require-digests"),
+            verify=flag("verify"),
+            patience=read_patience(text("retries"), text("retry-delay"), default=NO_RETRIES),
+        ),
         sbom=text("sbom"),
         set=split_raw_lines(text("set")),
         source=text("source"),

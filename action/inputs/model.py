@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from action.errors import InputError
 from action.inputs.booleans import input_boolean
 from action.inputs.lists import split_lines, split_list, split_raw_lines
+from action.inputs.patience import read_patience
+from action.inputs.policy import NO_RETRIES, Policy
 
-BOOLEANS = ("comment", "load", "no-cache", "pull", "push", "record", "require-digests", "summary")
+BOOLEANS = ("comment", "load", "no-cache", "pull", "push", "record", "require-digests", "summary", "verify")
 TEXTS = (
     "builder",
     "call",
@@ -20,6 +22,8 @@ TEXTS = (
     "file",
     "network",
     "provenance",
+    "retries",
+    "retry-delay",
     "sbom",
     "shm-size",
     "target",
@@ -80,7 +84,7 @@ class Inputs:
     target: str
     ulimit: tuple[str, ...]
     github_token: str = field(repr=False)
-    require_digests: bool
+    policy: Policy
     summary: bool = True
     comment: bool = False
     record: bool = False
@@ -174,7 +178,11 @@ def read_inputs(raw: Mapping[str, str]) -> Inputs:
         target=text("target"),
         ulimit=lines("ulimit"),
         github_token=text("github-token"),
-        require_digests=flag("require-digests"),
+        policy=Policy(
+            require_digests=flag("require-digests"),
+            verify=flag("verify"),
+            patience=read_patience(text("retries"), text("retry-delay"), default=NO_RETRIES),
+        ),
         summary=input_boolean("summary", text("summary") or "true"),
         comment=flag("comment"),
         record=flag("record"),

@@ -6,13 +6,11 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from action.errors import BuildDigestsError, MergeError, RegistryError
+from action.errors import BuildDigestsError, MergeError
 from action.joining.plan import Join, Source, conflict, unexpected
 from action.oci.image import parse
 from action.oci.models import CONFIG_TYPES, INDEX_TYPES, Descriptor, Document
 from action.oci.platforms import normal_platform
-
-_HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 
 
 @dataclass(frozen=True)
@@ -26,28 +24,6 @@ class Joined:
 
     descriptor: Descriptor
     platforms: tuple[tuple[str | None, Descriptor], ...]
-
-
-def check_digest(data: bytes, digest: str, reference: str) -> None:
-    """Check that bytes have a digest.
-
-    Args:
-        data: what was served.
-        digest: what it must have.
-        reference: what was asked for.
-
-    Raises:
-        RegistryError: it has another.
-    """
-    algorithm, _, encoded = digest.partition(":")
-    if algorithm not in _HASHES:
-        raise RegistryError(f"{reference}: a digest by {algorithm} cannot be checked; expected sha256 or sha512")
-    found = _HASHES[algorithm](data).hexdigest()
-    if found != encoded:
-        raise RegistryError(
-            f"{reference}: the registry serves {algorithm}:{found}, and not {digest}; it was changed after it was "
-            "pushed, or something between here and the registry changes what it serves"
-        )
 
 
 def check_joined(

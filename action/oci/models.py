@@ -72,9 +72,10 @@ class Index(Struct, frozen=True):
 
 
 class Document(Struct, frozen=True, rename={"media_type": "mediaType"}):
-    """What a registry serves for a reference: an index has manifests, a manifest has a config."""
+    """What a registry serves for a reference: an index has manifests, a manifest has a config and layers."""
 
     media_type: str = ""
     manifests: tuple[Descriptor, ...] | None = None
     config: Descriptor | None = None
+    layers: tuple[Descriptor, ...] | None = None
     annotations: dict[str, str] | None = None

@@ -13,8 +13,10 @@ import click
 from action import __version__
 from action.build import run_build
 from action.buildx.command_line import read_command_line
+from action.buildx.log import Log
 from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
+from action.inputs.policy import Policy
 from action.outcome import Outcome
 from action.workspace import temporary_folder
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How the results are printed."
+)
+
+_VERIFY = click.option(
+    "--verify", is_flag=True, help="Hold each digest against what the registry serves and the tar holds."
 )
 
 
@@ -39,10 +45,17 @@ def main() -> None:
 )
 @_FORMAT
 @click.option("--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest.")
+@_VERIFY
 @click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and run nothing.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx build arguments>")
-def build(
-    results_file: Path | None, form: str, arguments: tuple[str, ...], *, require_digests: bool, dry_run: bool
+def build(  # noqa: PLR0913  # one for each option
+    results_file: Path | None,
+    form: str,
+    arguments: tuple[str, ...],
+    *,
+    require_digests: bool,
+    verify: bool,
+    dry_run: bool,
 ) -> None:
     """Run any docker buildx build, and say what each of its outputs is.
 
@@ -57,7 +70,7 @@ def build(
         click.echo(json.dumps(request.arguments))
         return
     with temporary_folder() as workspace:
-        outcome = run_build(request, workspace, capture=not sys.stderr.isatty(), require_digests=require_digests)
+        outcome = run_build(request, workspace, Policy(require_digests, verify), _log())
     shown = outcome.results is not None and request.requested.exports and bool(outcome.results.exporters)
     # Where buildx itself wrote data to standard output, ours would be mixed with it.
     target = sys.stderr if request.requested.writes_stdout else sys.stdout
@@ -70,10 +83,17 @@ def build(
 )
 @_FORMAT
 @click.option("--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest.")
+@_VERIFY
 @click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and build nothing.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx bake arguments>")
-def bake(
-    results_file: Path | None, form: str, arguments: tuple[str, ...], *, require_digests: bool, dry_run: bool
+def bake(  # noqa: PLR0913  # the same
+    results_file: Path | None,
+    form: str,
+    arguments: tuple[str, ...],
+    *,
+    require_digests: bool,
+    verify: bool,
+    dry_run: bool,
 ) -> None:
     """Run any docker buildx bake, and say what each output of each target is."""
     from action.bake import run_bake  # noqa: PLC0415  # draws in what other commands do not need
@@ -84,7 +104,7 @@ def bake(
         return
     request = read_bake_command_line(arguments)
     with temporary_folder() as workspace:
-        outcome = run_bake(request, workspace, capture=not sys.stderr.isatty(), require_digests=require_digests)
+        outcome = run_bake(request, workspace, Policy(require_digests, verify), _log())
     writes_stdout = any(requested.writes_stdout for requested in request.targets.values())
     target = sys.stderr if writes_stdout else sys.stdout
     _finish(outcome, results_file, form, target if outcome.results is not None else None)
@@ -149,7 +169,7 @@ def merge(  # noqa: PLR0913
         for arguments in commands_of(request):
             click.echo(json.dumps(arguments))
         return
-    outcome = run_merge(request, lambda message: click.echo(message, err=True))
+    outcome = run_merge(request, _log())
     _finish(outcome, results_file, form, sys.stdout if outcome.results is not None else None)
 
 
@@ -327,6 +347,11 @@ def _write(file: Path, results: BuildResults | BakeResults) -> None:
         raise InputError(
             "--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder"
         ) from None
+
+
+def _log() -> Log:
+    """On a terminal buildx draws its own progress; nothing is between."""
+    return Log(not sys.stderr.isatty(), sys.stderr.buffer, lambda message: click.echo(message, err=True))
 
 
 def _stderr(kind: str, message: str) -> None:

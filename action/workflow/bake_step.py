@@ -16,6 +16,7 @@ from action.inputs.look import Look, read_look
 from action.inputs.model import parse_inputs
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
+from action.workflow import commands
 from action.workflow.refs import refs_of
 from action.workflow.step import (
     asking_github,
@@ -28,6 +29,7 @@ from action.workflow.step import (
     sends_query,
     show_digests,
     show_run,
+    step_log,
     write_checksums,
     write_record,
     write_results,
@@ -66,9 +68,8 @@ def _run_bake(*, dry_run: bool) -> int:
     if dry_run:
         return print_arguments(request.arguments)
     with temporary_folder() as workspace:
-        outcome = run_bake(
-            request, workspace, capture=True, require_digests=inputs.require_digests, meanwhile=needed_by(look)
-        )
+        with commands.stopped():
+            outcome = run_bake(request, workspace, inputs.policy, step_log(), meanwhile=needed_by(look))
         code = end(outcome, _bake_outputs(outcome, look))
         show_run(outcome, look, "Bake", raw, secrets, inputs.github_token, folder=request.folder)
     return code

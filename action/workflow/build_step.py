@@ -26,6 +26,7 @@ from action.workflow.step import (
     sends_query,
     show_digests,
     show_run,
+    step_log,
     write_checksums,
     write_record,
     write_results,
@@ -63,9 +64,8 @@ def _run_build(*, dry_run: bool) -> int:
     for warning in warnings:
         commands.warning(warning)
     with temporary_folder() as workspace:
-        outcome = run_build(
-            request, workspace, capture=True, require_digests=inputs.require_digests, meanwhile=needed_by(look)
-        )
+        with commands.stopped():
+            outcome = run_build(request, workspace, inputs.policy, step_log(), meanwhile=needed_by(look))
         code = end(outcome, _build_outputs(outcome, look))
         show_run(outcome, look, "Build", raw, secrets, inputs.github_token)
     return code

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,8 +53,26 @@ def annotate(message: str, *, title: str, file: str | None, line: int | None) ->
 def say(message: str) -> None:
     """Print a line of the log, which is no command whatever it holds."""
     line = " ".join(message.split())
-    sys.stdout.write(f"{line.replace('::', ': :')}\n")
+    sys.stdout.write(f"{line.replace('::', ': :').replace('##[', '## [')}\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def stopped() -> Iterator[None]:
+    """Have the runner take nothing that is printed meanwhile for a command.
+
+    What a build prints comes from anybody. The runner takes a line for a command that begins with `::`, after a bare
+    carriage return too, and one that holds `##[` anywhere (actions/runner 2.336, src/Runner.Common/ActionCommand.cs):
+    the script of a base image could set the step's outputs.
+    """
+    token = uuid.uuid4().hex
+    _issue("stop-commands", token)
+    try:
+        yield
+    finally:
+        # The token must begin a line, whatever the last one was.
+        sys.stdout.write("\n")
+        _issue(token, "")
 
 
 def error(message: str) -> None:
@@ -88,10 +107,19 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
         return
     blocks = "".join(f"{prepare_key_value_message(name, value)}\n" for name, value in present.items())
     try:
-        with Path(file).open("a", encoding="utf-8", newline="") as opened:
-            opened.write(blocks)
+        with Path(file).open("ab") as opened:
+            size = opened.tell()
+            try:
+                opened.write(blocks.encode())
+                opened.flush()
+            except OSError:
+                # Half a block would have the runner misread all that follows.
+                opened.truncate(size)
+                raise
     except OSError as failed:
-        raise BuildDigestsError(f"GITHUB_OUTPUT ({file}) cannot be written: {failed.strerror}") from None
+        raise BuildDigestsError(
+            f"GITHUB_OUTPUT ({file}) cannot be written: {failed.strerror}; no output is set"
+        ) from None
 
 
 def _issue(command: str, message: str) -> None:

@@ -20,6 +20,7 @@ from action.workflow.step import (
     print_arguments,
     show_digests,
     show_run,
+    step_log,
     write_checksums,
     write_results,
 )
@@ -50,7 +51,8 @@ def _run_merge(*, dry_run: bool) -> int:
     secrets = (request.github_token,) if request.github_token else ()
     mask_all(secrets)
     look = read_look(os.environ, summary=request.summary, comment=request.comment, record=False)
-    outcome = run_merge(request, commands.say)
+    with commands.stopped():
+        outcome = run_merge(request, step_log())
     code = end(outcome, _merge_outputs(outcome))
     show_run(outcome, look, "Merge", raw, secrets, request.github_token)
     return code

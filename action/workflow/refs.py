@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from action.buildx.local_state import read_local_state, refs_since, state_folder
+from action.buildx.local_state import known_refs, read_local_state, state_folder
 from action.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool
         return {}
     folder = state_folder(os.environ)
     found: dict[str, list[str]] = {}
-    for ref in refs_since(folder, outcome.trace.began):
+    for ref in sorted(known_refs(folder) - outcome.trace.known_refs):
         state = read_local_state(folder, ref)
         found.setdefault(state.target if state and bake else "", []).append(ref)
     return {target: refs[0] for target, refs in found.items() if len(refs) == 1}

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
+from action.buildx.log import Log
 from action.buildx.program import find_buildx
 from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.buildx.version import GIT_QUERY, is_at_least
@@ -55,6 +56,11 @@ def asking_github(token: str) -> Callable[[WorkflowRun], bool]:
         return is_private(run, token, os.environ)
 
     return ask
+
+
+def step_log() -> Log:
+    """A step's log: all of it on standard output, so that it comes in its order."""
+    return Log(True, sys.stdout.buffer, commands.say)  # noqa: FBT003
 
 
 def needed_by(look: Look) -> tuple[str, ...]:
@@ -110,9 +116,9 @@ def end(outcome: Outcome[BuildResults] | Outcome[BakeResults], outputs: Mapping[
         commands.notice(notice)
     for warning in outcome.warnings:
         commands.warning(warning)
-    commands.set_outputs(outputs)
     for error in outcome.errors:
         commands.error(str(error))
+    commands.set_outputs(outputs)
     if outcome.signal is not None:
         raise Interrupted(outcome.signal)
     return outcome.errors[0].exit_code if outcome.errors else 0

@@ -17,6 +17,7 @@ import pytest
 
 from engine.docker import private_docker
 from engine.errors import EngineError
+from engine.packages import docker_root
 from tests.github_output import read_github_output
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +62,10 @@ class Workplace:
         """Run the build action with inputs, `_` for `-` in their names."""
         return self._run("build", {"context": context, **inputs})
 
+    def step_in(self, start: Path, **inputs: str) -> Step:
+        """Run the build action in a Python that imports what is in a folder first."""
+        return self._run("build", {"context": ".", **inputs}, path=(start,))
+
     def bake_step(self, **inputs: str) -> Step:
         """Run the bake action with inputs, `_` for `-` in their names."""
         return self._run("bake", inputs)
@@ -78,20 +83,22 @@ class Workplace:
         shutil.copy(step.outputs["results"], file)
         return file
 
-    def _run(self, action: str, inputs: Mapping[str, str]) -> Step:
+    def _run(self, action: str, inputs: Mapping[str, str], path: tuple[Path, ...] = ()) -> Step:
         named = {name.replace("_", "-"): value for name, value in inputs.items()}
         file = self.folder / f"outputs-{uuid.uuid4().hex}"
         file.touch()
         environment = {**self.environment, "INPUTS": json.dumps(named), "GITHUB_OUTPUT": str(file)}
-        done = self.python("-m", "action", "action", action, environment=environment)
+        done = self.python("-m", "action", "action", action, environment=environment, path=path)
         return Step(done.returncode, done.stdout + done.stderr, read_github_output(file))
 
-    def python(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def python(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, path: tuple[Path, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
         """Run this project's Python in the folder."""
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env={**(environment or self.environment), "PYTHONPATH": str(ROOT)},
+            env={**(environment or self.environment), "PYTHONPATH": os.pathsep.join(map(str, (*path, ROOT)))},
             capture_output=True,
             text=True,
             timeout=120,
@@ -148,6 +155,18 @@ def classic(tmp_path: Path, registry: str, classic_environment: Mapping[str, str
     """A folder and an engine with the classic image store."""
     _fill(tmp_path)
     return Workplace(tmp_path, _environment(classic_environment, tmp_path), registry)
+
+
+@pytest.fixture
+def busybox(work: Workplace) -> None:
+    """A program in the folder `busybox` of the workplace, to be copied into an image and run."""
+    try:
+        program = docker_root() / "bin/busybox"
+    except EngineError:
+        program = Path(shutil.which("busybox") or "/nowhere")
+    if not program.is_file():
+        pytest.skip("no busybox is here")
+    shutil.copy(program, work.folder / "busybox")
 
 
 def lines(*items: str) -> str:

@@ -22,14 +22,15 @@ class Fault:
     Attributes:
         method: the requests' method, or a pattern of several.
         path: a pattern that their path holds.
-        answer: a status to answer with, "reset" for a connection that is reset, "hang" for no answer at all, or
-            "tamper" for the real answer of a manifest with a byte more, and a header with the digest of that.
+        answer: a status to answer with, "reset" for a connection that is reset, "cut" for one that is reset when half
+            of what the client sends has come, "hang" for no answer at all, or "tamper" for the real answer of a
+            manifest with a byte more, and a header with the digest of that.
         times: how many requests it befalls; None for all.
     """
 
     method: str
     path: str
-    answer: int | Literal["reset", "hang", "tamper"]
+    answer: int | Literal["reset", "cut", "hang", "tamper"]
     times: int | None = None
 
 
@@ -79,16 +80,23 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
+    def handle(self) -> None:
+        # A client that tries TLS first falls back to plain HTTP on an answer that says what this is.
+        with suppress(OSError):
+            if self.connection.recv(1, socket.MSG_PEEK) == b"\x16":
+                self.wfile.write(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+                return
+        super().handle()
+
     def _pass_on(self) -> None:
-        body = self._body()
         fault = self.server.proxy.fault_of(self.command, self.path)
+        if fault is not None and fault.answer == "cut":
+            self.rfile.read(int(self.headers.get("Content-Length") or 2) // 2)
+            self._reset()
+            return
+        body = self._body()
         if fault is not None and fault.answer == "reset":
-            # With a linger of 0 a close is a reset.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            with suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RD)
-            self.connection.close()
+            self._reset()
             return
         if fault is not None and fault.answer == "hang":
             self.server.closing.wait()
@@ -107,6 +115,14 @@ class _Handler(BaseHTTPRequestHandler):
             content += b"\n"
             given["Docker-Content-Digest"] = "sha256:" + hashlib.sha256(content).hexdigest()
         self._answer(answer.status, given, content)
+
+    def _reset(self) -> None:
+        # With a linger of 0 a close is a reset.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RD)
+        self.connection.close()
 
     def _body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):

@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from action.buildx.local_state import LocalState, read_local_state, refs_since, state_folder
+from action.buildx.local_state import LocalState, known_refs, read_local_state, state_folder
 
 
-def write(folder: Path, ref: str, state: object, *, at: float | None = None) -> None:
+def write(folder: Path, ref: str, state: object) -> None:
     file = folder / "refs" / ref
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(state), encoding="utf-8")
-    if at is not None:
-        os.utime(file, (at, at))
 
 
 def test_a_builds_paths_are_read_by_its_reference(tmp_path: Path) -> None:
@@ -35,13 +32,12 @@ def test_a_file_that_is_damaged_is_as_good_as_none(tmp_path: Path, text: str) ->
     assert read_local_state(tmp_path, "b/n/r") is None
 
 
-def test_builds_that_began_since_are_listed_in_their_order_and_groups_are_none(tmp_path: Path) -> None:
-    write(tmp_path, "b/n/old", {}, at=99.0)
-    write(tmp_path, "b/n/second", {}, at=102.0)
-    write(tmp_path, "c/n/first", {}, at=101.0)
-    write(tmp_path, "b/__group__/group", {}, at=103.0)
-    assert refs_since(tmp_path, 100.0) == ["c/n/first", "b/n/second"]
-    assert refs_since(tmp_path / "nowhere", 100.0) == []
+def test_every_build_is_known_by_its_reference_and_a_group_of_builds_is_none(tmp_path: Path) -> None:
+    for ref in ("b/n/first", "b/n/second", "c/n/third", "b/__group__/group"):
+        write(tmp_path, ref, {})
+    (tmp_path / "refs/file").touch()
+    assert known_refs(tmp_path) == {"b/n/first", "b/n/second", "c/n/third"}
+    assert known_refs(tmp_path / "nowhere") == frozenset()
 
 
 def test_the_folder_is_buildxs_own() -> None:

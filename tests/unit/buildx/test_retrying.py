@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from action.buildx.retrying import is_transient, retrying
+from action.buildx.program import Ended
+from action.buildx.retrying import failed_in_passing, is_transient, retrying
 from action.errors import RegistryError, TransientError
 from action.inputs.patience import Patience
 
@@ -88,3 +89,45 @@ def test_what_works_the_second_time_gives_its_value() -> None:
         return answer
 
     assert retrying(attempt, Patience(1, 0), lambda _: None) == "value"
+
+
+def ended(error: str, code: int = 1, number: int | None = None) -> Ended:
+    return Ended(code, stderr=f"#1 [internal] load build definition\n#1 DONE 0.0s\nERROR: {error}\n", signal=number)
+
+
+PUSHING = 'failed to solve: failed to push ghcr.io/octo/app: failed to do request: Put "https://ghcr.io/v2/x"'
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        f"{PUSHING}: EOF",
+        f"{PUSHING}: write tcp 127.0.0.1:1->127.0.0.1:2: write: connection reset by peer",
+        "failed to solve: failed to push x: unexpected status from POST request to http://x: 500 Internal Server Error",
+        "failed to solve: failed to resolve source metadata for alpine: failed to copy: httpReadSeeker: failed open: EOF",
+        'failed to solve: failed to load cache key: Get "http://x/file": dial tcp 127.0.0.1:1: connection refused',
+        "failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF",
+    ],
+)
+def test_a_build_that_a_registry_or_the_network_failed_is_one_to_try_again(error: str) -> None:
+    assert failed_in_passing(ended(error))
+    assert not failed_in_passing(ended(error, code=0))
+    assert not failed_in_passing(ended(error, number=15))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'failed to solve: process "/bin/sh -c curl x" did not complete successfully: exit code: 1',
+        f'failed to solve: process "/bin/sh -c echo "{PUSHING}: EOF" did not complete successfully: exit code: 1',
+        'failed to solve: failed to compute cache key: failed to calculate checksum of ref x: "/EOF": not found',
+        f'failed to solve: failed to calculate checksum of ref x: "/{PUSHING.replace(chr(34), "")}: EOF": not found',
+        "dockerfile parse error on line 3: unknown instruction: EOF",
+        "failed to solve: failed to push ghcr.io/octo/eof: unexpected status from PUT request: 403 Forbidden",
+        "failed to solve: failed to push x: push access denied, repository does not exist",
+        "failed to solve: target stage connection reset could not be found",
+        "failed to copy files: no space left on device",
+    ],
+)
+def test_a_build_that_failed_of_itself_is_not_tried_again_whatever_it_says(error: str) -> None:
+    assert not failed_in_passing(ended(error))

@@ -10,6 +10,8 @@ import yaml
 
 from action.errors import InputError
 from action.inputs.model import BOOLEANS, NAMES, Inputs, parse_inputs, read_inputs
+from action.inputs.patience import Patience
+from action.inputs.policy import NO_RETRIES, Policy
 
 ACTION = yaml.safe_load((Path(__file__).parents[3] / "action.yml").read_text(encoding="utf-8"))
 
@@ -23,13 +25,16 @@ PEER = frozenset(
     )
 )
 
+OWN = {"require-digests", "verify", "retries", "retry-delay", "summary", "comment", "record"}
+POLICY = ("require_digests", "verify", "retries", "retry_delay")
+
 
 def test_the_actions_inputs_are_the_peers_and_a_few_more() -> None:
-    assert set(ACTION["inputs"]) == PEER | {"require-digests", "summary", "comment", "record"} == NAMES
+    assert set(ACTION["inputs"]) == PEER | OWN == NAMES
 
 
 def test_every_input_has_its_field() -> None:
-    fields = {field.name for field in dataclasses.fields(Inputs)}
+    fields = {field.name for field in dataclasses.fields(Inputs)} - {"policy"} | set(POLICY)
     assert {name.replace("-", "_") for name in ACTION["inputs"]} == fields
 
 
@@ -38,12 +43,14 @@ def test_defaults_are_the_peers() -> None:
     assert defaults == {
         **dict.fromkeys(BOOLEANS, "false"),
         "summary": "true",
+        "retries": "0",
+        "retry-delay": f"{NO_RETRIES.delay:g}",
         "github-token": "${{ github.token }}",
     }
 
 
 def test_every_input_reaches_its_own_field() -> None:
-    for name in sorted(NAMES - set(BOOLEANS)):
+    for name in sorted(NAMES - set(BOOLEANS) - {"retries", "retry-delay"}):
         inputs = read_inputs({name: "KEY=mark"})
         changed = [
             field.name
@@ -51,6 +58,15 @@ def test_every_input_reaches_its_own_field() -> None:
             if getattr(inputs, field.name) != getattr(read_inputs({}), field.name)
         ]
         assert changed == [name.replace("-", "_")]
+
+
+def test_what_a_build_is_held_to_is_one_thing() -> None:
+    assert read_inputs({}).policy == Policy(require_digests=False, verify=False, patience=Patience(0, 5.0))
+    given = {"require-digests": "true", "verify": "true", "retries": "3", "retry-delay": "0.5"}
+    assert read_inputs(given).policy == Policy(require_digests=True, verify=True, patience=Patience(3, 0.5))
+    for name, value in (("retries", "-1"), ("retries", "21"), ("retry-delay", "soon"), ("verify", "maybe")):
+        with pytest.raises(InputError, match=f"^{name}: '{value}' is no "):
+            read_inputs({name: value})
 
 
 @pytest.mark.parametrize("name", ["add-hosts", "allow", "no-cache-filters", "platforms", "secret-envs", "ssh", "tags"])
@@ -132,7 +148,7 @@ def test_texts_are_stripped_and_a_secrets_value_is_not() -> None:
     assert (inputs.context, inputs.push, inputs.tags, inputs.secrets) == (".", True, ("|", "a:1"), ("K= v ",))
 
 
-@pytest.mark.parametrize("name", ["load", "no-cache", "pull", "push", "require-digests"])
+@pytest.mark.parametrize("name", ["load", "no-cache", "pull", "push", "record"])
 def test_a_boolean_input_that_is_none_is_named(name: str) -> None:
     assert getattr(read_inputs({name: "True"}), name.replace("-", "_")) is True
     with pytest.raises(InputError, match=rf"^{name}: 'yes' is no boolean; write true or false$"):

@@ -4,11 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-import pytest
-
-from action.errors import RegistryError
 from action.inputs.merge import merge_request
-from action.joining.check import check_digest, check_joined, image_id
+from action.joining.check import check_joined, image_id
 from action.joining.plan import Join, plan
 from tests.unit.joining.jobs import digest_of, exporter, job
 
@@ -101,15 +98,6 @@ def test_an_annotation_that_is_not_in_the_index_is_found_and_a_later_one_takes_a
     assert faults(data, annotations=("index:a=1", "index:a=2", "manifest-descriptor:b=1")) == []
     (fault,) = faults(data, annotations=("index:c=1",))
     assert "no annotation c=1" in fault
-
-
-def test_bytes_are_held_against_the_digest() -> None:
-    for algorithm in ("sha256", "sha512"):
-        check_digest(b"x", f"{algorithm}:{hashlib.new(algorithm, b'x').hexdigest()}", "app@x")
-    with pytest.raises(RegistryError, match=r"app@x: the registry serves sha256:.*, and not sha256:"):
-        check_digest(b"x", digest_of("y"), "app@x")
-    with pytest.raises(RegistryError, match="md5 cannot be checked"):
-        check_digest(b"x", "md5:abc", "app@x")
 
 
 def test_the_image_id_is_the_digest_of_an_images_config() -> None:
