@@ -326,7 +326,7 @@ def test_steps_that_run_at_once_on_one_machine_get_each_its_own_digests(work: Wo
 
 @pytest.mark.parametrize("days", [-400, 400])
 def test_a_clock_that_jumps_changes_no_digest_and_no_record(work: Workplace, days: int) -> None:
-    # The machine's clock is not ours to set: the step's own jumps as soon as buildx has ended, and what buildx wrote is of
+    # The machine's clock is not ours to set: the step's own jumps when buildx has ended; what buildx wrote is of
     # the time before.
     jumped, start = work.folder / "jumped", work.folder / "start"
     start.mkdir()

@@ -86,6 +86,18 @@ def test_hostile_values_never_run_and_never_become_commands(act: Act) -> None:
     assert "hunter2-made-by-a-step" not in ran.log.partition("Run Main ./")[2].replace("::add-mask::***", "")
 
 
+def test_what_a_build_prints_is_never_a_command(act: Act) -> None:
+    ran = act.run(_workflow("log.yml"))
+    assert ran.code == 0, ran.log
+    assert "injected" in ran.log
+    assert ran.read("digest") == ""
+    assert re.fullmatch(r"default/default/[a-z0-9]+", ran.read("ref"))
+    assert ran.read("failed") == ""
+    # Commands are taken again afterwards: the error of the build that failed is one.
+    (error,) = _errors(ran.log)
+    assert error.startswith("buildx failed with: ")
+
+
 def test_platforms_of_a_matrix_are_joined_and_pulled_by_the_digest_in_another_job(
     act: Act, second_registry: str
 ) -> None:

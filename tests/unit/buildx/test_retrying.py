@@ -104,7 +104,7 @@ PUSHING = 'failed to solve: failed to push ghcr.io/octo/app: failed to do reques
         f"{PUSHING}: EOF",
         f"{PUSHING}: write tcp 127.0.0.1:1->127.0.0.1:2: write: connection reset by peer",
         "failed to solve: failed to push x: unexpected status from POST request to http://x: 500 Internal Server Error",
-        "failed to solve: failed to resolve source metadata for alpine: failed to copy: httpReadSeeker: failed open: EOF",
+        "failed to solve: failed to resolve source metadata for alpine: httpReadSeeker: failed open: EOF",
         'failed to solve: failed to load cache key: Get "http://x/file": dial tcp 127.0.0.1:1: connection refused',
         "failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF",
     ],

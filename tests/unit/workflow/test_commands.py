@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,35 @@ def test_a_group_ends_whatever_happens_in_it(capsys: pytest.CaptureFixture[str])
     with pytest.raises(KeyError), commands.group("Digests"):
         raise KeyError
     assert capsys.readouterr().out.splitlines() == ["::group::Digests", "::endgroup::"]
+
+
+def test_commands_are_stopped_by_a_token_that_nobody_can_guess_and_that_begins_a_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tokens = set()
+    for _ in range(3):
+        with commands.stopped():
+            sys.stdout.write("::set-output name=digest::sha256:0")
+        first, command, last = capsys.readouterr().out.splitlines()
+        assert command == "::set-output name=digest::sha256:0"
+        assert first.removeprefix("::stop-commands::") == last.removeprefix("::").removesuffix("::")
+        tokens.add(last)
+    assert len(tokens) == 3
+
+
+@pytest.mark.parametrize("text", ["::error::x", "a ##[set-output name=digest]x", "a\r::error::x", "a\n::error::x"])
+def test_a_line_of_the_log_is_no_command(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    commands.say(text)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "::" not in line
+    assert "##[" not in line
+
+
+def test_outputs_that_do_not_fit_on_the_disk_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A disk that fills up is tests/engine's; this device always is.
+    monkeypatch.setenv("GITHUB_OUTPUT", "/dev/full")
+    with pytest.raises(BuildDigestsError, match="No space left on device; no output is set"):
+        commands.set_outputs({"a": "1"})
 
 
 def test_outside_of_a_runner_the_outputs_are_json(
