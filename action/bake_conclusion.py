@@ -46,7 +46,7 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     # All of them where one is needed: a summary wants the others, and one export is as fast as the other.
     wanted = [metadata.ref for metadata in read.targets.values() if needed and metadata.ref is not None]
     record_of = _records(wanted, export)
-    results, warnings = {}, []
+    results, warnings = {}, [read.too_long] if read.too_long else []
     for name, requested in targets.items():
         file = MetadataFile(None, read.targets.get(name, Metadata()), None)
         outcome = conclude(requested, None, file, record_of, folder, require_digests=require_digests)

@@ -52,6 +52,7 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
     warnings = [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
     warnings += [each for each in observed.missing if not any(each in warning for warning in warnings)]
     warnings += misleading_folders(attribution.exporters, folder)
+    warnings += [read.too_long] if read.too_long else []
     if require_digests and attribution.unknown:
         errors.append(_missing(attribution))
     nothing = requested.may_default and not results.exporters and not errors

@@ -6,6 +6,7 @@ A file is refused that is not UTF-8, not JSON, has a key twice in one object, or
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,14 @@ from action.metadata.position import first_beyond, pointer, pointer_at
 MAX_DEPTH = 200
 """Deepest nesting that is read: the provenance of a real build stays under 20."""
 
-MAX_BYTES = 256 * 1024 * 1024
-"""Longest document that is read, in bytes."""
+MAX_BYTES = 128 * 1024 * 1024
+"""Longest file that is read at all, in bytes."""
+
+MAX_WHOLE_BYTES = 32 * 1024 * 1024
+"""Longest document that is read whole, in bytes: the results of a bake of 1,000 targets have 5 MB."""
+
+MAX_VALUES = 1_000_000
+"""Most values of a document that is read whole: each may take a few hundred bytes of memory."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +45,40 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Read a JSON file. Never raises: a fault is part of what is returned, beside the text that was read."""
+    try:
+        data = read_file(path)
+    except DocumentError as fault:
+        return Document(str(path), None, None, fault)
+    return document_of(data, str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        DocumentError: it cannot be read, or is longer than MAX_BYTES.
+    """
     source = str(path)
     try:
         size = path.stat().st_size
         data = path.read_bytes() if size <= MAX_BYTES else None
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        return Document(source, None, None, DocumentError(source, "", f"expected a JSON file, but {reason}"))
+        raise DocumentError(source, "", f"expected a JSON file, but {reason}") from None
     if data is None:
-        problem = f"expected at most {MAX_BYTES} bytes, found {size}"
+        raise DocumentError(source, "", f"expected at most {MAX_BYTES} bytes, found {size}")
+    return data
+
+
+def document_of(data: bytes, source: str) -> Document:
+    """Read a JSON document out of bytes. Never raises.
+
+    Args:
+        data: the bytes.
+        source: what to call them in errors.
+    """
+    if len(data) > MAX_WHOLE_BYTES:
+        problem = f"expected at most {MAX_WHOLE_BYTES} bytes, found {len(data)}"
         return Document(source, None, None, DocumentError(source, "", problem))
     try:
         text = data.decode("utf-8").strip()
@@ -68,20 +100,16 @@ def parse_document(text: str, source: str) -> object:
         source: what to call it in errors.
 
     Raises:
-        DocumentError: it is empty, cut off, nested too deep, has a key twice or is no JSON.
+        DocumentError: it is empty, cut off, nested too deep, has too many values or a key twice, or is no JSON.
     """
-    if not text.strip():
-        raise DocumentError(source, "", "expected a JSON document, found nothing")
-    if text.count("[") + text.count("{") > MAX_DEPTH and (place := first_beyond(text, MAX_DEPTH)) is not None:
-        raise DocumentError(source, place, f"expected at most {MAX_DEPTH} levels of nesting, found more")
+    _check_bounds(text, source)
     duplicates: list[tuple[dict[str, object], str]] = []
 
     def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for place, key in enumerate(keys) if key in keys[:place])
-            duplicates.append((found, twice))
+            counts = Counter(key for key, _ in pairs)
+            duplicates.append((found, next(key for key, count in counts.items() if count > 1)))
         return found
 
     try:
@@ -101,6 +129,15 @@ def parse_document(text: str, source: str) -> object:
         path = _path_to(value, owner)
         raise DocumentError(source, pointer([*path, key]), f"expected each key once, found {key!r} twice")
     return value
+
+
+def _check_bounds(text: str, source: str) -> None:
+    if not text.strip():
+        raise DocumentError(source, "", "expected a JSON document, found nothing")
+    if sum(map(text.count, "[{,")) > MAX_VALUES:
+        raise DocumentError(source, "", f"expected at most {MAX_VALUES} values, found more")
+    if text.count("[") + text.count("{") > MAX_DEPTH and (place := first_beyond(text, MAX_DEPTH)) is not None:
+        raise DocumentError(source, place, f"expected at most {MAX_DEPTH} levels of nesting, found more")
 
 
 def _no_constant(name: str) -> object:

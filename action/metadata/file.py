@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from action.errors import DocumentError
-from action.metadata.document import Document, read_document
+from action.metadata.document import MAX_WHOLE_BYTES, Document, document_of, read_file
+from action.metadata.known import WARNINGS, read_known, read_known_bake
 from action.metadata.position import pointer
 from action.metadata.responses import Metadata, read_responses
-from action.metadata.schema import faults
 
-WARNINGS = "buildx.build.warnings"
-"""The key beside the targets in a bake's metadata file."""
+MAX_TEXT_BYTES = 16 * 1024 * 1024
+"""Longest metadata that is handed on as text, in bytes; GitHub itself takes 1 MB as the output of a job."""
 
 _MOST_SHOWN = 5
 
@@ -23,14 +23,16 @@ class MetadataFile:
     """A metadata file that was read.
 
     Attributes:
-        text: its text, or None where it is none.
+        text: its text; None where it is none, or is longer than MAX_TEXT_BYTES.
         metadata: what it says; nothing where it has a fault.
         fault: what is wrong with it, or None.
+        too_long: why its text is not handed on, or None.
     """
 
     text: str | None
     metadata: Metadata
     fault: DocumentError | None
+    too_long: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,16 @@ class BakeMetadataFile:
     """A bake's metadata file that was read.
 
     Attributes:
-        text: its text, or None where it is none.
+        text: its text; None where it is none, or is longer than MAX_TEXT_BYTES.
         targets: target name to what it says of that target; one with a fault is left out.
         faults: what is wrong with it.
+        too_long: why its text is not handed on, or None.
     """
 
     text: str | None
     targets: Mapping[str, Metadata]
     faults: tuple[DocumentError, ...]
+    too_long: str | None = None
 
 
 def read_bake_metadata_file(path: Path, *, written: bool = True) -> BakeMetadataFile:
@@ -55,12 +59,18 @@ def read_bake_metadata_file(path: Path, *, written: bool = True) -> BakeMetadata
         path: the file.
         written: whether buildx wrote it; else it is as good as none.
     """
-    if not written:
-        return BakeMetadataFile(None, {}, (_not_written(path),))
-    document = read_document(path)
+    try:
+        data = _read(path, written=written)
+    except DocumentError as fault:
+        return BakeMetadataFile(None, {}, (fault,))
+    known = read_known_bake(data)
+    if known is not None:
+        targets = {name: read_responses(value) for name, value in known.items()}
+        return BakeMetadataFile(_text(data), targets, (), _too_long(data))
+    document = _whole(data, path)
     if document.fault:
         return BakeMetadataFile(document.text, {}, (document.fault,))
-    found = tuple(faults(document.value, "bake", document.source))
+    found = _faults(document, "bake")
     if not isinstance(document.value, dict):
         return BakeMetadataFile(document.text, {}, found)
     faulty = {fault.pointer for fault in found}
@@ -79,23 +89,53 @@ def read_metadata_file(path: Path, *, written: bool = True) -> MetadataFile:
         path: the file.
         written: whether buildx wrote it; else it is as good as none.
     """
+    try:
+        data = _read(path, written=written)
+    except DocumentError as fault:
+        return MetadataFile(None, Metadata(), fault)
+    known = read_known(data)
+    if known is not None:
+        return MetadataFile(_text(data), read_responses(known), None, _too_long(data))
+    document = _whole(data, path)
+    found = document.fault or _first_faults(_faults(document, "metadata"))
+    return MetadataFile(document.text, Metadata() if found else read_responses(document.value), found)
+
+
+def _read(path: Path, *, written: bool) -> bytes:
     if not written:
-        return MetadataFile(None, Metadata(), _not_written(path))
-    document = read_document(path)
-    fault = document.fault or _schema_fault(document)
-    metadata = Metadata() if fault else read_responses(document.value)
-    return MetadataFile(document.text, metadata, fault)
+        problem = "expected the metadata of this build, but buildx wrote none: update buildx"
+        raise DocumentError(str(path), "", problem)
+    return read_file(path)
 
 
-def _not_written(path: Path) -> DocumentError:
-    problem = "expected the metadata of this build, but buildx wrote none: update buildx"
-    return DocumentError(str(path), "", problem)
+def _whole(data: bytes, path: Path) -> Document:
+    document = document_of(data, str(path))
+    if len(data) > MAX_WHOLE_BYTES:
+        problem = f"expected each known key once and in its form; of a file of {len(data)} bytes nothing else is read"
+        return Document(document.source, None, None, DocumentError(str(path), "", problem))
+    return document
 
 
-def _schema_fault(document: Document) -> DocumentError | None:
-    found = list(faults(document.value, "metadata", document.source))
+def _faults(document: Document, schema: str) -> tuple[DocumentError, ...]:
+    # A file that is known needs no schema; this draws in a lot.
+    from action.metadata.schema import faults  # noqa: PLC0415
+
+    return tuple(faults(document.value, schema, document.source))
+
+
+def _first_faults(found: Sequence[DocumentError]) -> DocumentError | None:
     if not found:
         return None
     shown = [f"at {fault.pointer or 'the top'}: {fault.problem}" for fault in found[1:_MOST_SHOWN]]
     more = [f"and {len(found) - _MOST_SHOWN} more"] if len(found) > _MOST_SHOWN else []
-    return DocumentError(document.source, found[0].pointer, "; ".join([found[0].problem, *shown, *more]))
+    return DocumentError(found[0].source, found[0].pointer, "; ".join([found[0].problem, *shown, *more]))
+
+
+def _text(data: bytes) -> str | None:
+    return data.decode().strip() if len(data) <= MAX_TEXT_BYTES else None
+
+
+def _too_long(data: bytes) -> str | None:
+    if len(data) <= MAX_TEXT_BYTES:
+        return None
+    return f"the metadata file has {len(data)} bytes, and as an output at most {MAX_TEXT_BYTES}: metadata is not set"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from action.errors import DocumentError
-from action.metadata.document import read_document
+from action.metadata.document import MAX_WHOLE_BYTES, document_of, read_file
+from action.metadata.known import read_known, read_known_bake
 from action.metadata.schema import faults, guess_schema
 
 
@@ -17,7 +18,17 @@ def validate_file(file: Path, schema: str | None) -> Iterator[DocumentError]:
         file: a JSON file.
         schema: the schema to hold it against; None finds out which it is meant for.
     """
-    document = read_document(file)
+    try:
+        data = read_file(file)
+    except DocumentError as fault:
+        yield fault
+        return
+    if len(data) > MAX_WHOLE_BYTES and schema in {None, "metadata", "bake"}:
+        # Of a long file only what is known is read; where that is in order, so is the file.
+        readers = {"metadata": read_known, "bake": read_known_bake}
+        if any(reader(data) for name, reader in readers.items() if schema in {None, name}):
+            return
+    document = document_of(data, str(file))
     if document.fault:
         yield document.fault
         return

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import Struct
 
+from action.errors import DocumentError
+from action.metadata.document import parse_document
 from action.report.markdown import one_line
 
 _LINE_AT_END = re.compile(r"\s*\(line \d+\)$")
@@ -90,8 +91,8 @@ def read_annotations(metadata: str, find_file: FindFile) -> list[Annotation]:
         find_file: finds a Dockerfile.
     """
     try:
-        document = json.loads(metadata)
-    except (ValueError, RecursionError):
+        document = parse_document(metadata, "metadata")
+    except DocumentError:
         return []
     found: dict[tuple[str, str | None, int | None], Annotation] = {}
     for annotation in _all(document, find_file):
