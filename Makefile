@@ -4,6 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
+SETS := commands results summary retries schemas github
 PATHS := action benchmarks engine examples tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
@@ -51,9 +52,11 @@ bench: setup ## Measure what the action adds to a bare build.
 	@$(RUN) -m engine run -- $(RUN) -m benchmarks.overhead
 
 lock: setup ## Compile the locks again.
-	$(COMPILE) --upgrade --override requirements/overrides.txt requirements/action.in --output-file requirements/action.txt
-	$(COMPILE) --upgrade requirements/github.in --output-file requirements/github.txt
-	$(COMPILE) --upgrade --constraint requirements/action.txt --constraint requirements/github.txt pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt
+	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/commands.in --output-file requirements/commands.txt
+	@for set in $(filter-out commands,$(SETS)); do \
+	  $(COMPILE) --upgrade requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
+	done
+	@$(COMPILE) --upgrade $(SETS:%=--constraint requirements/%.txt) pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt
 
 clean: ## Remove the environment and what was downloaded.
 	rm -rf $(VENV) .cache dist

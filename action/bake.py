@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from action.buildx.log import Log
 from action.buildx.request import BakeRequest
+from action.errors import PackagesError
 from action.execution import execute
 from action.inputs.policy import Policy
 from action.outcome import Outcome
+from action.packages import RESULTS, RETRIES
+from action.preparation import Preparation
 
 if TYPE_CHECKING:
     from action.results.models import BakeResults
@@ -21,8 +24,7 @@ def run_bake(
     workspace: Path,
     policy: Policy,
     log: Log,
-    *,
-    meanwhile: tuple[str, ...] = (),
+    preparation: Preparation,
 ) -> Outcome[BakeResults]:
     """Run a bake and say what each exporter of each target made.
 
@@ -31,16 +33,20 @@ def run_bake(
         workspace: an empty folder for temporary files, which the caller removes.
         policy: what it is held to.
         log: where the log goes.
-        meanwhile: modules that the caller will need, to be imported while buildx runs.
+        preparation: makes ready, while buildx runs, what is needed after it.
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
+        PackagesError: what tries a build again, or verifies it, cannot be installed.
         Interrupted: a signal came while nothing was being built.
     """
-    executed = execute(request, workspace, policy.patience, log, needed="action.bake_conclusion", meanwhile=meanwhile)
+    executed = execute(request, workspace, policy.patience, log, preparation)
     if executed.signal is not None:
         return Outcome(None, None, (executed.failed,) if executed.failed else (), signal=executed.signal)
-    # What these draw in was imported while buildx ran.
+    try:
+        preparation.wait(RESULTS)
+    except PackagesError as error:
+        return Outcome(None, None, (*((executed.failed,) if executed.failed else ()), error), trace=executed.trace)
     from action.bake_conclusion import conclude_bake  # noqa: PLC0415
     from action.metadata.file import read_bake_metadata_file  # noqa: PLC0415
 
@@ -51,6 +57,7 @@ def run_bake(
         request.targets, executed.failed, metadata, export, folder, require_digests=policy.require_digests
     )
     if policy.verify and outcome.results is not None:
+        preparation.wait(RETRIES)
         from action.verification.outcome import verified_bake  # noqa: PLC0415  # few ask for it
 
         outcome = verified_bake(outcome, folder, executed.buildx, log)

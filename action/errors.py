@@ -88,5 +88,9 @@ class MergeError(BuildDigestsError):
     """Results of several jobs that do not make up one image."""
 
 
+class PackagesError(BuildDigestsError):
+    """Packages that a step imports are not here and cannot be installed."""
+
+
 class GitHubError(BuildDigestsError):
     """GitHub's API refuses something, or cannot be reached."""

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import os
-import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +15,8 @@ from action.buildx.request import Command, with_metadata_file
 from action.errors import BuildDigestsError
 from action.inputs.patience import Patience
 from action.outcome import Trace
+from action.packages import RETRIES
+from action.preparation import Preparation
 
 _NO_PROVENANCE = (
     "this builder takes no attestations, so the image was built again without the default provenance; set provenance "
@@ -49,14 +47,12 @@ class Executed:
     trace: Trace
 
 
-def execute(  # noqa: PLR0913  # what to run, how often, and what to do meanwhile
+def execute(  # what to run, how often, and what to do meanwhile
     command: Command,
     workspace: Path,
     patience: Patience,
     log: Log,
-    *,
-    needed: str,
-    meanwhile: Iterable[str] = (),
+    preparation: Preparation,
 ) -> Executed:
     """Run buildx.
 
@@ -66,11 +62,11 @@ def execute(  # noqa: PLR0913  # what to run, how often, and what to do meanwhil
         patience: how often it is run again where it fails for a reason that passes by itself; that is known only where
             its output is captured.
         log: where the log goes.
-        needed: a module that the caller needs next, to be imported while buildx runs.
-        meanwhile: modules that are needed later, to be imported then too; they are not waited for.
+        preparation: makes ready, while buildx runs, what is needed after it.
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
+        PackagesError: what tries again cannot be installed.
         Interrupted: a signal came between two attempts.
     """
     buildx = find_buildx()
@@ -89,38 +85,23 @@ def execute(  # noqa: PLR0913  # what to run, how often, and what to do meanwhil
             known = known_refs(state_folder(os.environ))
             return run((*buildx, *arguments), environment, capture=log.captured, folder=command.folder, log=log.stream)
 
-        if not patience.retries:
-            return once()
+        ended = once()
+        if not patience.retries or not ended.code:
+            return ended
+        preparation.wait(RETRIES)
         from action.buildx.retrying import retrying_run  # noqa: PLC0415  # few ask for it
 
-        return retrying_run(once, patience, log.say)
+        return retrying_run(once, ended, patience, log.say)
 
-    first = _importing((needed,))
-    _importing(meanwhile, after=first)
+    preparation.start()
     ended = build(command.arguments)
     notices: tuple[str, ...] = ()
     if command.without_defaults is not None and refuses_attestations(ended):
         notices = (_NO_PROVENANCE,)
         ended = build(command.without_defaults)
     failed = failure(ended, call=command.call) if ended.code else None
-    if ended.signal is None:
-        first.join()
     trace = Trace(known, ended.stderr, Records(buildx, os.environ, workspace))
     return Executed(buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, trace)
-
-
-def _importing(modules: Iterable[str], after: threading.Thread | None = None) -> threading.Thread:
-    def import_all() -> None:
-        if after is not None:
-            after.join()
-        for module in modules:
-            # What is wrong with one is said where it is imported again.
-            with contextlib.suppress(Exception):
-                importlib.import_module(module)
-
-    thread = threading.Thread(target=import_all, daemon=True)
-    thread.start()
-    return thread
 
 
 def _version(file: Path) -> tuple[int, int] | None:

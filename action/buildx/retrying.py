@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections.abc import Callable
@@ -63,20 +64,22 @@ def failed_in_passing(ended: Ended) -> bool:
     return not _STEP.search(last) and _REQUEST.search(said) is not None and is_transient(said)
 
 
-def retrying_run(run: Callable[[], Ended], patience: Patience, say: Callable[[str], None]) -> Ended:
-    """Run a build until it works, fails for good, or has been tried often enough.
+def retrying_run(run: Callable[[], Ended], first: Ended, patience: Patience, say: Callable[[str], None]) -> Ended:
+    """Run a build again until it works, fails for good, or has been tried often enough.
 
     Args:
         run: runs it once.
+        first: how its first run ended.
         patience: how often, and how long apart.
         say: is told of each failed attempt that is followed by another.
 
     Returns:
         How the last attempt ended.
     """
+    runs = itertools.chain((first,), iter(run, None))
 
     def attempt() -> Ended:
-        ended = run()
+        ended = next(runs)
         if failed_in_passing(ended):
             raise _FailedRunError(ended)
         return ended

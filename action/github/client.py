@@ -1,41 +1,19 @@
-"""A client of GitHub's API. PyGithub and all that it draws in are installed when they are needed first."""
+"""A client of GitHub's API, through PyGithub."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from action import start
-from action.errors import GitHubError
+from action.errors import GitHubError, PackagesError
+from action.packages import GITHUB, provide
 
 if TYPE_CHECKING:
     from github import Github
 
 _TIMEOUT = 10
 _DEFAULT_API = "https://api.github.com"
-
-
-def load_pygithub() -> None:
-    """Make PyGithub importable.
-
-    Raises:
-        GitHubError: it is not there and cannot be installed.
-    """
-    if importlib.util.find_spec("github") is not None:
-        return
-    if not start.GITHUB_LOCK.is_file():
-        raise GitHubError("PyGithub is missing: pip install 'build-digests[github]'")
-    folder = start.packages_folder(start.GITHUB_LOCK)
-    try:
-        if not folder.is_dir():
-            start.install(folder, start.GITHUB_LOCK)
-    except start.StartError as error:
-        raise GitHubError(str(error)) from None
-    sys.path.append(str(folder))
-    importlib.invalidate_caches()
 
 
 @contextmanager
@@ -49,7 +27,10 @@ def connected(token: str, environment: Mapping[str, str]) -> Iterator[Github]:
     Raises:
         GitHubError: PyGithub is not there, or, in the block, GitHub refuses or cannot be reached.
     """
-    load_pygithub()
+    try:
+        provide(GITHUB)
+    except PackagesError as error:
+        raise GitHubError(str(error)) from None
     import requests  # noqa: PLC0415  # not importable before
     from github import Auth, Github, GithubException  # noqa: PLC0415  # the same
 

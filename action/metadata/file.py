@@ -11,6 +11,7 @@ from action.metadata.document import MAX_WHOLE_BYTES, Document, document_of, rea
 from action.metadata.known import WARNINGS, read_known, read_known_bake
 from action.metadata.position import pointer
 from action.metadata.responses import Metadata, read_responses
+from action.packages import SCHEMAS, provide
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Longest metadata that is handed on as text, in bytes; GitHub itself takes 1 MB as the output of a job."""
@@ -118,6 +119,7 @@ def _whole(data: bytes, path: Path) -> Document:
 
 def _faults(document: Document, schema: str) -> tuple[DocumentError, ...]:
     # A file that is known needs no schema; this draws in a lot.
+    provide(SCHEMAS)
     from action.metadata.schema import faults  # noqa: PLC0415
 
     return tuple(faults(document.value, schema, document.source))

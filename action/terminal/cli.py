@@ -18,6 +18,8 @@ from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
 from action.outcome import Outcome
+from action.packages import RESULTS
+from action.preparation import Part, Preparation
 from action.workspace import temporary_folder
 
 if TYPE_CHECKING:
@@ -69,8 +71,8 @@ def build(  # noqa: PLR0913  # one for each option
     if dry_run:
         click.echo(json.dumps(request.arguments))
         return
-    with temporary_folder() as workspace:
-        outcome = run_build(request, workspace, Policy(require_digests, verify), _log())
+    with temporary_folder() as workspace, Preparation(Part(RESULTS, ("action.conclusion",))) as ready:
+        outcome = run_build(request, workspace, Policy(require_digests, verify), _log(), ready)
     shown = outcome.results is not None and request.requested.exports and bool(outcome.results.exporters)
     # Where buildx itself wrote data to standard output, ours would be mixed with it.
     target = sys.stderr if request.requested.writes_stdout else sys.stdout
@@ -103,8 +105,8 @@ def bake(  # noqa: PLR0913  # the same
         click.echo(json.dumps(["bake", *arguments]))
         return
     request = read_bake_command_line(arguments)
-    with temporary_folder() as workspace:
-        outcome = run_bake(request, workspace, Policy(require_digests, verify), _log())
+    with temporary_folder() as workspace, Preparation(Part(RESULTS, ("action.bake_conclusion",))) as ready:
+        outcome = run_bake(request, workspace, Policy(require_digests, verify), _log(), ready)
     writes_stdout = any(requested.writes_stdout for requested in request.targets.values())
     target = sys.stderr if writes_stdout else sys.stdout
     _finish(outcome, results_file, form, target if outcome.results is not None else None)

@@ -16,6 +16,8 @@ from action.inputs.look import Look, read_look
 from action.inputs.model import parse_inputs
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
+from action.packages import RESULTS
+from action.preparation import Part, Preparation
 from action.workflow import commands
 from action.workflow.refs import refs_of
 from action.workflow.step import (
@@ -67,11 +69,14 @@ def _run_bake(*, dry_run: bool) -> int:
     request = bake_request(bake, inputs, targets, os.environ, is_private)
     if dry_run:
         return print_arguments(request.arguments)
-    with temporary_folder() as workspace:
+    with (
+        temporary_folder() as workspace,
+        Preparation(Part(RESULTS, ("action.bake_conclusion",)), *needed_by(look)) as ready,
+    ):
         with commands.stopped():
-            outcome = run_bake(request, workspace, inputs.policy, step_log(), meanwhile=needed_by(look))
+            outcome = run_bake(request, workspace, inputs.policy, step_log(), ready)
         code = end(outcome, _bake_outputs(outcome, look))
-        show_run(outcome, look, "Bake", raw, secrets, inputs.github_token, folder=request.folder)
+        show_run(outcome, look, ready, "Bake", raw, secrets, inputs.github_token, folder=request.folder)
     return code
 
 

@@ -13,6 +13,8 @@ from action.inputs.model import parse_inputs, read_inputs
 from action.inputs.secrets import secret_values
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
+from action.packages import RESULTS
+from action.preparation import Part, Preparation
 from action.workflow import commands
 from action.workflow.refs import refs_of
 from action.workflow.step import (
@@ -63,11 +65,12 @@ def _run_build(*, dry_run: bool) -> int:
         return print_arguments(request.arguments)
     for warning in warnings:
         commands.warning(warning)
-    with temporary_folder() as workspace:
+    preparation = Preparation(Part(RESULTS, ("action.conclusion",)), *needed_by(look))
+    with temporary_folder() as workspace, preparation as ready:
         with commands.stopped():
-            outcome = run_build(request, workspace, inputs.policy, step_log(), meanwhile=needed_by(look))
+            outcome = run_build(request, workspace, inputs.policy, step_log(), ready)
         code = end(outcome, _build_outputs(outcome, look))
-        show_run(outcome, look, "Build", raw, secrets, inputs.github_token)
+        show_run(outcome, look, ready, "Build", raw, secrets, inputs.github_token)
     return code
 
 

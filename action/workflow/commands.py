@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from actions_toolkit.command import issue_command
-from actions_toolkit.file_command import prepare_key_value_message
 
 from action.errors import BuildDigestsError
 
@@ -65,7 +63,7 @@ def stopped() -> Iterator[None]:
     carriage return too, and one that holds `##[` anywhere (actions/runner 2.336, src/Runner.Common/ActionCommand.cs):
     the script of a base image could set the step's outputs.
     """
-    token = uuid.uuid4().hex
+    token = os.urandom(16).hex()
     _issue("stop-commands", token)
     try:
         yield
@@ -105,6 +103,8 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
         sys.stdout.write(json.dumps(present, indent=2) + "\n")
         sys.stdout.flush()
         return
+    from actions_toolkit.file_command import prepare_key_value_message  # noqa: PLC0415  # a build need not wait for it
+
     blocks = "".join(f"{prepare_key_value_message(name, value)}\n" for name, value in present.items())
     try:
         with Path(file).open("ab") as opened:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from action.inputs.look import read_look
 from action.inputs.merge import read_merge_inputs
 from action.inputs.model import parse_inputs
-from action.merge import commands_of, run_merge
 from action.outcome import Outcome
+from action.packages import RESULTS, RETRIES, SCHEMAS, provide
+from action.preparation import Preparation
 from action.workflow import commands
 from action.workflow.step import (
     compact,
     end,
     guarded,
     mask_all,
+    needed_by,
     print_arguments,
     show_digests,
     show_run,
@@ -44,6 +46,10 @@ def run_merge_step(*, dry_run: bool = False) -> int:
 def _run_merge(*, dry_run: bool) -> int:
     raw = parse_inputs(os.environ.pop("INPUTS", ""))
     request = read_merge_inputs(raw)
+    for packages in (RESULTS, RETRIES, SCHEMAS):
+        provide(packages)
+    from action.merge import commands_of, run_merge  # noqa: PLC0415  # not importable before
+
     if dry_run:
         for arguments in commands_of(request):
             print_arguments(arguments)
@@ -51,10 +57,12 @@ def _run_merge(*, dry_run: bool) -> int:
     secrets = (request.github_token,) if request.github_token else ()
     mask_all(secrets)
     look = read_look(os.environ, summary=request.summary, comment=request.comment, record=False)
-    with commands.stopped():
-        outcome = run_merge(request, step_log())
-    code = end(outcome, _merge_outputs(outcome))
-    show_run(outcome, look, "Merge", raw, secrets, request.github_token)
+    with Preparation(*needed_by(look)) as ready:
+        ready.start()
+        with commands.stopped():
+            outcome = run_merge(request, step_log())
+        code = end(outcome, _merge_outputs(outcome))
+        show_run(outcome, look, ready, "Merge", raw, secrets, request.github_token)
     return code
 
 

@@ -22,13 +22,14 @@ def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool
         outcome: what became of the run.
         bake: whether it was a bake.
     """
-    from action.results.models import BakeResults  # noqa: PLC0415  # imported while the build ran
-
     results = outcome.results
-    if isinstance(results, BakeResults):
-        return {name: target.ref for name, target in results.targets.items() if target.ref}
-    if results is not None and results.ref:
-        return {"": results.ref}
+    if results is not None:
+        from action.results.models import BakeResults  # noqa: PLC0415  # imported while the build ran
+
+        if isinstance(results, BakeResults):
+            return {name: target.ref for name, target in results.targets.items() if target.ref}
+        if results.ref:
+            return {"": results.ref}
     if outcome.trace is None:
         return {}
     folder = state_folder(os.environ)

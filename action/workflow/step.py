@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import gettempdir
@@ -16,10 +15,12 @@ from action.buildx.log import Log
 from action.buildx.program import find_buildx
 from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.buildx.version import GIT_QUERY, is_at_least
-from action.errors import FAILED, BuildDigestsError, EvidenceError
+from action.errors import FAILED, BuildDigestsError, EvidenceError, PackagesError
 from action.inputs.look import Look
 from action.inputs.workflow_run import WorkflowRun
 from action.outcome import Outcome, Trace
+from action.packages import GITHUB, RESULTS, SUMMARY
+from action.preparation import Part, Preparation
 from action.workflow import commands
 from action.workspace import runner_temporary_folder
 
@@ -63,18 +64,19 @@ def step_log() -> Log:
     return Log(True, sys.stdout.buffer, commands.say)  # noqa: FBT003
 
 
-def needed_by(look: Look) -> tuple[str, ...]:
-    """The modules that showing a run needs."""
+def needed_by(look: Look) -> tuple[Part, ...]:
+    """What showing a run needs."""
     reports = look.comment or (look.summary and bool(os.environ.get("GITHUB_STEP_SUMMARY")))
     return (
-        *(("action.github.ready",) if look.comment else ()),
-        *(("action.workflow.reporting", "google.protobuf.message_factory") if reports else ()),
+        *((Part(SUMMARY, ("google.protobuf.message_factory", "action.workflow.reporting")),) if reports else ()),
+        *((Part(GITHUB, ("github",)),) if look.comment else ()),
     )
 
 
 def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
     outcome: Outcome[BuildResults] | Outcome[BakeResults],
     look: Look,
+    preparation: Preparation,
     title: str,
     inputs: Mapping[str, str],
     secrets: tuple[str, ...],
@@ -87,12 +89,19 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
     Args:
         outcome: what became of it.
         look: what of it is shown.
+        preparation: has made ready what showing it needs.
         title: `Build`, `Bake` or `Merge`.
         inputs: the step's inputs, input name to its text.
         secrets: texts that are shown nowhere.
         token: the token that a comment is written with, or empty.
         folder: where paths in outputs start from.
     """
+    try:
+        for part in (Part(RESULTS), *needed_by(look)):
+            preparation.wait(part.packages)
+    except PackagesError as error:
+        commands.warning(f"the run is not shown: {error}; the build and its outputs are not affected")
+        return
     from action.workflow.reporting import Show, show  # noqa: PLC0415  # imported while the build ran
 
     show(outcome, Show(title, look, inputs, secrets, token, folder))
@@ -190,4 +199,4 @@ def _file(kind: str, suffix: str) -> Path:
     except OSError as error:
         message = f"the folder {folder} cannot be made: {error.strerror}"
         raise BuildDigestsError(message) from None
-    return folder / f"{kind}-{uuid.uuid4()}{suffix}"
+    return folder / f"{kind}-{os.urandom(16).hex()}{suffix}"

@@ -16,6 +16,7 @@ import yaml
 from action.inputs.bake import BAKE_NAMES
 from action.inputs.merge import MERGE_NAMES
 from action.inputs.model import NAMES
+from action.packages import SETS
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -65,17 +66,26 @@ def _locked(name: str) -> dict[str, set[str]]:
 
 
 def test_the_tests_run_with_the_versions_that_the_action_installs() -> None:
-    action, dev = _locked("action.txt"), _locked("dev.txt")
-    assert action
-    assert {name: dev.get(name) for name in action} == action
+    dev = _locked("dev.txt")
+    for each in SETS:
+        locked = _locked(f"{each.name}.txt")
+        assert locked
+        assert {name: dev.get(name) for name in locked} == locked
 
 
-@pytest.mark.parametrize("name", ["action.txt", "dev.txt"])
+@pytest.mark.parametrize("name", [*(f"{each.name}.txt" for each in SETS), "dev.txt"])
 def test_every_locked_version_has_a_hash_and_no_lock_names_an_index(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     entries = re.split(r"\n(?=\S)", text.strip())
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "://" not in text
+
+
+def test_no_two_sets_hold_different_versions_of_a_package() -> None:
+    versions: dict[str, set[str]] = {}
+    for each in SETS:
+        for package, locked in _locked(f"{each.name}.txt").items():
+            assert versions.setdefault(package, locked) == locked, package
 
 
 def test_the_readme_has_a_row_for_every_output_of_the_action() -> None:

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 START = ROOT / "action" / "start.py"
@@ -51,7 +52,7 @@ def start(
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HOME", "TMP"))}
     variables = {**kept, "PATH": path, "RUNNER_TOOL_CACHE": str(cache), "INPUTS": json.dumps({"push": "perhaps"})}
     return subprocess.run(
-        [str(python), str(START), step],
+        [str(python), "-I", "-S", str(START), step],
         env={**variables, **environment},
         capture_output=True,
         text=True,
@@ -65,7 +66,7 @@ def test_a_first_step_installs_the_packages_and_a_second_needs_no_network(bare_p
     assert again.returncode == 2
     assert again.stdout == "::error::push: 'perhaps' is no boolean; write true or false\n"
     (folder,) = (tool_cache / "build-digests").iterdir()
-    assert (folder / "msgspec").is_dir()
+    assert (folder / "actions_toolkit").is_dir()
 
 
 def test_no_network_and_no_packages_say_so_in_one_line_and_leave_nothing(bare_python: Path, tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def installer(tmp_path: Path, tool_cache: Path) -> str:
     # --target is followed by the folder.
     script = f"""
 while [ "$1" != --target ]; do shift; done
-cp -r {source}/msgspec "$2"
+cp -r {source}/actions_toolkit "$2"
 touch {tmp_path}/half
 sleep "$SECONDS_TO_TAKE"
 cp -r {source}/. "$2"
@@ -108,7 +109,7 @@ cp -r {source}/. "$2"
 def starting(python: Path, path: str, cache: Path, seconds: float) -> subprocess.Popen[str]:
     """A step that starts."""
     return subprocess.Popen(
-        [str(python), str(START), "build"],
+        [str(python), "-I", "-S", str(START), "build"],
         env={
             "PATH": path,
             "RUNNER_TOOL_CACHE": str(cache),
@@ -193,7 +194,7 @@ def test_settings_of_pip_that_forbid_a_folder_of_our_own_are_overruled(bare_pyth
 @pytest.mark.parametrize("steps", [[], ["merge-all"], ["build", "build"], ["--help"]])
 def test_a_step_that_is_none_shows_the_usage(bare_python: Path, tool_cache: Path, steps: list[str]) -> None:
     done = subprocess.run(
-        [str(bare_python), str(START), *steps],
+        [str(bare_python), "-I", "-S", str(START), *steps],
         env={"PATH": "/bin", "RUNNER_TOOL_CACHE": str(tool_cache)},
         capture_output=True,
         text=True,
@@ -249,3 +250,62 @@ def test_an_old_python_says_which_is_needed(version: str, tmp_path: Path) -> Non
     assert done.returncode == 1
     assert f"is Python {version}." in done.stdout
     assert "3.10 or later is needed: run actions/setup-python before this step" in done.stdout
+
+
+def test_a_python_that_is_too_old_gives_way_to_a_newer_one_of_the_tool_cache(tool_cache: Path, tmp_path: Path) -> None:
+    old = [
+        *Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python"),
+        *map(Path, filter(None, [shutil.which("python3.9")])),
+    ]
+    working = [each for each in old if each.exists() and not subprocess.run([each, "-c", ""], check=False).returncode]
+    if not working:
+        pytest.skip("there is no old Python on this machine")
+    shutil.copytree(tool_cache, tmp_path / "cache", symlinks=True)
+    for version in ("3.9.1", f"3.{sys.version_info.minor}.0"):
+        _python_in_tool_cache(tmp_path / "cache", version)
+    done = start(working[0], tmp_path / "cache")
+    assert (done.stdout, done.returncode) == (BAD_INPUT, 2)
+
+
+def _python_in_tool_cache(cache: Path, version: str) -> None:
+    """A Python where actions/setup-python puts one; it is the tests' own."""
+    folder = cache / "Python" / version / "x64" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / "python3").chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["action.yml", "bake/action.yml", "merge/action.yml"])
+@pytest.mark.parametrize("found", ["python3", "python", "the tool cache", "nothing"])
+@pytest.mark.parametrize("system", ["Linux", "Windows"])
+def test_an_action_takes_the_python_that_there_is(
+    tool_cache: Path, tmp_path: Path, name: str, found: str, system: str
+) -> None:
+    (step,) = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["runs"]["steps"]
+    cache, path = tmp_path / "cache", tmp_path / "bin"
+    shutil.copytree(tool_cache, cache, symlinks=True)
+    path.mkdir()
+    if found in {"python3", "python"}:
+        (path / found).symlink_to(sys.executable)
+    if found == "the tool cache":
+        _python_in_tool_cache(cache, f"3.{sys.version_info.minor}.0")
+    done = subprocess.run(
+        ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        env={
+            "PATH": str(path),
+            "RUNNER_OS": system,
+            "RUNNER_TOOL_CACHE": str(cache),
+            "GITHUB_ACTION_PATH": str((ROOT / name).parent),
+            "INPUTS": json.dumps({"no-such-input": "x"}),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if found == "nothing" or (found == "python3" and system == "Windows"):
+        assert done.stdout == "::error::Python 3.10 or later is needed: run actions/setup-python before this step\n"
+        assert done.returncode == 1
+    else:
+        assert done.stdout.startswith("::error::no-such-input: there is no such input; ")
+        assert done.returncode == 2
