@@ -48,8 +48,8 @@ format: setup ## Format the code.
 demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and print each one's digest.
 	@$(RUN) -m engine run -- $(RUN) examples/demo.py
 
-bench: setup ## Measure what the action adds to a bare build.
-	@$(RUN) -m engine run -- $(RUN) -m benchmarks.overhead
+bench: setup ## Measure what the action adds to a bare build; PEER=DIR: and docker/build-push-action beside it.
+	@$(RUN) -m engine run -- $(RUN) -m benchmarks $(if $(PEER),--peer "$(PEER)") $(ARGS)
 
 lock: setup ## Compile the locks again.
 	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/commands.in --output-file requirements/commands.txt

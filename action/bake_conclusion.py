@@ -7,7 +7,7 @@ from pathlib import Path
 
 from action.attribution.attribute import needs_record
 from action.conclusion import conclude
-from action.errors import BuildDigestsError, EvidenceError
+from action.errors import BuildDigestsError, EvidenceError, SlowEvidenceError
 from action.metadata.file import BakeMetadataFile, MetadataFile
 from action.metadata.responses import Metadata
 from action.observation import RecordOf
@@ -60,17 +60,24 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
 def _records(refs: Sequence[str], export: ExportMany) -> RecordOf:
     """Get all records in one call for each builder; where that fails, each by itself when it is asked for."""
     known: dict[str, Record] = {}
+    slow: dict[str, SlowEvidenceError] = {}
     builders: dict[str, list[str]] = {}
     for ref in refs:
         builders.setdefault(ref.partition("/")[0], []).append(ref)
     for group in builders.values():
         try:
             found = {record.ref: record for record in read_records(export(group))}
+        except SlowEvidenceError as error:
+            slow |= dict.fromkeys(group, error)
+            continue
         except EvidenceError:
             continue
         known |= {ref: found[_id(ref)] for ref in group if _id(ref) in found}
 
     def record_of(ref: str) -> Record:
+        if ref in slow:
+            # Each by itself would take longer still.
+            raise slow[ref]
         if ref not in known:
             matching = [record for record in read_records(export([ref])) if record.ref == _id(ref)]
             if not matching:

@@ -38,6 +38,10 @@ class ProgramError(BuildDigestsError):
     """buildx or the engine is missing, does not answer, or is too old for what was asked."""
 
 
+class SlowProgramError(ProgramError):
+    """A program did not end in time."""
+
+
 class BuildFailedError(BuildDigestsError):
     """buildx ended with an error."""
 
@@ -62,6 +66,10 @@ class DocumentError(BuildDigestsError):
 
 class EvidenceError(BuildDigestsError):
     """A record or an artifact that cannot be read; the digests it would prove stay unknown."""
+
+
+class SlowEvidenceError(EvidenceError):
+    """A record that did not come in time: asking again would take as long."""
 
 
 class DisagreementError(BuildDigestsError):

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from action.buildx.diagnosis import last_error_line, plain
 from action.buildx.program import ask, find_plugin
-from action.errors import EvidenceError, ProgramError
+from action.errors import EvidenceError, ProgramError, SlowEvidenceError, SlowProgramError
 
 EXPORT_SECONDS = 60.0
 """How long the export may take: it copies a few blobs, in 0.2 s on a machine at rest."""
+
+_MORE_SECONDS = 1.0
+"""How much longer it may take for each record of a bake: each holds the trace of the whole bake."""
 
 _REF = re.compile(r"(?P<builder>[^/\s]+)/(?P<node>[^/\s]+)/(?P<id>[a-z0-9]+)")
 
@@ -34,6 +37,7 @@ def export_record(
         seconds: how long it may take.
 
     Raises:
+        SlowEvidenceError: it took too long.
         EvidenceError: there is no record to be had, and why.
     """
     parsed = []
@@ -47,6 +51,8 @@ def export_record(
     command = (*buildx, "history", "export", "--builder", parsed[0]["builder"], *ids, "--output", str(file))
     try:
         ended = ask(command, environment, seconds=seconds)
+    except SlowProgramError as error:
+        raise SlowEvidenceError(str(error)) from None
     except ProgramError as error:
         raise EvidenceError(str(error)) from None
     if ended.code == 0 and file.is_file():
@@ -73,21 +79,29 @@ class Records:
         self._environment = environment
         self._folder = folder
         self._files: dict[frozenset[str], Path] = {}
+        self._slow: dict[frozenset[str], SlowEvidenceError] = {}
 
     def file(self, refs: Sequence[str], *, seconds: float = EXPORT_SECONDS) -> Path:
         """The file with the records of some builds, of one builder all.
 
         Args:
             refs: `builder/node/ref` of each.
-            seconds: how long the export may take.
+            seconds: how long the export of one may take.
 
         Raises:
+            SlowEvidenceError: it took too long; it is not tried again.
             EvidenceError: there is no record to be had, and why.
         """
         key = frozenset(refs)
+        if key in self._slow:
+            raise self._slow[key]
         if key not in self._files:
             file = self._folder / f"records-{len(self._files)}.dockerbuild"
-            self._export(refs, file, seconds)
+            try:
+                self._export(refs, file, seconds + _MORE_SECONDS * (len(refs) - 1))
+            except SlowEvidenceError as error:
+                self._slow[key] = error
+                raise
             self._files[key] = file
         return self._files[key]
 
@@ -95,6 +109,8 @@ class Records:
         if plugin := find_plugin(self._environment):
             try:
                 export_record(plugin, self._environment, refs, file, seconds=seconds)
+            except SlowEvidenceError:
+                raise
             except EvidenceError:
                 # What docker runs may be another one.
                 file.unlink(missing_ok=True)

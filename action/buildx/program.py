@@ -22,7 +22,7 @@ from typing import IO, BinaryIO
 
 from action.buildx.guard import guarded
 from action.buildx.signals import kill, passing_signals_on
-from action.errors import ProgramError
+from action.errors import ProgramError, SlowProgramError
 
 _TAIL_BYTES = 64 * 1024
 _MOST_ANSWER_BYTES = 64 * 1024 * 1024
@@ -189,7 +189,8 @@ def ask(
         programs: those that it is ended with, or None.
 
     Raises:
-        ProgramError: it cannot be started, or does not end in time.
+        SlowProgramError: it does not end in time.
+        ProgramError: it cannot be started.
     """
     # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
@@ -199,7 +200,7 @@ def ask(
                 code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             message = f"{_shown(command)} did not end within {seconds:g} s"
-            raise ProgramError(message) from None
+            raise SlowProgramError(message) from None
         finally:
             if process.poll() is None:
                 kill(process)

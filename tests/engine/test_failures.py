@@ -117,7 +117,7 @@ _METADATA_PATH = 'for a; do [ "$p" = --metadata-file ] && m=$a; p=$a; done'
         ("null", "at the top: expected", True),
         ('{"buildx.build.ref": "a/b', "cut off", True),
         ('{"containerimage.digest": "sha256:12"}', "at /containerimage.digest: expected a sha256 digest", True),
-        ('{"a": 1, "a": 2}', "at /a: expected each key once", True),
+        ('{"image.name": "a", "image.name": "b"}', "at /image.name: expected each key once", True),
         ("[" * 10_000, "levels of nesting", True),
         ("\\xff\\xfe", "expected UTF-8", False),
     ],

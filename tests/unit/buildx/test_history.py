@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from action.buildx.history import EXPORT_SECONDS, export_record
-from action.errors import EvidenceError
+from action.buildx.history import EXPORT_SECONDS, Records, export_record
+from action.errors import EvidenceError, SlowEvidenceError
 
 REF = "default/default/kjudabc123"
 
@@ -94,3 +95,29 @@ def test_a_folder_where_the_file_should_be_is_no_record(tmp_path: Path) -> None:
 def test_a_docker_that_is_gone_meanwhile_is_missing_evidence(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="cannot be started: No such file"):
         export_record((str(tmp_path / "docker"), "buildx"), os.environ, (REF,), tmp_path / "record")
+
+
+def test_records_that_are_slow_are_not_asked_for_again(tmp_path: Path) -> None:
+    # Neither by docker after its plugin, nor by whoever wants them next.
+    asked = tmp_path / "asked"
+    plugins = tmp_path / "config" / "cli-plugins"
+    plugins.mkdir(parents=True)
+    (plugins / "docker-buildx").write_text(f"#!/bin/sh\necho plugin >> {asked}\nexec sleep 60\n")
+    (plugins / "docker-buildx").chmod(0o755)
+    real = shutil.which("true")
+    assert real is not None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "docker").symlink_to(real)
+    environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "DOCKER_CONFIG": f"{tmp_path}/config"}
+    records = Records(docker(tmp_path, f"echo docker >> {asked}"), environment, tmp_path)
+    for _ in range(2):
+        with pytest.raises(SlowEvidenceError, match="did not end within 0.3 s"):
+            records.file((REF,), seconds=0.3)
+    assert asked.read_text() == "plugin\n"
+
+
+def test_a_bakes_records_may_take_a_second_more_for_each(tmp_path: Path) -> None:
+    command = docker(tmp_path, 'sleep 1.2; touch "${@: -1}"')
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    refs = tuple(f"b/n/r{number}" for number in range(4))
+    assert Records(command, environment, tmp_path).file(refs, seconds=0.5).is_file()

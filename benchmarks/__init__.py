@@ -1,0 +1,1 @@
+"""What the action adds to a bare build, measured."""

@@ -1,0 +1,87 @@
+"""`make bench`: what the action adds to a bare build, cold and warm, and, with `PEER=DIR`, what its peer adds.
+
+All cases run in turns, round after round, on one machine in one run: a bare build, then each step that builds the same
+with the same arguments, with a warm build cache. The figures are medians. Times of one machine say nothing about
+another: compare ratios, and only of one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.builds import fill, slow_server
+from benchmarks.cases import Bench, Case
+from benchmarks.figures import figures_of, print_table, slower, write
+from benchmarks.peer import Peer
+from benchmarks.processes import Measured, measured
+from tests.github_api import TOKEN, github_api
+
+_FIRST_LINE = b"#0 building with"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure every case and print a table; the exit code is 1 where a comparison finds one slower."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20, help="how often each case runs (20)")
+    parser.add_argument(
+        "--only", default="", metavar="PATTERN", help="cases whose names hold a pattern, and their bare builds"
+    )
+    parser.add_argument("--peer", default="", metavar="DIR", help="a checkout of docker/build-push-action")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE as well")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="compare ratios with an earlier run's figures")
+    parser.add_argument("--tolerance", type=float, default=0.25, help="how much a ratio may grow (0.25)")
+    options = parser.parse_args(arguments)
+    registry = os.environ.get("BUILD_DIGESTS_REGISTRY")
+    if not registry:
+        print("run this with: make bench", file=sys.stderr)
+        return 2
+    peer = Peer(Path(options.peer).resolve()) if options.peer else None
+    with tempfile.TemporaryDirectory() as name, github_api() as github, slow_server() as slow:
+        folder = Path(name)
+        fill(folder, registry, slow)
+        (folder / "temp").mkdir()
+        cases = _chosen(Bench(folder, registry, github.url, TOKEN, peer).cases(), options.only)
+        runs = _run(cases, folder, options.rounds)
+    figures = [figures_of(case.name, runs[case.name], runs[case.against]) for case in cases]
+    print_table(figures)
+    if options.json:
+        write(figures, options.json)
+    worse = slower(options.compare, figures, options.tolerance) if options.compare else []
+    for line in worse:
+        print(f"slower: {line}", file=sys.stderr)
+    return 1 if worse else 0
+
+
+def _chosen(cases: Sequence[Case], pattern: str) -> list[Case]:
+    wanted = [case for case in cases if re.search(pattern, case.name)]
+    against = {case.against for case in wanted}
+    return [case for case in cases if case in wanted or case.name in against]
+
+
+def _run(cases: Sequence[Case], folder: Path, rounds: int) -> dict[str, list[Measured]]:
+    runs: dict[str, list[Measured]] = {case.name: [] for case in cases}
+    # Once each unmeasured, so that the build's cache is warm and the action's packages are there.
+    for number in range(-1, rounds):
+        print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
+        for case in cases:
+            if number >= (case.rounds or rounds) or (number < 0 and case.before):
+                continue
+            for file in ("outputs", "state", "summary.md"):
+                (folder / file).write_bytes(b"")
+            if case.before:
+                case.before()
+            one = measured(case.command, folder, case.environment, _FIRST_LINE)
+            if number >= 0:
+                runs[case.name].append(one)
+    print(file=sys.stderr)
+    return runs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

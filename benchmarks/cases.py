@@ -1,0 +1,172 @@
+"""The cases: programs that build the same thing, and the bare build that each is measured against."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from benchmarks.peer import Peer
+
+ROOT = Path(__file__).resolve().parents[1]
+_START = (sys.executable, "-I", "-S", str(ROOT / "action" / "start.py"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program that is measured.
+
+    Attributes:
+        name: its name.
+        command: the program and its arguments.
+        environment: its whole environment.
+        against: the name of the bare build that it is measured against; its own for that build itself.
+        rounds: how often it is run at most; None for as often as all.
+        before: is run before each run, or None.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    against: str
+    rounds: int | None = None
+    before: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where cases run.
+
+    Attributes:
+        folder: the folder that is built in.
+        registry: the registry that is pushed to.
+        github: GITHUB_API_URL of a GitHub on loopback.
+        token: a token that it takes.
+        peer: docker/build-push-action, or None.
+    """
+
+    folder: Path
+    registry: str
+    github: str
+    token: str
+    peer: Peer | None = None
+
+    def cases(self) -> list[Case]:
+        """Every case, the bare build of each kind first."""
+        one = (f"type=image,name={self.registry}/bench:one,push=true",)
+        three = (
+            f"type=image,name={self.registry}/bench:three,push=true,id=release",
+            "type=oci,dest=oci.tar",
+            "type=docker,dest=docker.tar",
+        )
+        return [
+            *self._builds("one output", one),
+            *self._builds("three outputs", three),
+            *self._longer(one),
+            *self._bakes(),
+            *self._colds(one),
+        ]
+
+    def _builds(self, kind: str, outputs: Sequence[str]) -> list[Case]:
+        bare = self._bare(kind, outputs, "Dockerfile")
+        step = self._step(f"action, {kind}", bare.name, "build", self._inputs(outputs, "Dockerfile"))
+        cases = [bare, step, replace(step, name=f"{step.name}, summary", environment=self._with_summary(step))]
+        if self.peer is not None:
+            inputs = {"context": ".", "outputs": "\n".join(outputs), "provenance": "false", "github-token": "none"}
+            for name, summary in (("summary off", False), ("summary on", True)):
+                environment = {**self._environment(), **self.peer.environment(inputs, summary=summary)}
+                cases.append(Case(f"peer, {kind}, {name}", self.peer.command, environment, bare.name))
+        return cases
+
+    def _longer(self, outputs: Sequence[str]) -> list[Case]:
+        bare = self._bare("1 s longer", outputs, "waits.Dockerfile")
+        inputs = self._inputs(outputs, "waits.Dockerfile")
+        step = self._step("action, 1 s longer", bare.name, "build", inputs)
+        comment = self._step("action, 1 s longer, summary, comment", bare.name, "build", {**inputs, "comment": "true"})
+        return [bare, step, replace(comment, environment=self._with_summary(comment))]
+
+    def _bakes(self) -> list[Case]:
+        command = ("docker", "buildx", "bake", "--metadata-file", "metadata.json")
+        options = ("--allow", "fs=*", "--set", "*.attest=type=provenance,disabled=true")
+        bare = Case("bare, bake of 50", (*command, *options), self._environment(), "bare, bake of 50", rounds=8)
+        inputs = {"source": ".", "set": "*.attest=type=provenance,disabled=true", "provenance": "false"}
+        step = self._step("action, bake of 50", bare.name, "bake", {**inputs, "summary": "false"})
+        return [bare, replace(step, rounds=8)]
+
+    def _colds(self, outputs: Sequence[str]) -> list[Case]:
+        inputs = self._inputs(outputs, "Dockerfile")
+        cases = []
+        for installer, path in (("pip", _without_uv(os.environ["PATH"])), ("uv", _with_uv(os.environ["PATH"]))):
+            cache = self.folder / f"cold-{installer}"
+            step = self._step(f"action, one output, cold, {installer}", "bare, one output", "build", inputs)
+            environment = {
+                **step.environment,
+                "PATH": path,
+                "RUNNER_TOOL_CACHE": str(cache / "tools"),
+                "PIP_NO_CACHE_DIR": "1",
+                "UV_CACHE_DIR": str(cache / "uv"),
+            }
+            cases.append(replace(step, environment=environment, rounds=5, before=_removing(cache)))
+        return cases
+
+    def _bare(self, kind: str, outputs: Sequence[str], file: str) -> Case:
+        name = f"bare, {kind}"
+        command = (
+            *("docker", "buildx", "build", "--metadata-file", "metadata.json", "--provenance", "false"),
+            *(part for output in outputs for part in ("--output", output)),
+            *("--file", file, "."),
+        )
+        return Case(name, command, self._environment(), name)
+
+    def _step(self, name: str, against: str, step: str, inputs: Mapping[str, str]) -> Case:
+        environment = {**self._environment(), "INPUTS": json.dumps(inputs), "DOCKER_BUILD_CHECKS_ANNOTATIONS": "false"}
+        return Case(name, (*_START, step), environment, against)
+
+    def _inputs(self, outputs: Sequence[str], file: str) -> dict[str, str]:
+        return {
+            "context": ".",
+            "file": file,
+            "outputs": "\n".join(outputs),
+            "provenance": "false",
+            "github-token": self.token,
+        }
+
+    def _with_summary(self, case: Case) -> dict[str, str]:
+        summary = {"GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"), "DOCKER_BUILD_CHECKS_ANNOTATIONS": "true"}
+        return {**case.environment, **summary}
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "RUNNER_"))}
+        return {
+            **kept,
+            "BUILDX_METADATA_WARNINGS": "true",
+            "GITHUB_API_URL": self.github,
+            "GITHUB_EVENT_NAME": "pull_request",
+            "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
+            "GITHUB_OUTPUT": str(self.folder / "outputs"),
+            "GITHUB_REF": "refs/pull/7/merge",
+            "GITHUB_REPOSITORY": "octo/app",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_SHA": "c0ffee" + "0" * 34,
+            "GITHUB_STATE": str(self.folder / "state"),
+            "GITHUB_WORKSPACE": str(self.folder),
+            "RUNNER_OS": "Linux",
+            "RUNNER_TEMP": str(self.folder / "temp"),
+            "RUNNER_TOOL_CACHE": str(self.folder / "tools"),
+        }
+
+
+def _removing(folder: Path) -> Callable[[], None]:
+    return lambda: shutil.rmtree(folder, ignore_errors=True)
+
+
+def _without_uv(path: str) -> str:
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if not Path(folder, "uv").exists())
+
+
+def _with_uv(path: str) -> str:
+    return os.pathsep.join((path, str(Path(sys.executable).parent)))

@@ -1,0 +1,77 @@
+"""Runs a program and measures it from outside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_POLL_SECONDS = 0.004
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run of a program.
+
+    Attributes:
+        seconds: how long it took.
+        first: seconds until a line that buildx prints first of all; None where none came.
+        memory: MiB of the program's own process at its peak; of what it started nothing counts.
+    """
+
+    seconds: float
+    first: float | None
+    memory: float
+
+
+def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str], first: bytes) -> Measured:
+    """Run a program to its end.
+
+    Args:
+        command: the program and its arguments.
+        folder: the folder that it runs in.
+        environment: its whole environment.
+        first: how the line begins whose time is taken.
+
+    Raises:
+        SystemExit: it failed; with what it printed.
+    """
+    with tempfile.TemporaryFile() as log:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        came: list[float] = []
+
+        def read() -> None:
+            for line in process.stdout or ():
+                if not came and line.startswith(first):
+                    came.append(time.perf_counter() - started)
+                log.write(line)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        memory = 0.0
+        while process.poll() is None:
+            memory = max(memory, _peak(process.pid))
+            time.sleep(_POLL_SECONDS)
+        seconds = time.perf_counter() - started
+        reader.join()
+        if process.returncode:
+            log.seek(0)
+            sys.exit(f"{command[0]} failed:\n{log.read().decode(errors='replace')}")
+    return Measured(seconds, came[0] if came else None, memory)
+
+
+def _peak(process: int) -> float:
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    sizes = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(sizes[0]) / 1024 if sizes else 0.0
