@@ -90,7 +90,7 @@ def attribute(requested: Requested, observed: Observed) -> Attribution:
             if response_place is not None:
                 said.append(("response", "its response in the metadata file", metadata.separate[response_place].image))
         elif exporter is sole:
-            said.append(("response", "the metadata file", metadata.merged.image))
+            said.append(("response", "the metadata file", _merged_image(exporter, metadata.merged.image)))
         if record is not None and record_place is not None and record_place in record.images:
             said.append(("record", "the build record", record.images[record_place]))
         if exporter.index in observed.artifacts:
@@ -176,6 +176,17 @@ def _sole_image_maker(
     surely = requested.adds_docker or not requested.may_add_docker
     images_in_record = observed.record.images if observed.record else {}
     return makers[0] if surely and len(images_in_record) <= 1 else None
+
+
+def _merged_image(exporter: RequestedExporter, image: Image) -> Image:
+    """What the merged response says of its one exporter.
+
+    Docker 20.10 calls an image ID `containerimage.digest`, and says nothing beside it. It keeps the image itself:
+    what was pushed or written to a file has a digest.
+    """
+    alone = image.digest is not None and image.imageid is None and image.descriptor is None
+    kept = not exporter.push and exporter.dest is None
+    return Image(imageid=image.digest) if alone and kept else image
 
 
 def _image_makers(requested: Requested) -> int:
