@@ -7,7 +7,7 @@ image, (3) the record, (4) the artifact it wrote, (5) nothing. Where two speak o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from action.attribution.match import Matches, ObservedExporter, match
 from action.errors import DisagreementError
@@ -30,12 +30,15 @@ class Observed:
         record: the build's record, or None.
         artifacts: an output's index to what the tar it wrote says.
         missing: why a piece of evidence is missing, one sentence each.
+        spread: whether several nodes built it, each for platforms of its own, and buildx joined nothing: metadata and
+            record are then those of one node.
     """
 
     metadata: Metadata = field(default_factory=Metadata)
     record: Record | None = None
     artifacts: Mapping[int, Image] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    spread: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def attribute(requested: Requested, observed: Observed) -> Attribution:
     Raises:
         DisagreementError: two sources say different things of one exporter.
     """
+    if observed.spread:
+        observed = replace(observed, metadata=Metadata(observed.metadata.ref), record=None)
     metadata, record = observed.metadata, observed.record
     recorded = _recorded(record)
     record_matches = match(requested, recorded)
@@ -253,6 +258,11 @@ def _check_agreement(exporter: RequestedExporter, said: _Said, what: str) -> Non
 
 
 def _why(said: _Said, observed: Observed) -> str:
+    if observed.spread:
+        return (
+            "several nodes built it, and buildx says what the first of them made; push the image, so that buildx joins "
+            "what they made, or build with one node"
+        )
     if any(image.imageid for evidence, _, image in said if evidence != "artifact"):
         return (
             "the engine's image store gives an image ID and no digest; push the image, or use the containerd image "

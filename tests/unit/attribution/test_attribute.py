@@ -66,6 +66,15 @@ def test_a_digest_alone_is_a_digest_where_the_image_was_pushed_or_written_to_a_f
     assert digests(requested("type=oci,dest=o.tar"), Observed(flat(A))) == {"0": A}
 
 
+def test_what_one_of_several_nodes_made_is_no_digest_of_the_whole() -> None:
+    asked = requested("type=image,name=a", "type=oci,dest=o.tar")
+    one = recorded(("image", {"name": "a"}), ("oci", {}), _0=Image(A), _1=Image(B))
+    spread = Observed(flat(A, C), one, {1: Image(C)}, spread=True)
+    assert digests(asked, spread) == {"0": None, "1": C}
+    assert digests(requested("type=image,name=a"), spread) == {"0": None}
+    assert attribute(asked, spread).unknown["0"].startswith("several nodes built it")
+
+
 def test_two_images_never_take_the_merged_response() -> None:
     asked = requested("type=image,name=a", "type=oci,dest=o.tar")
     attribution = attribute(asked, Observed(flat(A), missing=("no record",)))
