@@ -271,7 +271,7 @@ def _why(said: _Said, observed: Observed) -> str:
     if observed.missing:
         return "; ".join(observed.missing)
     if observed.record is not None and not observed.record.exporters:
-        return "the build record does not say which exporters ran: update BuildKit to 0.13 or later"
+        return "the build record does not say which exporters ran: update BuildKit to 0.14 or later (Docker 27)"
     if observed.record is not None:
         return "nothing in the build record is certain to be its result"
     return "the metadata file does not say which exporter its digest belongs to, and there is no build record"
