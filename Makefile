@@ -9,7 +9,7 @@ PATHS := action benchmarks engine examples tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test lint format demo bench lock clean
+.PHONY: help setup test engines lint format demo bench lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,9 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml
 
 test: lint ## Run all tests, on a real engine and registry.
 	@$(RUN) -m engine run -- $(RUN) -m pytest $(ARGS)
+
+engines: setup ## Run the action on every engine that people have; write docs/engines.md.
+	@$(RUN) -m pytest tests/matrix $(ARGS)
 
 lint: setup ## Check style, types, workflows and locks.
 	@$(VENV)/bin/ruff check $(PATHS)

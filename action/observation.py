@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from action.artifacts.read import ARTIFACT_TYPES, digests_in_folder, read_artifact
 from action.attribution.attribute import Observed, needs_record
+from action.buildx.local_state import node_count, state_folder
 from action.errors import EvidenceError
 from action.metadata.responses import Metadata
 from action.oci.image import Image
@@ -30,13 +32,19 @@ def observe(requested: Requested, metadata: Metadata, record_of: RecordOf, folde
     """
     missing: list[str] = []
     record = None
-    if needs_record(requested, metadata):
+    spread = is_spread(metadata)
+    if not spread and needs_record(requested, metadata):
         try:
             record = _record(metadata.ref, record_of)
         except EvidenceError as error:
             missing.append(f"the build record is missing: {error}")
     artifacts, unreadable = observe_artifacts(requested, folder)
-    return Observed(metadata, record, artifacts, (*missing, *unreadable))
+    return Observed(metadata, record, artifacts, (*missing, *unreadable), spread)
+
+
+def is_spread(metadata: Metadata) -> bool:
+    """Whether several nodes built it and the metadata are those of one: what buildx joined itself names no build."""
+    return metadata.ref is not None and node_count(state_folder(os.environ), metadata.ref) > 1
 
 
 def observe_artifacts(requested: Requested, folder: Path) -> tuple[dict[int, Image], list[str]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import EngineError
-from engine.packages import docker_root, say
+from engine.packages import SUITE, docker_root, say
 from engine.processes import serving
 
 ImageStore = Literal["containerd", "classic"]
@@ -39,6 +39,36 @@ class Docker:
     image_store: ImageStore
 
 
+@dataclass(frozen=True)
+class Programs:
+    """Where a private engine's programs are.
+
+    Attributes:
+        engine: the folder with dockerd and what it runs.
+        client: the folder with the docker command.
+        buildx: the buildx plugin.
+    """
+
+    engine: Path
+    client: Path
+    buildx: Path
+
+
+def programs(engine: str = SUITE, client: str = SUITE, buildx: Path | None = None) -> Programs:
+    """Programs from Debian's archive, fetched where they are not there yet.
+
+    Args:
+        engine: the suite whose engine it is.
+        client: the suite whose docker command it is.
+        buildx: the buildx plugin; that of the client's suite where none is given.
+
+    Raises:
+        EngineError: they cannot be fetched.
+    """
+    root = docker_root(client)
+    return Programs(docker_root(engine), root, buildx or root / "usr/libexec/docker/cli-plugins/docker-buildx")
+
+
 def present_docker() -> Docker | None:
     """The Docker that the environment leads to, or None where none answers or buildx is missing."""
     docker = shutil.which("docker")
@@ -52,11 +82,12 @@ def present_docker() -> Docker | None:
 
 
 @contextmanager
-def private_docker(image_store: ImageStore) -> Iterator[Docker]:
+def private_docker(image_store: ImageStore, which: Programs | None = None) -> Iterator[Docker]:
     """A Docker engine of our own, with its state in a temporary folder, stopped and removed at the end.
 
     Args:
         image_store: where it keeps images.
+        which: its programs; current ones where that is not said.
 
     Raises:
         EngineError: it cannot be fetched or started.
@@ -64,32 +95,45 @@ def private_docker(image_store: ImageStore) -> Iterator[Docker]:
     if os.geteuid() != 0:
         message = "starting a private Docker engine needs root: run as root, or start Docker with its buildx plugin"
         raise EngineError(message)
-    root = docker_root()
+    which = which or programs()
     # A short path: that of a Unix socket has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="bd-", dir="/tmp"))
     try:
-        environment = _environment(root, folder)
+        environment = _environment(which, folder)
         config = folder / "daemon.json"
         config.write_text(json.dumps(_configuration(folder, image_store)), encoding="utf-8")
-        docker = root / "usr/bin/docker"
+        docker = which.client / "usr/bin/docker"
         say(f"starting a private Docker engine ({image_store} image store), to be stopped and removed at the end")
-        command = (root / "usr/sbin/dockerd", "--config-file", config)
+        command = (which.engine / "usr/sbin/dockerd", "--config-file", config)
+        own = {**environment, "PATH": _path(which.engine), "LD_LIBRARY_PATH": _libraries(which.engine)}
         log = folder / "dockerd.log"
-        with _no_folders_left(), serving(command, environment, log, lambda: _answers([docker, "version"], environment)):
+        with _no_folders_left(), serving(command, own, log, lambda: _answers([docker, "version"], environment)):
             yield Docker(environment, image_store)
     finally:
         _remove(folder)
 
 
-def _environment(root: Path, folder: Path) -> dict[str, str]:
+def _path(root: Path) -> str:
+    return os.pathsep.join((str(root / "usr/bin"), str(root / "usr/sbin"), os.environ.get("PATH", os.defpath)))
+
+
+def _libraries(root: Path) -> str:
+    return os.pathsep.join(map(str, (*root.glob("lib/*-linux-gnu"), *root.glob("usr/lib/*-linux-gnu"))))
+
+
+def _environment(which: Programs, folder: Path) -> dict[str, str]:
     config = folder / "config"
     plugins = config / "cli-plugins"
     plugins.mkdir(parents=True)
-    (plugins / "docker-buildx").symlink_to(root / "usr/libexec/docker/cli-plugins/docker-buildx")
-    path = os.pathsep.join((str(root / "usr/bin"), str(root / "usr/sbin"), os.environ.get("PATH", os.defpath)))
+    (plugins / "docker-buildx").symlink_to(which.buildx)
     dropped = {"DOCKER_CONTEXT", "BUILDX_BUILDER", "BUILDX_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
-    return {**kept, "PATH": path, "DOCKER_HOST": f"unix://{folder}/docker.sock", "DOCKER_CONFIG": str(config)}
+    return {
+        **kept,
+        "PATH": _path(which.client),
+        "DOCKER_HOST": f"unix://{folder}/docker.sock",
+        "DOCKER_CONFIG": str(config),
+    }
 
 
 def _configuration(folder: Path, image_store: ImageStore) -> dict[str, object]:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,9 +20,21 @@ from engine.errors import EngineError
 SUITE = "forky"
 """The Debian suite that has a current Docker, built against a C library that Debian 12 and later have."""
 
-_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd", "docker-registry")
+_PACKAGES: Mapping[str, tuple[str, ...]] = {
+    # Docker 20.10: its command is part of docker.io, there is no buildx, and one library may not be on the machine.
+    "bookworm": ("docker.io", "containerd", "tini", "libdevmapper1.02.1"),
+    # Docker 26.1 and buildx 0.13.
+    "trixie": ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini"),
+    # Docker 28.5 and buildx 0.29.
+    SUITE: ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini-static", "docker-registry"),
+}
+"""Debian suite to what is fetched from it."""
+
 _OWN_PACKAGES = ("busybox-static", "runc")
 _SECONDS = 300
+
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "engine"
+"""Where all that was fetched or built is kept."""
 
 
 def say(text: str) -> None:
@@ -40,8 +52,11 @@ def debian_codename() -> str | None:
     return values.get("VERSION_CODENAME") if values.get("ID") == "debian" else None
 
 
-def docker_root() -> Path:
+def docker_root(suite: str = SUITE) -> Path:
     """The folder with Docker's programs, fetched from Debian's archive where it is not there yet.
+
+    Args:
+        suite: the Debian suite whose Docker it is: `bookworm`, `trixie` or `forky`.
 
     Raises:
         EngineError: it cannot be fetched.
@@ -52,22 +67,20 @@ def docker_root() -> Path:
             "Docker can be fetched on a Debian machine only: install Docker (https://docs.docker.com/engine/install)"
         )
         raise EngineError(message)
-    cache = Path(__file__).resolve().parent.parent / ".cache" / "engine"
     # Named by what is in it, so that one of an older checkout is not taken for it.
-    names = hashlib.sha256(repr((_PACKAGES, _OWN_PACKAGES)).encode()).hexdigest()[:8]
-    root = cache / f"{SUITE}-{codename}-{platform.machine()}-{names}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with _lock(cache / "lock"):
+    names = hashlib.sha256(repr((_PACKAGES[suite], _OWN_PACKAGES)).encode()).hexdigest()[:8]
+    root = CACHE / f"{suite}-{codename}-{platform.machine()}-{names}"
+    with cache_lock("lock"):
         if not root.is_dir():
-            with tempfile.TemporaryDirectory(dir=cache) as folder:
-                _fetch(Path(folder), codename)
+            with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+                _fetch(Path(folder), suite, codename)
                 (Path(folder) / "root").rename(root)
     return root
 
 
-def _fetch(folder: Path, codename: str) -> None:
-    say(f"fetching Docker from Debian {SUITE} (about 80 MB) into .cache")
-    suites = " ".join(dict.fromkeys((SUITE, codename)))
+def _fetch(folder: Path, suite: str, codename: str) -> None:
+    say(f"fetching Docker from Debian {suite} (about 80 MB) into .cache")
+    suites = " ".join(dict.fromkeys((suite, codename)))
     sources = folder / "sources"
     sources.mkdir()
     (sources / "debian.sources").write_text(_own_source(suites), encoding="utf-8")
@@ -81,7 +94,7 @@ def _fetch(folder: Path, codename: str) -> None:
         "-oAPT::Sandbox::User=root",
     ]
     _run(["apt-get", "-q", *options, "update"], folder)
-    names = [*(f"{name}/{SUITE}" for name in _PACKAGES), *(f"{name}/{codename}" for name in _OWN_PACKAGES)]
+    names = [*(f"{name}/{suite}" for name in _PACKAGES[suite]), *(f"{name}/{codename}" for name in _OWN_PACKAGES)]
     _run(["apt-get", "-q", *options, "download", *names], folder / "debs")
     for package in sorted((folder / "debs").glob("*.deb")):
         _run(["dpkg", "-x", str(package), str(folder / "root")], folder)
@@ -112,7 +125,9 @@ def _run(command: list[str], folder: Path) -> None:
 
 
 @contextmanager
-def _lock(file: Path) -> Iterator[None]:
-    with file.open("w") as opened:
+def cache_lock(name: str) -> Iterator[None]:
+    """Make the cache's folder, and keep out others that take the same lock for as long as the block runs."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / name).open("w") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield

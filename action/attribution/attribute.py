@@ -7,7 +7,7 @@ image, (3) the record, (4) the artifact it wrote, (5) nothing. Where two speak o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from action.attribution.match import Matches, ObservedExporter, match
 from action.errors import DisagreementError
@@ -30,12 +30,15 @@ class Observed:
         record: the build's record, or None.
         artifacts: an output's index to what the tar it wrote says.
         missing: why a piece of evidence is missing, one sentence each.
+        spread: whether several nodes built it, each for platforms of its own, and buildx joined nothing: metadata and
+            record are then those of one node.
     """
 
     metadata: Metadata = field(default_factory=Metadata)
     record: Record | None = None
     artifacts: Mapping[int, Image] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    spread: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def attribute(requested: Requested, observed: Observed) -> Attribution:
     Raises:
         DisagreementError: two sources say different things of one exporter.
     """
+    if observed.spread:
+        observed = replace(observed, metadata=Metadata(observed.metadata.ref), record=None)
     metadata, record = observed.metadata, observed.record
     recorded = _recorded(record)
     record_matches = match(requested, recorded)
@@ -90,7 +95,7 @@ def attribute(requested: Requested, observed: Observed) -> Attribution:
             if response_place is not None:
                 said.append(("response", "its response in the metadata file", metadata.separate[response_place].image))
         elif exporter is sole:
-            said.append(("response", "the metadata file", metadata.merged.image))
+            said.append(("response", "the metadata file", _merged_image(exporter, metadata.merged.image)))
         if record is not None and record_place is not None and record_place in record.images:
             said.append(("record", "the build record", record.images[record_place]))
         if exporter.index in observed.artifacts:
@@ -178,6 +183,17 @@ def _sole_image_maker(
     return makers[0] if surely and len(images_in_record) <= 1 else None
 
 
+def _merged_image(exporter: RequestedExporter, image: Image) -> Image:
+    """What the merged response says of its one exporter.
+
+    Docker 20.10 calls an image ID `containerimage.digest`, and says nothing beside it. It keeps the image itself:
+    what was pushed or written to a file has a digest.
+    """
+    alone = image.digest is not None and image.imageid is None and image.descriptor is None
+    kept = not exporter.push and exporter.dest is None
+    return Image(imageid=image.digest) if alone and kept else image
+
+
 def _image_makers(requested: Requested) -> int:
     makers = sum(1 for exporter in requested.exporters if exporter.type not in FILE_TYPES)
     return makers + requested.adds_image + requested.adds_docker
@@ -242,6 +258,11 @@ def _check_agreement(exporter: RequestedExporter, said: _Said, what: str) -> Non
 
 
 def _why(said: _Said, observed: Observed) -> str:
+    if observed.spread:
+        return (
+            "several nodes built it, and buildx says what the first of them made; push the image, so that buildx joins "
+            "what they made, or build with one node"
+        )
     if any(image.imageid for evidence, _, image in said if evidence != "artifact"):
         return (
             "the engine's image store gives an image ID and no digest; push the image, or use the containerd image "
@@ -250,7 +271,7 @@ def _why(said: _Said, observed: Observed) -> str:
     if observed.missing:
         return "; ".join(observed.missing)
     if observed.record is not None and not observed.record.exporters:
-        return "the build record does not say which exporters ran: update BuildKit to 0.13 or later"
+        return "the build record does not say which exporters ran: update BuildKit to 0.14 or later (Docker 27)"
     if observed.record is not None:
         return "nothing in the build record is certain to be its result"
     return "the metadata file does not say which exporter its digest belongs to, and there is no build record"

@@ -28,6 +28,24 @@ _NO_ATTESTATIONS = re.compile(
     r"Attestations? (?:is|are) not supported (?:for the \S+ driver|by the current BuildKit daemon)"
     r"|unknown flag: --attest\b"
 )
+_NOT_THIS_DRIVER = re.compile(r"(?:Multi-platform build|(?:OCI|Docker) exporter) is not supported for the \S+ driver")
+_NOT_ON_NODES = re.compile(r"for multi-node builds currently not supported")
+_ADVICE = {
+    _NO_ENGINE: "no Docker engine answers: start or install one, or set DOCKER_HOST or the builder",
+    _NO_ATTESTATIONS: (
+        "this builder takes no attestations: use one of another driver (docker/setup-buildx-action makes it), turn on "
+        "the containerd image store, or install BuildKit 0.11 or later; or set provenance to false and leave sbom and "
+        "attests empty"
+    ),
+    _NOT_THIS_DRIVER: (
+        "the docker driver with this image store makes no such output: use a builder of another driver "
+        "(docker/setup-buildx-action makes it), or turn on the containerd image store"
+    ),
+    _NOT_ON_NODES: (
+        "a builder of several nodes writes no such file: push the image instead, or use a builder of one node"
+    ),
+}
+"""What buildx prints, and what to do about it."""
 _NEEDS = {
     "--annotation": "0.12",
     "--build-context": "0.8",
@@ -70,14 +88,9 @@ def advice(text: str) -> str | None:
             "docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), or run "
             "docker/setup-buildx-action before this step"
         )
-    if _NO_ENGINE.search(text):
-        return "no Docker engine answers: start or install one, or set DOCKER_HOST or the builder"
-    if _NO_ATTESTATIONS.search(text):
-        return (
-            "this builder takes no attestations: use one of another driver (docker/setup-buildx-action makes it), turn "
-            "on the containerd image store, or install BuildKit 0.11 or later; or set provenance to false and leave "
-            "sbom and attests empty"
-        )
+    for pattern, advised in _ADVICE.items():
+        if pattern.search(text):
+            return advised
     if old := _OLD_FLAG.search(text):
         if old[1] in _NEEDS:
             remedy = f"install buildx {_NEEDS[old[1]]} or later"

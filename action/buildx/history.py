@@ -61,6 +61,9 @@ def export_record(
     if re.search(r"unknown (flag|command|shorthand)", ended.stderr) or "Usage:" in ended.stdout:
         message = "this buildx cannot export build records: install buildx 0.23 or later"
         raise EvidenceError(message)
+    if "code = Unimplemented" in said:
+        message = "this BuildKit keeps no build records: update it to 0.14 or later (Docker 27)"
+        raise EvidenceError(message)
     message = f"buildx could not export the build's record: {said}"
     raise EvidenceError(message)
 

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_TWIN_SECONDS = 5.0
+"""How far apart two files of one build may be written: buildx writes them one after the other, before it builds."""
+
 
 @dataclass(frozen=True)
 class LocalState:
@@ -42,8 +45,8 @@ def read_local_state(folder: Path, ref: str) -> LocalState | None:
         folder: buildx's folder.
         ref: `builder/node/ref`.
     """
-    parts = ref.split("/")
-    if len(parts) != 3 or any(part in {"", ".", ".."} for part in parts):  # noqa: PLR2004  # builder, node, ref
+    parts = _parts(ref)
+    if parts is None:
         return None
     try:
         state = json.loads((folder / "refs" / Path(*parts)).read_text(encoding="utf-8"))
@@ -53,6 +56,44 @@ def read_local_state(folder: Path, ref: str) -> LocalState | None:
         return None
     context, dockerfile = state.get("LocalPath", ""), state.get("DockerfilePath", "")
     return LocalState(str(context), str(dockerfile), str(state.get("Target", "default")))
+
+
+def node_count(folder: Path, ref: str) -> int:
+    """How many nodes of its builder a build ran on; 0 where nothing is known of it.
+
+    Each node has a file of the build. They have one name; those of buildx 0.13 have names of their own, but they hold
+    the same and are written at the same time.
+
+    Args:
+        folder: buildx's folder.
+        ref: `builder/node/ref`, the node being any of them.
+    """
+    parts = _parts(ref)
+    if parts is None:
+        return 0
+    builder, _, name = parts
+    own = folder / "refs" / Path(*parts)
+    if not own.is_file():
+        return 0
+    nodes = [folder / "refs" / builder / node for node in _names(folder / "refs" / builder)]
+    return sum(
+        1 for node in nodes if (node / name).is_file() or any(_is_twin(node / each, own) for each in _names(node))
+    )
+
+
+def _is_twin(file: Path, own: Path) -> bool:
+    try:
+        apart = abs(file.stat().st_mtime - own.stat().st_mtime)
+        return apart < _TWIN_SECONDS and file.read_bytes() == own.read_bytes()
+    except OSError:
+        return False
+
+
+def _parts(ref: str) -> list[str] | None:
+    parts = ref.split("/")
+    if len(parts) != 3 or any(part in {"", ".", ".."} for part in parts):  # noqa: PLR2004  # builder, node, ref
+        return None
+    return parts
 
 
 def known_refs(folder: Path) -> frozenset[str]:

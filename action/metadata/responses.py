@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from action.oci.image import Image, PlatformImage
-from action.oci.models import CONFIG_TYPES, MANIFEST_TYPES, Descriptor
+from action.oci.models import CONFIG_TYPES, INDEX_TYPES, MANIFEST_TYPES, Descriptor
 
 DIGEST = "containerimage.digest"
 CONFIG_DIGEST = "containerimage.config.digest"
@@ -53,13 +53,18 @@ class Response:
         """The image that it reports.
 
         Where the digest is that of the config it is the image ID, not a digest: Docker's classic image store has no
-        manifest to name (moby/moby, builder/builder-next/exporter).
+        manifest to name (moby/moby, builder/builder-next/exporter). Where the descriptor says that it is a manifest or
+        an index it is no config's: buildx 0.13 fills one in that BuildKit did not name.
         """
         digest, config = _text(self.values.get(DIGEST)), _text(self.values.get(CONFIG_DIGEST))
         descriptor = _descriptor(self.values.get(DESCRIPTOR))
         if descriptor is not None and digest is not None and descriptor.digest != digest:
             descriptor = None
-        if digest is not None and (digest == config or (descriptor and descriptor.media_type in CONFIG_TYPES)):
+        if digest is not None and digest == config:
+            if descriptor is None or descriptor.media_type not in MANIFEST_TYPES | INDEX_TYPES:
+                return Image(imageid=digest)
+            config = None
+        if digest is not None and descriptor and descriptor.media_type in CONFIG_TYPES:
             return Image(imageid=digest)
         platforms: tuple[PlatformImage, ...] = ()
         if digest and descriptor and descriptor.platform and descriptor.media_type in MANIFEST_TYPES:

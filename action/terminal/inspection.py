@@ -8,7 +8,7 @@ from pathlib import Path
 from action.attribution.attribute import Observed, attribute
 from action.errors import EvidenceError, InputError
 from action.metadata.file import read_metadata_file
-from action.observation import observe_artifacts
+from action.observation import is_spread, observe_artifacts
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
 from action.record.history import read_record
@@ -56,6 +56,7 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
     artifacts, missing = observe_artifacts(requested, Path())
     if record is None:
         missing.append("no --record was given")
-    attribution = attribute(requested, Observed(read.metadata, record, artifacts, tuple(missing)))
+    observed = Observed(read.metadata, record, artifacts, tuple(missing), is_spread(read.metadata))
+    attribution = attribute(requested, observed)
     warnings = [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
     return results_of(ref, attribution.exporters), warnings

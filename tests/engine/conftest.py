@@ -113,9 +113,11 @@ class Workplace:
         return done.stdout.strip()
 
 
-def _fill(folder: Path) -> None:
+def workplace(folder: Path, environment: Mapping[str, str], registry: str) -> Workplace:
+    """A folder with a Dockerfile, and the environment of a step on a runner."""
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY hello.txt /hello.txt\n")
     (folder / "hello.txt").write_text(f"hello {uuid.uuid4()}\n")
+    return Workplace(folder, _environment(environment, folder), registry)
 
 
 def _environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -137,8 +139,7 @@ def registry() -> str:
 
 @pytest.fixture
 def work(tmp_path: Path, registry: str) -> Workplace:
-    _fill(tmp_path)
-    return Workplace(tmp_path, _environment(os.environ, tmp_path), registry)
+    return workplace(tmp_path, os.environ, registry)
 
 
 @pytest.fixture(scope="session")
@@ -153,8 +154,7 @@ def classic_environment() -> Iterator[Mapping[str, str]]:
 @pytest.fixture
 def classic(tmp_path: Path, registry: str, classic_environment: Mapping[str, str]) -> Workplace:
     """A folder and an engine with the classic image store."""
-    _fill(tmp_path)
-    return Workplace(tmp_path, _environment(classic_environment, tmp_path), registry)
+    return workplace(tmp_path, classic_environment, registry)
 
 
 @pytest.fixture

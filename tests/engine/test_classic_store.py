@@ -52,10 +52,10 @@ def test_a_required_digest_that_this_store_does_not_give_fails_the_step(classic:
     assert step.imageids
 
 
-def test_an_oci_output_is_refused_in_buildx_words(classic: Workplace) -> None:
+def test_an_oci_output_is_refused_with_what_to_do(classic: Workplace) -> None:
     step = classic.step(outputs="type=oci,dest=oci.tar", provenance="false")
     assert step.code == 1
-    assert "::error::buildx failed with: ERROR: " in step.log
+    assert "::error::the docker driver with this image store makes no such output: use a builder of another" in step.log
     assert "OCI exporter is not supported for the docker driver" in step.log
 
 

@@ -51,6 +51,30 @@ def test_one_image_among_files_takes_the_merged_response() -> None:
     assert attribution.unknown == {}
 
 
+@pytest.mark.parametrize("output", ["type=image,name=a", "type=docker"])
+def test_a_digest_alone_is_an_image_id_where_docker_of_old_keeps_the_image(output: str) -> None:
+    attribution = attribute(requested(output), Observed(flat(A)))
+    assert [(each.digest, each.imageid) for each in attribution.exporters] == [(None, A)]
+    assert attribution.unknown["0"].startswith("the engine's image store gives an image ID and no digest")
+    assert attribute(requested(load=True), Observed(flat(A))).exporters[0].digest is None
+    assert attribute(requested(), Observed(flat(A))).exporters[0].digest is None
+
+
+def test_a_digest_alone_is_a_digest_where_the_image_was_pushed_or_written_to_a_file() -> None:
+    assert digests(requested("type=image,name=a,push=true"), Observed(flat(A))) == {"0": A}
+    assert digests(requested(push=True, tags=("a",)), Observed(flat(A))) == {"0": A}
+    assert digests(requested("type=oci,dest=o.tar"), Observed(flat(A))) == {"0": A}
+
+
+def test_what_one_of_several_nodes_made_is_no_digest_of_the_whole() -> None:
+    asked = requested("type=image,name=a", "type=oci,dest=o.tar")
+    one = recorded(("image", {"name": "a"}), ("oci", {}), _0=Image(A), _1=Image(B))
+    spread = Observed(flat(A, C), one, {1: Image(C)}, spread=True)
+    assert digests(asked, spread) == {"0": None, "1": C}
+    assert digests(requested("type=image,name=a"), spread) == {"0": None}
+    assert attribute(asked, spread).unknown["0"].startswith("several nodes built it")
+
+
 def test_two_images_never_take_the_merged_response() -> None:
     asked = requested("type=image,name=a", "type=oci,dest=o.tar")
     attribution = attribute(asked, Observed(flat(A), missing=("no record",)))

@@ -74,6 +74,12 @@ def test_a_buildx_that_cannot_export_says_what_to_install(tmp_path: Path, script
     assert refused(tmp_path, script) == "this buildx cannot export build records: install buildx 0.23 or later"
 
 
+def test_a_buildkit_without_records_says_what_to_update(tmp_path: Path) -> None:
+    said = "rpc error: code = Unimplemented desc = unknown method ListenBuildHistory"
+    missing = refused(tmp_path, f"echo 'ERROR: {said}' >&2; exit 1")
+    assert missing == "this BuildKit keeps no build records: update it to 0.14 or later (Docker 27)"
+
+
 @pytest.mark.parametrize(
     ("script", "said"),
     [

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from action.buildx.local_state import LocalState, known_refs, read_local_state, state_folder
+from action.buildx.local_state import LocalState, known_refs, node_count, read_local_state, state_folder
 
 
-def write(folder: Path, ref: str, state: object) -> None:
+def write(folder: Path, ref: str, state: object, *, at: float | None = None) -> None:
     file = folder / "refs" / ref
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(state), encoding="utf-8")
+    if at is not None:
+        os.utime(file, (at, at))
 
 
 def test_a_builds_paths_are_read_by_its_reference(tmp_path: Path) -> None:
@@ -38,6 +41,25 @@ def test_every_build_is_known_by_its_reference_and_a_group_of_builds_is_none(tmp
     (tmp_path / "refs/file").touch()
     assert known_refs(tmp_path) == {"b/n/first", "b/n/second", "c/n/third"}
     assert known_refs(tmp_path / "nowhere") == frozenset()
+
+
+def test_the_nodes_that_a_build_ran_on_are_counted(tmp_path: Path) -> None:
+    for ref in ("b/n0/r", "b/n1/r", "b/n1/other", "c/n0/r", "b/__group__/r"):
+        write(tmp_path, ref, {"Target": ref.rpartition("/")[2]})
+    assert node_count(tmp_path, "b/n0/r") == 2
+    assert node_count(tmp_path, "b/n1/other") == 1
+    assert node_count(tmp_path, "d/n/r") == node_count(tmp_path, "..") == node_count(tmp_path, "../b/r") == 0
+
+
+def test_an_older_buildx_names_the_builds_of_a_node_apart_and_writes_the_same_of_them_at_once(tmp_path: Path) -> None:
+    state = {"Target": "default", "LocalPath": "/src"}
+    write(tmp_path, "b/n0/r", state, at=100.0)
+    write(tmp_path, "b/n1/q", state, at=100.5)
+    assert node_count(tmp_path, "b/n0/r") == 2
+    write(tmp_path, "b/n1/q", state, at=60.0)
+    assert node_count(tmp_path, "b/n0/r") == 1
+    write(tmp_path, "b/n1/q", {**state, "Target": "other"}, at=100.5)
+    assert node_count(tmp_path, "b/n0/r") == 1
 
 
 def test_the_folder_is_buildxs_own() -> None:

@@ -122,6 +122,12 @@ def test_a_digest_that_is_the_configs_is_the_image_id() -> None:
     assert (image.digest, image.imageid) == (None, "sha256:" + "f" * 64)
 
 
+def test_an_index_that_is_called_the_configs_digest_too_has_a_digest_and_no_image_id() -> None:
+    # buildx 0.13 fills in the config's digest after a push by the docker driver, also where the image is an index.
+    image = _response("flat-config-is-index").merged.image
+    assert (image.digest, image.imageid) == ("sha256:" + "e" * 64, None)
+
+
 def test_the_list_shape_has_a_response_per_exporter() -> None:
     metadata = _response("list-2760")
     assert metadata.ref == "b/n/r"

@@ -1,0 +1,107 @@
+"""Each engine is started once, used by all its tests, and stopped before the next one starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from _pytest.capture import CaptureManager
+
+from engine.docker import Docker
+from engine.errors import EngineError
+from engine.registry import registry as served_registry
+from tests.engine.conftest import Workplace, workplace
+from tests.matrix import table
+from tests.matrix.engines import ENGINES, Engine, started
+from tests.matrix.scenarios import SCENARIOS, Scenario
+
+RESULTS = pytest.StashKey[dict[tuple[str, str], str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RESULTS] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    results = config.stash[RESULTS]
+    if not results:
+        return
+    terminalreporter.section("results")
+    if exitstatus == 0 and table.is_whole(results):
+        table.write(results)
+        terminalreporter.write_line(f"written to {table.FILE}")
+    else:
+        terminalreporter.write_line(table.table(results))
+        terminalreporter.write_line(f"{table.FILE.name} stays as it is: only a whole run without failures changes it")
+
+
+@pytest.fixture
+def results(request: pytest.FixtureRequest) -> dict[tuple[str, str], str]:
+    return request.config.stash[RESULTS]
+
+
+@pytest.fixture(scope="session")
+def registry() -> Iterator[str]:
+    with served_registry(Docker(dict(os.environ), "containerd")) as address:
+        yield address
+
+
+_CAPABILITIES = "unable to apply caps: operation not permitted"
+"""What runc says where Docker 20.10 gives a privileged container a capability that this machine does not have."""
+
+NO_PRIVILEGES = "not run: this machine lacks a capability that Docker 20.10 gives to a privileged container"
+
+
+@dataclass(frozen=True)
+class Started:
+    """An engine, and the environment of who uses it; or why it cannot be had."""
+
+    engine: Engine
+    environment: Mapping[str, str]
+    fault: str = ""
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether this machine does not let it run."""
+        return _CAPABILITIES in self.fault
+
+
+@pytest.fixture(scope="session", params=ENGINES, ids=lambda engine: engine.name)
+def running(request: pytest.FixtureRequest, registry: str) -> Iterator[Started]:
+    engine: Engine = request.param
+    capture: CaptureManager = request.config.pluginmanager.getplugin("capturemanager")
+    with contextlib.ExitStack() as stack:
+        try:
+            # What is fetched, built and started is told while it is done.
+            with capture.global_and_fixture_disabled():
+                environment = stack.enter_context(started(engine, registry)).environment
+        except EngineError as error:
+            yield Started(engine, {}, str(error))
+        else:
+            yield Started(engine, environment)
+
+
+@pytest.fixture(params=SCENARIOS, ids=lambda scenario: scenario.name)
+def scenario(request: pytest.FixtureRequest) -> Scenario:
+    chosen: Scenario = request.param
+    return chosen
+
+
+@pytest.fixture
+def work(
+    tmp_path: Path,
+    running: Started,
+    registry: str,
+    scenario: Scenario,
+    results: dict[tuple[str, str], str],
+) -> Workplace:
+    if running.is_forbidden:
+        results[running.engine.name, scenario.name] = NO_PRIVILEGES
+        pytest.skip(NO_PRIVILEGES)
+    if running.fault:
+        pytest.fail(running.fault)
+    return workplace(tmp_path, running.environment, registry)

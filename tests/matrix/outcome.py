@@ -1,0 +1,93 @@
+"""What a step said of a build, held against the truth, in a few words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.engine.conftest import Step
+from tests.matrix.scenarios import Truths
+
+_FILES = ("local", "tar")
+
+REASONS: Mapping[str, str] = {
+    "one output at a time": "multiple outputs currently unsupported by the current BuildKit daemon, please upgrade",
+    "not with this image store": "the docker driver with this image store makes no such output: use a builder",
+    "not on several nodes": "a builder of several nodes writes no such file: push the image instead",
+    "this store gives an image ID": "the engine's image store gives an image ID and no digest; push the image",
+    "buildx too old for the record": "this buildx cannot export build records: install buildx 0.23 or later",
+    "BuildKit too old for the record": "update BuildKit to 0.14 or later",
+    "several nodes, no push": "several nodes built it, and buildx says what the first of them made; push the image",
+}
+"""A word for each message that a step may give where it gives no digest, and what that message says."""
+
+
+def outcome(step: Step, truths: Callable[[], Truths]) -> str:
+    """What a step gave, such as `right (record)`, `absent: REASON`, `refused: REASON`.
+
+    Args:
+        step: the step.
+        truths: tells what the exporters made; not asked where the build failed.
+
+    Raises:
+        AssertionError: a digest is wrong, or a message is none of the known ones.
+    """
+    assert "Traceback" not in step.log, step.log
+    errors = [line for line in step.log.splitlines() if line.startswith("::error::")]
+    digests = _flat(json.loads(step.outputs.get("digests", "{}")))
+    if step.code:
+        assert len(errors) == 1, step.log
+        assert not digests
+        assert not step.outputs.get("digest")
+        return f"refused: {_reason(errors[0])}"
+    assert not errors, step.log
+    truth = truths()
+    for key, digest in digests.items():
+        assert digest == truth.get(key), f"{key}: {digest} is WRONG, expected {truth.get(key)}\n{step.log}"
+    assert step.outputs.get("digest") in {None, "", *truth.values()}
+    said = {key: f"right ({evidence})" for key, evidence in _evidence(step).items() if key in digests}
+    for key in _evidence(step).keys() - digests.keys():
+        target, _, exporter = key.rpartition("/")
+        prefix = f"::warning::target {target}: " if target else "::warning::"
+        (warning,) = [each for each in step.log.splitlines() if each.startswith(f"{prefix}exporter {exporter} has no")]
+        said[key] = f"absent: {_reason(warning)}"
+    return _joined(said) if said else "nothing exported"
+
+
+def _evidence(step: Step) -> dict[str, str | None]:
+    """The exporters that make an image: key to evidence."""
+    exporters = json.loads(step.outputs["exporters"])
+    targets: dict[str, list[dict[str, Any]]] = {"": exporters} if isinstance(exporters, list) else exporters
+    return {
+        f"{target}/{each['key']}".lstrip("/"): each["evidence"]
+        for target, listed in targets.items()
+        for each in listed
+        if each["type"] not in _FILES
+    }
+
+
+def _flat(digests: Mapping[str, Any]) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in digests.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}/{inner}": digest for inner, digest in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _joined(said: Mapping[str, str]) -> str:
+    """Each thing that is said, once, with the keys that it is said of where there are several things."""
+    keys: dict[str, list[str]] = {}
+    for key, text in sorted(said.items()):
+        keys.setdefault(text, []).append(key)
+    if len(keys) == 1:
+        return next(iter(keys))
+    return "; ".join(f"{', '.join(each)} {text}" for text, each in sorted(keys.items(), key=lambda item: item[1]))
+
+
+def _reason(message: str) -> str:
+    found = [reason for reason, says in REASONS.items() if says in message]
+    assert len(found) == 1, f"no one reason fits: {message}"
+    return found[0]
