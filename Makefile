@@ -38,8 +38,9 @@ lint: setup ## Check style, types, workflows and locks.
 	@$(VENV)/bin/ruff check $(PATHS)
 	@$(VENV)/bin/ruff format --check $(PATHS)
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive action
 	@$(VENV)/bin/actionlint $(WORKFLOWS)
-	@$(VENV)/bin/zizmor --quiet --offline --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS)
+	@$(VENV)/bin/zizmor --quiet --offline --persona auditor --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS)
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions $(ACTIONS)
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	@$(VENV)/bin/check-jsonschema --quiet --check-metaschema schemas/*.json

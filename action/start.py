@@ -46,7 +46,7 @@ def main() -> int:
         newer = newer_python()
         if newer is not None and sys.executable != newer:
             arguments = [newer, "-I", "-S", str(Path(__file__).resolve()), *sys.argv[1:]]
-            os.execv(newer, arguments)  # noqa: S606
+            os.execv(newer, arguments)  # noqa: S606  # nosec B606
         found = ".".join(map(str, sys.version_info[:3]))
         rule = "3.10 or later is needed: run actions/setup-python before this step"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
