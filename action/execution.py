@@ -83,7 +83,15 @@ def execute(  # what to run, how often, and what to do meanwhile
         def once() -> Ended:
             nonlocal known
             known = known_refs(state_folder(os.environ))
-            return run((*buildx, *arguments), environment, capture=log.captured, folder=command.folder, log=log.stream)
+            return run(
+                (*buildx, *arguments),
+                environment,
+                capture=log.captured,
+                folder=command.folder,
+                log=log.stream,
+                # Not before: the build would wait for the imports.
+                meanwhile=preparation.start,
+            )
 
         ended = once()
         if not patience.retries or not ended.code:
@@ -93,7 +101,6 @@ def execute(  # what to run, how often, and what to do meanwhile
 
         return retrying_run(once, ended, patience, log.say)
 
-    preparation.start()
     ended = build(command.arguments)
     notices: tuple[str, ...] = ()
     if command.without_defaults is not None and refuses_attestations(ended):

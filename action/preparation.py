@@ -42,8 +42,9 @@ class Preparation:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin to make the parts ready."""
-        self._thread.start()
+        """Begin to make the parts ready, if that has not begun yet."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def wait(self, packages: PackageSet) -> None:
         """Wait until a set is there and what was to be imported of it is; one that is no part is provided now.

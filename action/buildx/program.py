@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -102,13 +102,14 @@ def _is_script(program: str) -> bool:
         return True
 
 
-def run(
+def run(  # noqa: PLR0913  # a program, and where what it prints goes
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
     capture: bool,
     folder: str = ".",
     log: BinaryIO | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Ended:
     """Run a program to its end, its output going to ours as it comes, byte for byte.
 
@@ -121,6 +122,7 @@ def run(
         capture: whether to keep what it prints. Where not, it writes to the terminal itself.
         folder: the folder that it runs in.
         log: where its standard error goes if it is captured; to ours where None.
+        meanwhile: is called once the program runs, and must return at once.
 
     Raises:
         ProgramError: the program cannot be started.
@@ -132,6 +134,8 @@ def run(
         stdout = _Pump(process.stdout, sys.stdout.buffer, keep_first=True)
         stderr = _Pump(process.stderr, log or sys.stderr.buffer, keep_first=False)
         with guarded(process):
+            if meanwhile is not None:
+                meanwhile()
             code = process.wait()
         stdout.finish()
         stderr.finish()
