@@ -9,7 +9,7 @@ PATHS := action benchmarks engine examples tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines lint format demo bench lock clean
+.PHONY: help setup test engines lint format demo bench instructions lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,7 +29,7 @@ $(VENV)/ready: requirements/dev.txt pyproject.toml
 	@touch $@
 
 test: lint ## Run all tests, on a real engine and registry.
-	@$(RUN) -m engine run -- $(RUN) -m pytest $(ARGS)
+	@$(RUN) -m engine run -- $(RUN) -m pytest --numprocesses auto $(ARGS)
 
 engines: setup ## Run the action on every engine that people have; write docs/engines.md.
 	@$(RUN) -m pytest tests/matrix $(ARGS)
@@ -54,6 +54,9 @@ demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and
 
 bench: setup ## Measure what the action adds to a bare build; PEER=DIR: and docker/build-push-action beside it.
 	@$(RUN) -m engine run -- $(RUN) -m benchmarks $(if $(PEER),--peer "$(PEER)") $(ARGS)
+
+instructions: setup ## Count the instructions of importing and parsing; BASE=REF: and fail where they are more than there.
+	@$(RUN) -m benchmarks.instructions $(if $(BASE),--base "$(BASE)")
 
 lock: setup ## Compile the locks again.
 	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/commands.in --output-file requirements/commands.txt
