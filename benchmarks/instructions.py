@@ -1,8 +1,8 @@
 """`make instructions BASE=REF`: what importing and parsing costs, in instructions, here and in another commit.
 
-Seconds depend on the machine and on what else it does; instructions, as valgrind counts them, do not. Counted is the
-way of a build's values without the build: inputs to arguments (`action build --dry-run`), and metadata file and record to
-results (`inspect`). Both are contracts, so that any two commits can be compared.
+Seconds depend on the machine and on what else it does; instructions, as valgrind counts them, do not. Counted is what
+becomes of a build's values without the build: of inputs (`action build --dry-run`), and of metadata file and record
+(`inspect`). Both are contracts, so that any two commits can be compared.
 """
 
 from __future__ import annotations

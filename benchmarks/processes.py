@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -41,18 +40,18 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
     Raises:
         SystemExit: it failed; with what it printed.
     """
-    with tempfile.TemporaryFile() as log:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        came: list[float] = []
+    came: list[float] = []
+    printed: list[bytes] = []
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
 
         def read() -> None:
             for line in process.stdout or ():
                 if not came and line.startswith(first):
                     came.append(time.perf_counter() - started)
-                log.write(line)
+                printed.append(line)
 
         reader = threading.Thread(target=read)
         reader.start()
@@ -62,9 +61,8 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
             time.sleep(_POLL_SECONDS)
         seconds = time.perf_counter() - started
         reader.join()
-        if process.returncode:
-            log.seek(0)
-            sys.exit(f"{command[0]} failed:\n{log.read().decode(errors='replace')}")
+    if process.returncode:
+        sys.exit(f"{command[0]} failed:\n{b''.join(printed).decode(errors='replace')}")
     return Measured(seconds, came[0] if came else None, memory)
 
 
