@@ -21,6 +21,7 @@ from action.preparation import Part, Preparation
 from action.workflow import commands
 from action.workflow.refs import refs_of
 from action.workflow.step import (
+    AFTER_A_RUN,
     asking_github,
     compact,
     end,
@@ -71,7 +72,7 @@ def _run_bake(*, dry_run: bool) -> int:
         return print_arguments(request.arguments)
     with (
         temporary_folder() as workspace,
-        Preparation(Part(RESULTS, ("action.bake_conclusion",)), *needed_by(look)) as ready,
+        Preparation(Part(RESULTS, ("action.bake_conclusion", *AFTER_A_RUN)), *needed_by(look)) as ready,
     ):
         with commands.stopped():
             outcome = run_bake(request, workspace, inputs.policy, step_log(), ready)

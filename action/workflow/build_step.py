@@ -18,6 +18,7 @@ from action.preparation import Part, Preparation
 from action.workflow import commands
 from action.workflow.refs import refs_of
 from action.workflow.step import (
+    AFTER_A_RUN,
     asking_github,
     compact,
     end,
@@ -65,7 +66,7 @@ def _run_build(*, dry_run: bool) -> int:
         return print_arguments(request.arguments)
     for warning in warnings:
         commands.warning(warning)
-    preparation = Preparation(Part(RESULTS, ("action.conclusion",)), *needed_by(look))
+    preparation = Preparation(Part(RESULTS, ("action.conclusion", *AFTER_A_RUN)), *needed_by(look))
     with temporary_folder() as workspace, preparation as ready:
         with commands.stopped():
             outcome = run_build(request, workspace, inputs.policy, step_log(), ready)

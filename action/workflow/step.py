@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from action.results.models import BakeResults, BuildResults, ExporterResult
 
 
+AFTER_A_RUN = ("action.results.subjects", "actions_toolkit.file_command")
+"""Modules that every step needs once its run has ended."""
+
+_WARNINGS = ('"buildx.build.warnings"', '"result.json"')
+
+
 def guarded(step: Callable[[], int]) -> int:
     """Run a step: an error of ours becomes a workflow command and an exit code, a signal ends the process."""
     try:
@@ -66,11 +72,15 @@ def step_log() -> Log:
 
 def needed_by(look: Look) -> tuple[Part, ...]:
     """What showing a run needs."""
-    reports = look.comment or (look.summary and bool(os.environ.get("GITHUB_STEP_SUMMARY")))
+    reports = _reports(look)
     return (
         *((Part(SUMMARY, ("google.protobuf.message_factory", "action.workflow.reporting")),) if reports else ()),
         *((Part(GITHUB, ("github",)),) if look.comment else ()),
     )
+
+
+def _reports(look: Look) -> bool:
+    return look.comment or (look.summary and bool(os.environ.get("GITHUB_STEP_SUMMARY")))
 
 
 def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
@@ -96,6 +106,9 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
         token: the token that a comment is written with, or empty.
         folder: where paths in outputs start from.
     """
+    warns = look.annotations and any(key in (outcome.metadata or "") for key in _WARNINGS)
+    if not warns and not _reports(look):
+        return
     try:
         for part in (Part(RESULTS), *needed_by(look)):
             preparation.wait(part.packages)
