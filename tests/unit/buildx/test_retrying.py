@@ -148,5 +148,5 @@ def test_the_name_of_a_file_is_never_taken_for_a_registrys_answer(name: str) -> 
 
 @pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x1c", "\v"])
 def test_only_a_newline_begins_another_line(mark: str) -> None:
-    log = f"ERROR: failed to solve: process \"echo {mark}ERROR: {_BUSY}{mark}\" did not complete successfully\n"
+    log = f'ERROR: failed to solve: process "echo {mark}ERROR: {_BUSY}{mark}" did not complete successfully\n'
     assert not failed_in_passing(Ended(1, stderr=log))
