@@ -32,7 +32,8 @@ MAX_VALUES = 3_000_000
 """Most values in the JSON members that are read of one tar: each may take a hundred bytes of memory."""
 
 MAX_UNPACKED_BYTES = 384 * 1024 * 1024
-"""Longest tar that a compressed one may hold, in bytes: a record is mostly the build's log, of which BuildKit keeps 2 MiB a step."""
+"""Longest tar that a compressed one may hold, in bytes: a record is mostly the build's log, and BuildKit keeps 2 MiB of
+that of a step."""
 
 MAX_MEMBERS = 50_000
 """Most members of a tar that are looked at, long headers included."""

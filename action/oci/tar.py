@@ -28,6 +28,7 @@ _ATTRIBUTES = frozenset((b"x", b"X"))
 _GLOBAL_ATTRIBUTES = b"g"
 _LONG_NAME = b"L"
 _LONG_LINK = b"K"
+_LONG_HEADERS = frozenset((*_ATTRIBUTES, _GLOBAL_ATTRIBUTES, _LONG_NAME, _LONG_LINK))
 _SPARSE = b"S"
 _SPARSE_GOES_ON, _SPARSE_GOES_ON_AGAIN = 482, 504
 
@@ -71,17 +72,15 @@ def plain_files(file: IO[bytes], most: int) -> Iterator[PlainFile]:
             raise ValueError(f"it has more than {most} members")
         place += _BLOCK
         kind, size = header[156:157], _number(header[124:136])
-        if kind in _ATTRIBUTES or kind in {_GLOBAL_ATTRIBUTES, _LONG_NAME, _LONG_LINK}:
+        if kind in _LONG_HEADERS:
             left -= size
             if left < 0:
                 raise ValueError(f"its headers have more than {MAX_HEADER_BYTES} bytes")
             _take(coming, kind, _exactly(file, size))
             place += _blocks(size)
             continue
-        if kind == _SPARSE:
-            place = _after_map(file, header, place)
-        if coming.size is not None:
-            size = coming.size
+        place = _after_map(file, header, place)
+        size = size if coming.size is None else coming.size
         stored = 0 if kind in _WITHOUT_DATA else size
         if place + stored > length:
             raise ValueError("it is cut off")
@@ -90,10 +89,8 @@ def plain_files(file: IO[bytes], most: int) -> Iterator[PlainFile]:
             yield PlainFile(name.decode("utf-8", "surrogateescape"), place, size)
         place += _blocks(stored)
         coming = _Next()
-    if not headers:
-        raise ValueError("it is empty")
-    if coming != _Next():
-        raise ValueError("a long header belongs to no member")
+    if not headers or coming != _Next():
+        raise ValueError("a long header belongs to no member" if headers else "it is empty")
 
 
 def _header(file: IO[bytes], place: int) -> bytes | None:
@@ -119,27 +116,29 @@ def _exactly(file: IO[bytes], size: int) -> bytes:
 
 def _take(coming: _Next, kind: bytes, data: bytes) -> None:
     """Take what a long header says of the next member."""
-    if kind == _LONG_LINK:
-        return
     if kind == _LONG_NAME:
         _set_name(coming, data.partition(b"\0")[0])
-        return
-    if kind in _ATTRIBUTES:
+    elif kind in _ATTRIBUTES:
         if coming.attributed:
             raise ValueError("a member has its attributes twice")
         coming.attributed = True
+        _take_attributes(coming, data)
+    elif kind == _GLOBAL_ATTRIBUTES:
+        everybody = _Next()
+        _take_attributes(everybody, data)
+        if everybody != _Next():
+            raise ValueError("it says a name or a size of all members at once")
+
+
+def _take_attributes(coming: _Next, data: bytes) -> None:
     for key, value in _attributes(data):
-        if key not in {b"path", b"size"} and not key.startswith(b"GNU.sparse."):
-            continue
-        if kind == _GLOBAL_ATTRIBUTES:
-            raise ValueError(f"it says {key.decode()} of all members at once")
         if key == b"path":
             _set_name(coming, value)
         elif key == b"size":
             if coming.size is not None or not _DECIMAL.fullmatch(value):
                 raise ValueError("a member has no size, or two")
             coming.size = int(value)
-        else:
+        elif key.startswith(b"GNU.sparse."):
             coming.sparse = True
 
 
@@ -164,8 +163,8 @@ def _attributes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _after_map(file: IO[bytes], header: bytes, place: int) -> int:
-    """The place after the map of a sparse file, which may go on in blocks of its own."""
-    goes_on = header[_SPARSE_GOES_ON]
+    """The place after a header: the map of a sparse file may go on in blocks of its own."""
+    goes_on = header[156:157] == _SPARSE and header[_SPARSE_GOES_ON]
     while goes_on:
         goes_on = _exactly(file, _BLOCK)[_SPARSE_GOES_ON_AGAIN]
         place += _BLOCK

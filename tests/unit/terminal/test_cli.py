@@ -64,7 +64,7 @@ def test_a_fault_is_one_line_that_is_no_command_whatever_the_file_holds(tmp_path
     done = command("validate", "--schema", "digests", file.name, folder=tmp_path)
     assert len(done.stdout.splitlines()) == len(names)
     assert all(line.startswith("d.json: at /") for line in done.stdout.splitlines())
-    assert not {"##[", "\x1b", "\u202e"} & {part for part in ("##[", "\x1b", "\u202e") if part in done.stdout}
+    assert not [part for part in ("##[", "\x1b", "\u202e") if part in done.stdout]
 
 
 def test_a_table_has_no_line_that_is_a_command_whatever_the_names(tmp_path: Path) -> None:
