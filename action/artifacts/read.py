@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from action.errors import EvidenceError
 from action.oci.image import Blobs, Image, describe, parse
-from action.oci.layout import FolderLayout, Layout, TarLayout, blob_member, read_blob
+from action.oci.layout import FolderLayout, Layout, TarLayout, read_blob
 from action.oci.models import Index
 
 ARTIFACT_TYPES = frozenset(("oci", "docker"))
@@ -66,7 +66,7 @@ def _read(layout: Layout) -> Image:
             message = f"{layout.source}: its index.json names {len(entries)} images, not one"
             raise EvidenceError(message)
         (entry,) = entries.values()
-        if layout.chunks(blob_member(entry.digest)) is None:
+        if read_blob(layout, entry.digest) is None:
             message = f"{layout.source}: its index.json names {entry.digest}, which is not in it"
             raise EvidenceError(message)
         return describe(entry, _blobs(layout))

@@ -104,6 +104,14 @@ def test_a_digest_that_the_tar_holds_no_bytes_of_is_none(tmp_path: Path, kind: s
         read_artifact(file)
 
 
+@pytest.mark.parametrize("kind", [MANIFEST, INDEX, CONFIG, "application/vnd.example"])
+def test_a_digest_of_other_bytes_than_the_tar_holds_is_none(tmp_path: Path, kind: str) -> None:
+    members = layout(descriptor(AMD, kind), blobs=(AMD_CONFIG,))
+    file = write_tar(tmp_path / "x.tar", {**members, blob_name(digest_of(AMD)): AMD + b" "})
+    with pytest.raises(EvidenceError, match=r"x.tar: the blob sha256:\w+ holds other bytes than its name says"):
+        read_artifact(file)
+
+
 @pytest.mark.parametrize("type_of_link", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_a_link_to_the_bytes_is_not_the_bytes(tmp_path: Path, type_of_link: bytes) -> None:
     name = blob_name(digest_of(AMD))
