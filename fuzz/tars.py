@@ -14,6 +14,7 @@ from pathlib import Path
 from action.artifacts.read import read_artifact
 from action.errors import EvidenceError
 from action.oci.layout import TarLayout
+from action.oci.tar import plain_files
 from action.record.history import RECORD_TYPE, read_records
 from action.record.progress import STATUS_TYPE, read_progress
 from action.report.summary import Report, Target, render
@@ -33,6 +34,7 @@ def _raw(data: bytes) -> None:
         file = folder() / "raw.tar"
         file.write_bytes(tar)
         unpacked = _unpacked(tar)
+        _check_like_another(unpacked)
         with refusing(), TarLayout(file) as layout:
             for name in ("index.json", "manifest.json"):
                 found = layout.read(name)
@@ -42,6 +44,21 @@ def _raw(data: bytes) -> None:
             if image.digest is not None:
                 _check_held(image.digest, unpacked)
                 check_artifact(file, image.digest)
+
+
+def _check_like_another(data: bytes) -> None:
+    """What our reader reads, Python's reads too where it can, and no other members."""
+    try:
+        found = {(each.name, each.offset, each.size) for each in plain_files(io.BytesIO(data), 1000)}
+    except ValueError:
+        return
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+            other = {(each.name, each.offset_data, each.size) for each in tar if each.isreg() and not each.issparse()}
+    except (tarfile.TarError, ValueError):
+        # It looks into the maps of sparse files, which we leave out.
+        return
+    assert found == other, found ^ other
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -72,7 +89,7 @@ def _mended(data: bytes) -> bytes:
             total = sum(header[:148]) + 256 + sum(header[156:])
             mended[place + 148 : place + 156] = b"%06o\0 " % total
         digits = bytes(header[124:136]).strip(b"\0 ")
-        size = int(digits, 8) if re.fullmatch(rb"[0-7]{1,6}", digits) else 0
+        size = int(digits, 8) if re.fullmatch(rb"[0-7]{1,12}", digits) else 0
         place += _BLOCK + -(-size // _BLOCK) * _BLOCK
     return bytes(mended)
 

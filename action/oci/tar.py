@@ -71,7 +71,7 @@ def plain_files(file: IO[bytes], most: int) -> Iterator[PlainFile]:
         if headers > most:
             raise ValueError(f"it has more than {most} members")
         place += _BLOCK
-        kind, size = header[156:157], _number(header[124:136])
+        kind, size = _kind(header), _number(header[124:136])
         if kind in _LONG_HEADERS:
             left -= size
             if left < 0:
@@ -117,7 +117,10 @@ def _exactly(file: IO[bytes], size: int) -> bytes:
 def _take(coming: _Next, kind: bytes, data: bytes) -> None:
     """Take what a long header says of the next member."""
     if kind == _LONG_NAME:
-        _set_name(coming, data.partition(b"\0")[0])
+        name, end, _ = data.partition(b"\0")
+        if not end:
+            raise ValueError("a long name has no end")
+        _set_name(coming, name)
     elif kind in _ATTRIBUTES:
         if coming.attributed:
             raise ValueError("a member has its attributes twice")
@@ -169,6 +172,12 @@ def _after_map(file: IO[bytes], header: bytes, place: int) -> int:
         goes_on = _exactly(file, _BLOCK)[_SPARSE_GOES_ON_AGAIN]
         place += _BLOCK
     return place
+
+
+def _kind(header: bytes) -> bytes:
+    kind = header[156:157]
+    # Before there were kinds, a folder was told by the end of its name.
+    return b"5" if kind == b"\0" and _name(header).endswith(b"/") else kind
 
 
 def _name(header: bytes) -> bytes:
