@@ -47,7 +47,7 @@ def _raw(data: bytes) -> None:
 
 
 def _check_like_another(data: bytes) -> None:
-    """What our reader reads, Python's reads too where it can, and no other members."""
+    """Python's reader reads the members that ours reads, as far as it gets."""
     try:
         found = {(each.name, each.offset, each.size) for each in plain_files(io.BytesIO(data), 1000)}
     except ValueError:
@@ -58,7 +58,8 @@ def _check_like_another(data: bytes) -> None:
     except (tarfile.TarError, ValueError):
         # It looks into the maps of sparse files, which we leave out.
         return
-    assert found == other, found ^ other
+    # It ends without a word where a number that we do not need is none.
+    assert other <= found, other - found
 
 
 def _unpacked(data: bytes) -> bytes:
