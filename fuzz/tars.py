@@ -54,7 +54,12 @@ def _check_like_another(data: bytes) -> None:
         return
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-            other = {(each.name, each.offset_data, each.size) for each in tar if each.isreg() and not each.issparse()}
+            other = {
+                (each.name, each.offset_data, each.size)
+                for each in tar
+                # It takes a prefix for one in GNU tar's own form too, which has something else there.
+                if each.isreg() and not each.issparse() and data[each.offset_data - _BLOCK :][257:263] == b"ustar\0"
+            }
     except (tarfile.TarError, ValueError):
         # It looks into the maps of sparse files, which we leave out.
         return
