@@ -5,11 +5,11 @@ RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
 SETS := commands results summary retries schemas github
-PATHS := action benchmarks engine examples tests
+PATHS := action benchmarks engine examples fuzz tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines lint format demo bench instructions lock clean
+.PHONY: help setup test engines lint format demo bench instructions fuzz lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -58,12 +58,22 @@ bench: setup ## Measure what the action adds to a bare build; PEER=DIR: and dock
 instructions: setup ## Count the instructions of importing and parsing; BASE=REF: and fail where they are more than there.
 	@$(RUN) -m benchmarks.instructions $(if $(BASE),--base "$(BASE)")
 
+fuzz: $(VENV)/fuzz ## Fuzz what reads bytes from outside, ten minutes each: SECONDS=60 READERS='tar record'.
+	@$(RUN) -m fuzz --seconds $(or $(SECONDS),600) $(READERS)
+
+$(VENV)/fuzz: $(VENV)/ready requirements/fuzz.txt
+	@$(RUN) -c 'import platform, sys; sys.exit(not ((3, 11) <= sys.version_info < (3, 15) and platform.system() == "Linux" and platform.machine() == "x86_64"))' || \
+	  { echo "atheris has wheels for Linux on x86-64 and Python 3.11 to 3.14 alone; name one with: make PYTHON=python3.12"; exit 1; }
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/fuzz.txt
+	@touch $@
+
 lock: setup ## Compile the locks again.
 	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/commands.in --output-file requirements/commands.txt
 	@for set in $(filter-out commands,$(SETS)); do \
 	  $(COMPILE) --upgrade requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done
 	@$(COMPILE) --upgrade $(SETS:%=--constraint requirements/%.txt) pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt
+	@$(COMPILE) --upgrade --group fuzz --output-file requirements/fuzz.txt
 
 clean: ## Remove the environment and what was downloaded.
 	rm -rf $(VENV) .cache dist

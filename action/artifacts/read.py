@@ -65,7 +65,11 @@ def _read(layout: Layout) -> Image:
         if len(entries) != 1:
             message = f"{layout.source}: its index.json names {len(entries)} images, not one"
             raise EvidenceError(message)
-        return describe(next(iter(entries.values())), _blobs(layout))
+        (entry,) = entries.values()
+        if read_blob(layout, entry.digest) is None:
+            message = f"{layout.source}: its index.json names {entry.digest}, which is not in it"
+            raise EvidenceError(message)
+        return describe(entry, _blobs(layout))
     manifest = layout.read("manifest.json")
     if manifest is None:
         message = f"{layout.source}: neither index.json nor manifest.json is in it"

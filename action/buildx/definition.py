@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from action.buildx.diagnosis import failure
 from action.buildx.program import ask
-from action.errors import InputError, ProgramError
+from action.errors import DocumentError, InputError, ProgramError
+from action.metadata.document import parse_document
 from action.outputs.exporters import Requested, requested_exporters
 from action.outputs.parse import Output, check_ids, output_of, parse_output
 
@@ -63,10 +64,12 @@ def read_definition(text: str) -> dict[str, Target]:
         InputError: a target's output has an `id` that breaks a rule.
     """
     try:
-        definition = json.loads(text)
+        definition: Any = parse_document(text, "its JSON")
         targets = definition["target"]
         return {name: _target(name, target) for name, target in targets.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except DocumentError as error:
+        raise ProgramError(f"buildx bake --print wrote no definition that can be read: {error}") from None
+    except (KeyError, TypeError, AttributeError) as error:
         raise ProgramError(f"buildx bake --print wrote no definition that can be read ({error!r})") from None
 
 

@@ -107,7 +107,8 @@ def refuses_attestations(ended: Ended) -> bool:
 
 def last_error_line(text: str) -> str:
     """The last line that says `ERROR:`, or else the last line of all; empty where there is none."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Not at what else str.splitlines takes for the end of a line: a log may hold any of it.
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
     return (errors or lines or [""])[-1][:_LONGEST]
 

@@ -35,7 +35,9 @@ _TRANSIENT = re.compile(
     r"|network is unreachable|no route to host|server misbehaving|temporary failure in name resolution",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r'"[^"]*"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)')
+"""A text as Go quotes it; one that is cut off lasts to the end."""
+
 _STEP = re.compile(r"failed to solve: process |did not complete successfully")
 _REQUEST = re.compile(
     # What BuildKit was doing with a registry, a server or its client. File names and commands are quoted.

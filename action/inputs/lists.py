@@ -87,8 +87,9 @@ def csv_fields(name: str, text: str) -> tuple[str, ...]:
 def csv_record(fields: tuple[str, ...]) -> str:
     """Join fields to one CSV record, quoting those that need it."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(fields)
-    return text.getvalue()
+    # The writer quotes what holds a character of its line's end, so that must be both characters of newlines.
+    csv.writer(text, lineterminator="\r\n").writerow(fields)
+    return text.getvalue().removesuffix("\r\n")
 
 
 def _records(name: str, text: str) -> list[list[str]]:

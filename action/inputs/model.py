@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from action.inputs.booleans import input_boolean
 from action.inputs.lists import split_lines, split_list, split_raw_lines
 from action.inputs.patience import read_patience
 from action.inputs.policy import NO_RETRIES, Policy
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 BOOLEANS = ("comment", "load", "no-cache", "pull", "push", "record", "require-digests", "summary", "verify")
 TEXTS = (
@@ -104,6 +107,8 @@ def parse_inputs(document: str) -> dict[str, str]:
         raise InputError("INPUTS", f"not JSON ({error})", rule) from None
     if not isinstance(raw, dict):
         raise InputError("INPUTS", f"found {type(raw).__name__}", rule)
+    if any(_SURROGATE.search(name) for name in raw):
+        raise InputError("INPUTS", "a name holds half a character (a lone surrogate)", rule)
     # GitHub takes a name in any case, and hands it on as the workflow has it.
     return {name.lower(): _text(name, value) for name, value in raw.items()}
 
@@ -200,6 +205,6 @@ def _text(name: str, value: object) -> str:
         raise InputError(name, f"found a JSON {type(value).__name__}", "an input is text")
     if "\0" in value:
         raise InputError(name, "it holds a NUL character", "no program takes one as an argument")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if _SURROGATE.search(value):
         raise InputError(name, "it holds half a character (a lone surrogate)", "write it in UTF-8")
     return value

@@ -6,6 +6,7 @@ A file is refused that is not UTF-8, not JSON, has a key twice in one object, or
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,14 @@ MAX_WHOLE_BYTES = 32 * 1024 * 1024
 
 MAX_VALUES = 1_000_000
 """Most values of a document that is read whole: each may take a few hundred bytes of memory."""
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATES = re.compile(
+    r"(?P<before>(?<!\\)(?:\\\\)*)\\u"
+    r"(?:(?P<pair>[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""An escaped half of a character, or both halves: no escaped backslash stands right before."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,9 @@ def parse_document(text: str, source: str) -> object:
         DocumentError: it is empty, cut off, nested too deep, has too many values or a key twice, or is no JSON.
     """
     _check_bounds(text, source)
+    if _SURROGATE.search(text):
+        # Half a character can be written nowhere. It is read as Go's decoder reads it.
+        text = _SURROGATES.sub(_whole_character, text)
     duplicates: list[tuple[dict[str, object], str]] = []
 
     def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -138,6 +150,10 @@ def _check_bounds(text: str, source: str) -> None:
         raise DocumentError(source, "", f"expected at most {MAX_VALUES} values, found more")
     if text.count("[") + text.count("{") > MAX_DEPTH and (place := first_beyond(text, MAX_DEPTH)) is not None:
         raise DocumentError(source, place, f"expected at most {MAX_DEPTH} levels of nesting, found more")
+
+
+def _whole_character(match: re.Match[str]) -> str:
+    return match[0] if match["pair"] else f"{match['before']}\\ufffd"
 
 
 def _no_constant(name: str) -> object:

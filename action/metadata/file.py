@@ -72,7 +72,7 @@ def read_bake_metadata_file(path: Path, *, written: bool = True) -> BakeMetadata
     if document.fault:
         return BakeMetadataFile(document.text, {}, (document.fault,))
     found = _faults(document, "bake")
-    if not isinstance(document.value, dict):
+    if not isinstance(document.value, dict) or _may_be_more(found):
         return BakeMetadataFile(document.text, {}, found)
     faulty = {fault.pointer for fault in found}
     targets = {
@@ -123,6 +123,13 @@ def _faults(document: Document, schema: str) -> tuple[DocumentError, ...]:
     from action.metadata.schema import faults  # noqa: PLC0415
 
     return tuple(faults(document.value, schema, document.source))
+
+
+def _may_be_more(found: Sequence[DocumentError]) -> bool:
+    """Whether there may be faults that were not told: then no part of the document is known to be good."""
+    from action.metadata.schema import MOST_FAULTS  # noqa: PLC0415  # the same
+
+    return len(found) >= MOST_FAULTS
 
 
 def _first_faults(found: Sequence[DocumentError]) -> DocumentError | None:

@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]', re.DOTALL)
+_TOKEN = re.compile(r'["\[\]{}:,]')
+_STRINGS = json.JSONDecoder(strict=False)
 _SHOWN = 12
 """Segments of a pointer that are shown; the rest of a deep one tells nobody anything."""
 
@@ -39,40 +40,40 @@ def first_beyond(text: str, depth: int) -> str | None:
 def _paths(text: str) -> Iterator[list[str | int | None]]:
     """After each token, the path to where it stands: a key, an index, or None where an object's key is still to come.
 
-    The list is one and the same each time.
+    The list is one and the same each time. It ends where the text is no JSON: what comes after that has no place, and
+    whoever wrote it could make it as long as he likes.
     """
     path: list[str | int | None] = []
-    last_string = ""
-    for match in _TOKEN.finditer(text):
-        symbol = match[0]
-        if symbol == "{":
-            path.append(None)
-        elif symbol == "[":
-            path.append(0)
-        elif symbol in {"}", "]"}:
-            if path:
-                path.pop()
-        elif symbol == ":":
-            if path and path[-1] is None:
-                path[-1] = _unquoted(last_string)
-        elif symbol == ",":
-            if path:
-                place = path[-1]
-                path[-1] = place + 1 if isinstance(place, int) else None
-        else:
-            last_string = symbol
+    key: str | None = None
+    place = 0
+    while token := _TOKEN.search(text, place):
+        symbol, place = token[0], token.end()
+        if symbol == '"':
+            if key is not None:
+                return
+            try:
+                key, place = _STRINGS.raw_decode(text, token.start())
+            except ValueError:
+                return  # it is cut off, or escapes what cannot be escaped
             continue
+        if symbol in {"{", "["}:
+            path.append(None if symbol == "{" else 0)
+        elif not path:
+            return
+        elif symbol in {"}", "]"}:
+            path.pop()
+        elif symbol == ",":
+            last = path[-1]
+            path[-1] = last + 1 if isinstance(last, int) else None
+        elif path[-1] is None:
+            path[-1] = key or ""
+        else:
+            return
+        key = None
         yield path
-
-
-def _unquoted(symbol: str) -> str:
-    try:
-        value = json.loads(symbol)
-    except ValueError:
-        return symbol.strip('"')
-    return str(value)
 
 
 def _shown(path: Sequence[str | int | None]) -> str:
     parts = [part for part in path if part is not None]
-    return pointer(parts[:_SHOWN]) + ("/…" if len(parts) > _SHOWN else "")
+    shown = pointer(parts[:_SHOWN]) + ("/…" if len(parts) > _SHOWN else "")
+    return shown.encode("utf-8", "replace").decode()

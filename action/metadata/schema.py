@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 SCHEMAS = ("metadata", "bake", "results", "digests")
 """The names of the schemas."""
 
-_MOST_FAULTS = 100
+MOST_FAULTS = 100
+"""Most faults of a document that are told."""
+
+_MOST_FOUND = 1000
 _LONGEST_VALUE = 120
 
 
@@ -41,15 +45,17 @@ def schema_text(name: str) -> str:
 
 
 def faults(value: object, name: str, source: str) -> Iterator[DocumentError]:
-    """Every fault of a document, in the document's order, at most 100.
+    """The faults of a document, in the document's order: every one, or 100 of the first thousand.
 
     Args:
         value: the document.
         name: the schema to hold it against, one of SCHEMAS.
         source: what to call the document.
     """
-    errors = sorted(_validator(name).iter_errors(value), key=lambda error: [str(part) for part in error.absolute_path])
-    for error in errors[:_MOST_FAULTS]:
+    # Each error takes kilobytes: a small document could have millions of them.
+    found = islice(_validator(name).iter_errors(value), _MOST_FOUND)
+    errors = sorted(found, key=lambda error: [str(part) for part in error.absolute_path])
+    for error in errors[:MOST_FAULTS]:
         yield DocumentError(source, pointer(list(error.absolute_path)), _problem(error))
 
 

@@ -12,15 +12,15 @@ import gzip
 import hashlib
 import re
 import stat
-import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Protocol, cast
+from typing import IO, Protocol
 
 from action.errors import EvidenceError
+from action.oci.tar import plain_files
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
 """Longest JSON member that is read: registries refuse manifests over 4 MiB."""
@@ -28,14 +28,18 @@ MAX_JSON_BYTES = 16 * 1024 * 1024
 MAX_READ_BYTES = 128 * 1024 * 1024
 """Most bytes of JSON members that are read of one tar: those of a bake of a thousand targets are under 30 MiB."""
 
-MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
-"""Longest tar that a compressed one may hold, in bytes: a record is mostly the build's log."""
+MAX_VALUES = 3_000_000
+"""Most values in the JSON members that are read of one tar: each may take a hundred bytes of memory."""
+
+MAX_UNPACKED_BYTES = 384 * 1024 * 1024
+"""Longest tar that a compressed one may hold, in bytes: a record is mostly the build's log, and BuildKit keeps 2 MiB of
+that of a step."""
 
 MAX_MEMBERS = 50_000
-"""Most members of a tar that are looked at."""
+"""Most members of a tar that are looked at, long headers included."""
 
-MAX_HEADER_BYTES = 16 * 1024 * 1024
-"""Most bytes of long headers (names, attributes) that are read of one tar: those of real ones are a few hundred."""
+_LEAST_COUNTED = 2048
+"""What a member counts for at least: each takes its time, however short it is."""
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -120,23 +124,6 @@ class FolderLayout:
             raise EvidenceError(message) from None
 
 
-class _Headers:
-    """A file of which a tar reader reads headers only, and no more of them than MAX_HEADER_BYTES beyond the usual."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._left = MAX_HEADER_BYTES
-        self.seek, self.tell = file.seek, file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        if size != tarfile.BLOCKSIZE:
-            self._left -= size
-            if size < 0 or self._left < 0:
-                message = f"its headers have more than {MAX_HEADER_BYTES} bytes"
-                raise tarfile.ReadError(message)
-        return self._file.read(size)
-
-
 class TarLayout:
     """A layout in a tar; to be closed after use.
 
@@ -149,6 +136,7 @@ class TarLayout:
         self.source = str(file)
         self._members: dict[str, tuple[int, int]] = {}
         self._left = MAX_READ_BYTES
+        self._values_left = MAX_VALUES
         with _as_evidence(self.source):
             if not stat.S_ISREG(file.stat().st_mode):
                 message = f"{self.source}: not a plain file"
@@ -163,19 +151,11 @@ class TarLayout:
     def _find(self) -> None:
         """Find where each plain file's bytes are: name to offset and size."""
         with _as_evidence(self.source):
-            tar = tarfile.open(fileobj=cast("IO[bytes]", _Headers(self._file)), mode="r:")  # noqa: SIM115
-            for _ in range(MAX_MEMBERS):
-                member = tar.next()
-                if member is None:
-                    return
-                if not member.isreg() or member.issparse():
-                    continue
+            for member in plain_files(self._file, MAX_MEMBERS):
                 if member.name in self._members:
                     message = f"{self.source}: {member.name!r} is in it twice"
                     raise EvidenceError(message)
-                self._members[member.name] = (member.offset_data, member.size)
-        message = f"{self.source}: more than {MAX_MEMBERS} members"
-        raise EvidenceError(message)
+                self._members[member.name] = (member.offset, member.size)
 
     def read(self, name: str) -> bytes | None:
         """See `Layout`."""
@@ -183,11 +163,24 @@ class TarLayout:
         if size < 0:
             return None
         _check_size(self.source, name, size)
-        self._left -= size
+        self.count(size)
+        data = b"".join(self._chunks(name, offset, size))
+        self._values_left -= sum(map(data.count, (b"[", b"{", b",")))
+        if self._values_left < 0:
+            message = f"{self.source}: what it says of images has more than the {MAX_VALUES} values that are read"
+            raise EvidenceError(message)
+        return data
+
+    def count(self, size: int) -> None:
+        """Count bytes that are read, or once more looked into.
+
+        Raises:
+            EvidenceError: they are more than MAX_READ_BYTES by now.
+        """
+        self._left -= max(size, _LEAST_COUNTED)
         if self._left < 0:
             message = f"{self.source}: what it says of images has more than the {MAX_READ_BYTES} bytes that are read"
             raise EvidenceError(message)
-        return b"".join(self._chunks(name, offset, size))
 
     def chunks(self, name: str) -> Iterator[bytes] | None:
         """See `Layout`."""
@@ -260,10 +253,9 @@ def _check_size(source: str, name: str, size: int) -> None:
 
 @contextlib.contextmanager
 def _as_evidence(source: str) -> Iterator[None]:
-    # tarfile lets errors of its parts through: bad numbers (ValueError, OverflowError), cut-off data (EOFError).
     try:
         yield
-    except (tarfile.TarError, zlib.error, ValueError, EOFError, OverflowError, RecursionError) as error:
+    except (zlib.error, ValueError, EOFError, OverflowError) as error:
         message = f"{source}: not a tar that can be read ({error})"
         raise EvidenceError(message) from None
     except OSError as error:

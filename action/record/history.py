@@ -7,6 +7,8 @@ util/desktop and commands/history/export.go; moby/buildkit 0.32, api/services/co
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +25,7 @@ RECORD_TYPE = "application/vnd.buildkit.historyrecord.v0"
 
 _MAX_RECORDS = 10_000
 _MAX_NESTING = 4
+_PLACE = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
 class RecordedExporter(Struct, frozen=True, rename={"type": "Type", "attributes": "Attrs"}):
@@ -113,10 +116,10 @@ def record_manifests(layout: Layout) -> list[Manifest]:
     if data is None:
         message = f"{layout.source}: no build record (it has no index.json)"
         raise EvidenceError(message)
-    pending = [(entry, 1) for entry in parse(Index, data, layout.source).manifests]
+    pending = deque((entry, 1) for entry in parse(Index, data, layout.source).manifests)
     manifests: list[Manifest] = []
     while pending:
-        descriptor, depth = pending.pop(0)
+        descriptor, depth = pending.popleft()
         blob = read_blob(layout, descriptor.digest)
         if blob is None or depth > _MAX_NESTING or len(manifests) >= _MAX_RECORDS:
             continue
@@ -129,7 +132,7 @@ def record_manifests(layout: Layout) -> list[Manifest]:
     return manifests
 
 
-def _read(layout: Layout, manifest: Manifest) -> Record:
+def _read(layout: TarLayout, manifest: Manifest) -> Record:
     data = read_blob(layout, manifest.config.digest)
     if data is None:
         message = f"{layout.source}: the record {manifest.config.digest} is not in it"
@@ -138,12 +141,20 @@ def _read(layout: Layout, manifest: Manifest) -> Record:
     blobs = {}
     for layer in manifest.layers:
         # The manifests and indexes that exporters made; logs and attestations have media types of their own.
-        if layer.media_type == "application/json" and (blob := read_blob(layout, layer.digest)) is not None:
-            blobs[layer.digest] = blob
+        if layer.media_type == "application/json" and (data := read_blob(layout, layer.digest)) is not None:
+            blobs[layer.digest] = data
     results = (record.result.results if record.result else None) or {}
+
+    def blob(digest: str) -> bytes | None:
+        # Results, and the entries of an index, may name one blob again and again.
+        data = blobs.get(digest)
+        if data is not None:
+            layout.count(len(data))
+        return data
+
     images = {
-        int(place): describe(Descriptor(result.media_type, result.digest, result.size), blobs.get)
+        int(place): describe(Descriptor(result.media_type, result.digest, result.size), blob)
         for place, result in results.items()
-        if place.isdecimal()
+        if _PLACE.fullmatch(place)
     }
     return Record(layout.source, record.ref, record.exporters or (), images, blobs)

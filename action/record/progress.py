@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from action.errors import EvidenceError
 from action.oci.image import parse
@@ -24,7 +24,13 @@ from action.record.history import record_manifests
 STATUS_TYPE = "application/vnd.buildkit.status.v0"
 """Media type of a status log."""
 
-_MAX_MESSAGE = 64 * 1024 * 1024
+_MAX_MESSAGE = 4 * 1024 * 1024
+"""Longest message of a status log, in bytes: BuildKit splits those of over 1 MiB (client/solve.go)."""
+
+_MAX_BYTES = 384 * 1024 * 1024
+_MAX_MESSAGES = 1_000_000
+_MAX_UPDATES = 300_000
+_MAX_TEXT = 32 * 1024 * 1024
 _LENGTH = struct.Struct("<I")
 
 
@@ -71,9 +77,12 @@ class Progress:
     steps: tuple[Step, ...]
 
 
+_Number = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+
+
 class _Time(Struct, frozen=True):
-    seconds: int = 0
-    nanos: int = 0
+    seconds: _Number = 0
+    nanos: _Number = 0
 
     @property
     def since_1970(self) -> float:
@@ -93,17 +102,18 @@ def read_progress(file: Path) -> list[Progress]:
         EvidenceError: the file cannot be read.
     """
     with TarLayout(file) as layout:
-        return [_read(layout, manifest) for manifest in record_manifests(layout)]
+        logs = _Logs(layout.source)
+        return [_read(layout, manifest, logs) for manifest in record_manifests(layout)]
 
 
-def _read(layout: TarLayout, manifest: Manifest) -> Progress:
+def _read(layout: TarLayout, manifest: Manifest, logs: _Logs) -> Progress:
     data = read_blob(layout, manifest.config.digest)
     record = parse(_Record, data or b"{}", layout.source)
     steps: dict[str, Step] = {}
     for layer in manifest.layers:
         if layer.media_type == STATUS_TYPE and (chunks := layout.chunks(blob_member(layer.digest))) is not None:
-            for message in _messages(chunks, layout.source):
-                _take(message, steps)
+            for message in logs.messages(chunks):
+                logs.take(message, steps)
     return Progress(
         record.ref,
         record.created.since_1970 if record.created else None,
@@ -112,44 +122,64 @@ def _read(layout: TarLayout, manifest: Manifest) -> Progress:
     )
 
 
-def _messages(chunks: Iterator[bytes], source: str) -> Iterator[Any]:
-    from google.protobuf.message import DecodeError  # noqa: PLC0415  # only a summary wants the status log
+class _Logs:
+    """Reads the status logs of one file, and no more of all of them than is set above."""
 
-    kind = _status_response()
-    data = bytearray()
-    length: int | None = None
-    for chunk in chunks:
-        data += chunk
-        while len(data) >= (_LENGTH.size if length is None else length):
-            if length is None:
-                (length,) = _LENGTH.unpack_from(data)
-                del data[: _LENGTH.size]
-                if length > _MAX_MESSAGE:
-                    raise EvidenceError(f"{source}: a message of the status log has {length} bytes")
-                continue
-            try:
-                yield kind.FromString(bytes(data[:length]))
-            except DecodeError as error:
-                raise EvidenceError(f"{source}: a message of the status log cannot be read ({error})") from None
-            del data[:length]
-            length = None
-    if data or length is not None:
-        raise EvidenceError(f"{source}: the status log is cut off")
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._bytes = self._messages = self._updates = self._text = 0
 
+    def messages(self, chunks: Iterator[bytes]) -> Iterator[Any]:
+        from google.protobuf.message import DecodeError  # noqa: PLC0415  # only a summary wants the status log
 
-def _take(message: Any, steps: dict[str, Step]) -> None:  # noqa: ANN401  # protobuf's classes are made at run time
-    for vertex in message.vertexes:
-        known = steps.get(vertex.digest, Step(vertex.name))
-        started = _seconds(vertex.started) if vertex.HasField("started") else None
-        completed = _seconds(vertex.completed) if vertex.HasField("completed") else None
-        steps[vertex.digest] = replace(
-            known,
-            # A step may run in several pieces; it lasts from the first to the last.
-            started=min((each for each in (known.started, started) if each is not None), default=None),
-            completed=max((each for each in (known.completed, completed) if each is not None), default=None),
-            cached=known.cached or vertex.cached,
-            error=vertex.error or known.error,
-        )
+        kind = _status_response()
+        data = bytearray()
+        length: int | None = None
+        for chunk in chunks:
+            self._bytes += len(chunk)
+            if self._bytes > _MAX_BYTES:
+                raise EvidenceError(f"{self._source}: the status log has more than {_MAX_BYTES} bytes")
+            data += chunk
+            while len(data) >= (_LENGTH.size if length is None else length):
+                if length is None:
+                    (length,) = _LENGTH.unpack_from(data)
+                    del data[: _LENGTH.size]
+                    if length > _MAX_MESSAGE:
+                        raise EvidenceError(f"{self._source}: a message of the status log has {length} bytes")
+                    continue
+                self._messages += 1
+                if self._messages > _MAX_MESSAGES:
+                    raise EvidenceError(f"{self._source}: the status log has more than {_MAX_MESSAGES} messages")
+                try:
+                    yield kind.FromString(bytes(data[:length]))
+                except DecodeError as error:
+                    message = f"{self._source}: a message of the status log cannot be read ({error})"
+                    raise EvidenceError(message) from None
+                del data[:length]
+                length = None
+        if data or length is not None:
+            raise EvidenceError(f"{self._source}: the status log is cut off")
+
+    def take(self, message: Any, steps: dict[str, Step]) -> None:  # noqa: ANN401  # protobuf makes classes at run time
+        for vertex in message.vertexes:
+            known = steps.get(vertex.digest) or Step(vertex.name)
+            started = _seconds(vertex.started) if vertex.HasField("started") else None
+            completed = _seconds(vertex.completed) if vertex.HasField("completed") else None
+            steps[vertex.digest] = Step(
+                known.name,
+                # A step may run in several pieces; it lasts from the first to the last.
+                started=min((each for each in (known.started, started) if each is not None), default=None),
+                completed=max((each for each in (known.completed, completed) if each is not None), default=None),
+                cached=known.cached or vertex.cached,
+                error=vertex.error or known.error,
+            )
+            self._updates += 1
+            self._text += len(vertex.digest) + len(vertex.name) + len(vertex.error)
+            if self._updates > _MAX_UPDATES or self._text > _MAX_TEXT:
+                raise EvidenceError(
+                    f"{self._source}: the status log says more of steps than is read: "
+                    f"{_MAX_UPDATES} times, {_MAX_TEXT} characters"
+                )
 
 
 def _seconds(time: Any) -> float:  # noqa: ANN401  # the same

@@ -75,7 +75,7 @@ def render(report: Report, limit: int = LIMIT) -> str:
             summary says so.
     """
     report = _masked(report)
-    body = list(_head(report))
+    body = list(_head(report, limit // 2))
     rows = list(_rows(report))
     left = limit - _SPARE - _bytes(*body)
     shown, omitted = _fitting(rows, left * 3 // 4)
@@ -97,7 +97,7 @@ def render(report: Report, limit: int = LIMIT) -> str:
 def outputs_table(report: Report, limit: int) -> str:
     """The table of outputs alone, under its heading, no longer than `limit` bytes."""
     report = _masked(report)
-    body = list(_head(report))
+    body = list(_head(report, limit // 2))
     rows = list(_rows(report))
     shown, omitted = _fitting(rows, limit - _SPARE - _bytes(*body))
     if shown:
@@ -121,17 +121,22 @@ def shown_inputs(raw: Mapping[str, str], hidden: Sequence[str]) -> dict[str, str
     }
 
 
-def _head(report: Report) -> Iterator[str]:
+def _head(report: Report, limit: int) -> Iterator[str]:
+    """What is told first; of errors and warnings as many as fit into `limit` bytes."""
     yield f"### {'❌' if report.failed else '✅'} {report.title}{' failed' if report.failed else ''}\n"
     facts = list(_facts(report))
     if facts:
         yield " · ".join(facts) + "\n"
-    for error in report.errors:
-        yield f"❌ {code(error)}\n"
-    for warning in report.warnings[:_SHORT]:
-        yield f"⚠️ {code(warning)}\n"
-    if len(report.warnings) > _SHORT:
-        yield f"⚠️ and {len(report.warnings) - _SHORT} warnings more\n"
+    for mark, what, texts, most in (
+        ("❌", "errors", report.errors, len(report.errors)),
+        ("⚠️", "warnings", report.warnings, _SHORT),
+    ):
+        lines = [f"{mark} {code(text)}\n" for text in texts[:most]]
+        shown, _ = _fitting([[line] for line in lines], limit)
+        limit -= _bytes(*lines[: len(shown)])
+        yield from lines[: len(shown)]
+        if len(shown) < len(texts):
+            yield f"{mark} and {len(texts) - len(shown)} {what} more\n"
 
 
 def _facts(report: Report) -> Iterator[str]:
@@ -265,11 +270,15 @@ def _masked(report: Report) -> Report:
     """The report without secrets, wherever they stand in it."""
     if not report.secrets:
         return report
-    parts = {part for secret in report.secrets for part in (secret, *secret.splitlines()) if part.strip()}
-    pattern = re.compile("|".join(re.escape(part) for part in sorted(parts, key=len, reverse=True)))
+    # As they would be shown: without what is not seen, and on one line.
+    parts = {seen(part) for secret in report.secrets for part in (secret, *secret.splitlines())}
+    words = [part.split() for part in sorted(parts, key=len, reverse=True) if part.strip()]
+    if not words:
+        return report
+    pattern = re.compile("|".join(r"\s+".join(map(re.escape, each)) for each in words))
 
     def masked(text: str) -> str:
-        return pattern.sub("***", text)
+        return pattern.sub("***", seen(text))
 
     def masked_exporter(exporter: ExporterResult) -> ExporterResult:
         dest = masked(exporter.dest) if exporter.dest is not None else None

@@ -13,6 +13,9 @@ MOST = 30
 """Most steps that are drawn."""
 
 _LONGEST_NAME = 60
+_LATEST = 10 * 365 * 86400.0
+"""No build takes ten years, but a record may say so."""
+
 _MEANS = re.compile(r"[^\w \[\]()/.,=+*@!?$&|~^'-]")
 """Everything but what is mere text in the name of a task."""
 
@@ -62,5 +65,5 @@ def _name(text: str, number: int) -> str:
 
 def _time(seconds: float) -> str:
     """A time of day that the build could have begun at midnight of: what is drawn is the time since then."""
-    moment = datetime(2000, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=round(seconds * 1000))
+    moment = datetime(2000, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=round(min(seconds, _LATEST) * 1000))
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}"

@@ -20,7 +20,7 @@ from action.errors import DocumentError
 from action.metadata.document import parse_document
 from action.report.markdown import one_line
 
-_LINE_AT_END = re.compile(r"\s*\(line \d+\)$")
+_LINE_AT_END = re.compile(r"\(line \d+\)$")
 _LONGEST = 1000
 
 FindFile = Callable[[str, bytes | None], str | None]
@@ -116,7 +116,7 @@ def _of_warning(item: object, find_file: FindFile) -> Iterator[Annotation]:
         warning = msgspec.convert(item, _Warning)
     except msgspec.ValidationError:
         return
-    short = _LINE_AT_END.sub("", _decoded(warning.short))
+    short = _LINE_AT_END.sub("", _decoded(warning.short)).rstrip()
     rule, colon, text = short.partition(": ")
     if not colon:
         rule, text = "Build check", short

@@ -20,6 +20,7 @@ from action.inputs.policy import Policy
 from action.outcome import Outcome
 from action.packages import RESULTS
 from action.preparation import Part, Preparation
+from action.terminal.line import line
 from action.workspace import temporary_folder
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def validate(files: tuple[Path, ...], schema: str | None) -> None:
     for file in files:
         for fault in validate_file(file, schema):
             found += 1
-            click.echo(str(fault))
+            click.echo(line(str(fault)))
     if found:
         raise _SaidError
 
@@ -336,7 +337,7 @@ def _print(results: BuildResults | BakeResults, form: str, target: TextIO) -> No
         if not build.exporters:
             continue
         if name:
-            target.write(f"{name}:\n")
+            target.write(f"{line(name)}:\n")
         print_table(build, target)
 
 
@@ -357,4 +358,4 @@ def _log() -> Log:
 
 
 def _stderr(kind: str, message: str) -> None:
-    click.echo(f"{kind}: {message}", err=True)
+    click.echo(f"{kind}: {line(message)}", err=True)

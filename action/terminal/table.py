@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from action.buildx.diagnosis import plain
+from action.terminal.line import line
 
 if TYPE_CHECKING:
     from action.results.models import BuildResults, ExporterResult
@@ -47,4 +47,4 @@ def print_table(results: BuildResults, file: TextIO) -> None:
 def _cells(exporter: ExporterResult) -> tuple[str, ...]:
     made = ", ".join(exporter.names) or exporter.dest or "-"
     digest = exporter.digest or "-"
-    return tuple(map(plain, (exporter.key, exporter.type, made, digest, exporter.evidence or "-")))
+    return tuple(map(line, (exporter.key, exporter.type, made, digest, exporter.evidence or "-")))

@@ -37,11 +37,11 @@ def check_artifact(path: Path, digest: str) -> None:
                 # A layer that may not be distributed stays with whoever made it.
                 continue
             seen.add(blob.digest)
-            if len(seen) > _MAX_BLOBS:
-                message = f"{layout.source}: {digest} names more than {_MAX_BLOBS} blobs"
-                raise EvidenceError(message)
             if blob.media_type in INDEX_TYPES | MANIFEST_TYPES:
                 pending += _named_by(_document(layout, blob.digest))
+                if len(pending) > _MAX_BLOBS:
+                    message = f"{layout.source}: {digest} names more than {_MAX_BLOBS} blobs"
+                    raise EvidenceError(message)
             else:
                 _check_blob(layout, blob)
 

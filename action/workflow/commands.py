@@ -50,7 +50,7 @@ def annotate(message: str, *, title: str, file: str | None, line: int | None) ->
 
 def say(message: str) -> None:
     """Print a line of the log, which is no command whatever it holds."""
-    line = " ".join(message.split())
+    line = " ".join(_printable(message).split())
     sys.stdout.write(f"{line.replace('::', ': :').replace('##[', '## [')}\n")
     sys.stdout.flush()
 
@@ -123,5 +123,10 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
 
 
 def _issue(command: str, message: str) -> None:
-    issue_command(command, {}, message)
+    issue_command(command, {}, _printable(message))
     sys.stdout.flush()
+
+
+def _printable(text: str) -> str:
+    """The text without halves of characters, which a file's name may hold."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,12 +1,27 @@
 from __future__ import annotations
 
+import tarfile
+import time
 from pathlib import Path
 
 import pytest
 
 from action.artifacts.read import digests_in_folder, read_artifact
 from action.errors import EvidenceError
-from tests.unit.oci.layouts import INDEX, MANIFEST, descriptor, digest_of, encode, image, layout, one_image, write_tar
+from tests.unit.oci.layouts import (
+    CONFIG,
+    INDEX,
+    MANIFEST,
+    blob_name,
+    descriptor,
+    digest_of,
+    encode,
+    image,
+    layout,
+    link,
+    one_image,
+    write_tar,
+)
 
 AMD, AMD_CONFIG = image()
 HEX = "0123456789abcdef" * 4
@@ -80,3 +95,37 @@ def test_a_folder_names_digests_and_is_no_artifact(tmp_path: Path) -> None:
     assert digests_in_folder(tmp_path) == {digest}
     with pytest.raises(EvidenceError, match="not a plain file"):
         read_artifact(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [MANIFEST, INDEX, CONFIG, "application/vnd.example"])
+def test_a_digest_that_the_tar_holds_no_bytes_of_is_none(tmp_path: Path, kind: str) -> None:
+    file = write_tar(tmp_path / "x.tar", layout(descriptor(AMD, kind), blobs=(AMD_CONFIG,)))
+    with pytest.raises(EvidenceError, match=rf"x.tar: its index.json names {digest_of(AMD)}, which is not in it"):
+        read_artifact(file)
+
+
+@pytest.mark.parametrize("kind", [MANIFEST, INDEX, CONFIG, "application/vnd.example"])
+def test_a_digest_of_other_bytes_than_the_tar_holds_is_none(tmp_path: Path, kind: str) -> None:
+    members = layout(descriptor(AMD, kind), blobs=(AMD_CONFIG,))
+    file = write_tar(tmp_path / "x.tar", {**members, blob_name(digest_of(AMD)): AMD + b" "})
+    with pytest.raises(EvidenceError, match=r"x.tar: the blob sha256:\w+ holds other bytes than its name says"):
+        read_artifact(file)
+
+
+@pytest.mark.parametrize("type_of_link", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_a_link_to_the_bytes_is_not_the_bytes(tmp_path: Path, type_of_link: bytes) -> None:
+    name = blob_name(digest_of(AMD))
+    members = layout(descriptor(AMD, MANIFEST), blobs=(AMD_CONFIG,))
+    file = write_tar(tmp_path / "x.tar", {**members, "elsewhere": AMD}, link(name, type_of_link, "elsewhere"))
+    with pytest.raises(EvidenceError, match="which is not in it"):
+        read_artifact(file)
+
+
+def test_an_index_of_one_manifest_again_and_again_is_read_or_refused_in_a_moment(tmp_path: Path) -> None:
+    entry = encode(descriptor(AMD, MANIFEST))
+    index = b'{"manifests": [' + b",".join([entry] * 90_000) + b"]}"
+    file = write_tar(tmp_path / "x.tar", layout(descriptor(index, INDEX), blobs=(index, AMD, AMD_CONFIG)))
+    begun = time.process_time()
+    with pytest.raises(EvidenceError, match=r"x.tar: what it says of images has more than"):
+        read_artifact(file)
+    assert time.process_time() - begun < 3

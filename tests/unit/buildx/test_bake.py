@@ -159,3 +159,13 @@ def test_what_is_no_definition_is_a_plain_error(text: str) -> None:
 def test_an_output_that_breaks_a_rule_names_its_target(output: object) -> None:
     with pytest.raises(BuildDigestsError, match=r"^output of bake target web: "):
         read_definition(json.dumps({"target": {"web": {"output": [output]}}}))
+
+
+def test_names_in_a_definition_can_be_written_anywhere() -> None:
+    (name,) = read_definition('{"target": {"a\\ud800": {"output": ["type=oci,dest=x"]}}}')
+    assert name == "a\ufffd"
+
+
+def test_a_definition_of_more_values_than_memory_is_refused() -> None:
+    with pytest.raises(ProgramError, match="expected at most 1000000 values, found more"):
+        read_definition('{"target": {"a": [' + "0," * 1_000_000 + "0]}}")

@@ -131,3 +131,22 @@ def test_a_build_that_a_registry_or_the_network_failed_is_one_to_try_again(error
 )
 def test_a_build_that_failed_of_itself_is_not_tried_again_whatever_it_says(error: str) -> None:
     assert not failed_in_passing(ended(error))
+
+
+_BUSY = "failed to fetch: unexpected status from GET request to x: 503 Service Unavailable"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f'/a\\" {_BUSY} \\"b', f"/{'x' * 1800}{_BUSY}{'x' * 300}", _BUSY],
+    ids=["quotes", "cut off", "plain"],
+)
+def test_the_name_of_a_file_is_never_taken_for_a_registrys_answer(name: str) -> None:
+    error = f'failed to compute cache key: failed to calculate checksum of ref a::b: "{name}": not found'
+    assert not failed_in_passing(Ended(1, stderr=f"ERROR: failed to build: failed to solve: {error}\n"))
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x1c", "\v"])
+def test_only_a_newline_begins_another_line(mark: str) -> None:
+    log = f'ERROR: failed to solve: process "echo {mark}ERROR: {_BUSY}{mark}" did not complete successfully\n'
+    assert not failed_in_passing(Ended(1, stderr=log))

@@ -131,7 +131,7 @@ def test_outputs_keep_their_quotes() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"]), min_size=1), min_size=1))
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), min_size=1))
 def test_fields_survive_being_joined_and_split(fields: list[str]) -> None:
     assert csv_fields("x", csv_record(tuple(fields))) == tuple(fields)
 

@@ -137,6 +137,12 @@ def test_half_a_character_is_refused_and_not_shown() -> None:
     assert "hunter2" not in str(error.value)
 
 
+def test_a_name_with_half_a_character_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^INPUTS: a name holds half a character") as error:
+        parse_inputs('{"ta\\ud800gs": "x"}')
+    assert str(error.value).encode()
+
+
 @pytest.mark.parametrize("text", ["ghcr.io/ö/app:1", "日本語", "a\U0001f600b", "\ufffd", "a\u2028b"])
 def test_any_other_text_passes(text: str) -> None:
     assert parse_inputs(json.dumps({"target": text})) == {"target": text}

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from action.metadata.document import read_document
+from action.metadata.document import document_of, parse_document, read_document
 from action.metadata.position import pointer, pointer_at
 
 
@@ -68,7 +69,7 @@ def test_a_missing_file_and_a_folder_are_plain_faults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["null", "[]", "{}", "0", '"x"', "[" * 200 + "]" * 200, '{"a": {"a": 1}}', '{"ä": "\\ud800"}']
+    "text", ["null", "[]", "{}", "0", '"x"', "[" * 200 + "]" * 200, '{"a": {"a": 1}}', '{"ä": "\\ud83d\\ude00"}']
 )
 def test_json_is_read(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
@@ -89,6 +90,45 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
     max_leaves=20,
 )
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('["\\ud800"]', ["\ufffd"]),
+        ('["\\udfff\\ud800"]', ["\ufffd\ufffd"]),
+        ('["a\\ud83d\\ude00\\uD83D"]', ["a\U0001f600\ufffd"]),
+        ('["\\\\ud800 \\\\\\ud800"]', ["\\ud800 \\\ufffd"]),
+        ('{"\\ud800": 1}', {"\ufffd": 1}),
+    ],
+)
+def test_half_a_character_is_read_as_go_reads_it(text: str, value: object) -> None:
+    # encoding/json: "replaced by U+FFFD". A text that holds one could be written nowhere.
+    assert parse_document(text, "x") == value
+
+
+def test_the_place_of_a_fault_can_always_be_printed() -> None:
+    assert pointer_at('{"\\ud800": ').encode() == b"/?"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": "' + b'\\"' * 5_000_000 + b"\x01",
+        b'{"a": "' + b'\\"' * 5_000_000 + b"\xff",
+        b'{"a": "' + b"x" * 30_000_000 + b"\x01",
+        b"[" * 150 + b"[]," * 200 + b"]" * 30_000_000,
+        b"[[]," * 100 + b":" * 30_000_000,
+        b"[[]," * 100 + b'""' * 15_000_000,
+        b'["' + b"\\ud800" * 1_000_000 + b'"]',
+        b'["' + b"\\\\" * 5_000_000 + b'\\ud800"]',
+    ],
+    ids=["quotes", "quotes and bytes", "text", "closing brackets", "colons", "texts", "halves", "backslashes"],
+)
+def test_a_hostile_document_is_read_or_named_in_a_moment(data: bytes) -> None:
+    begun = time.process_time()
+    document_of(data, "x")
+    assert time.process_time() - begun < 3
 
 
 @given(_JSON, st.integers(0, 400))

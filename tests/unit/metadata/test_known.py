@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from action.metadata.known import WARNINGS, read_known, read_known_bake
 from action.metadata.responses import read_responses
 from action.metadata.schema import faults
 from action.metadata.validation import validate_file
+from tests.measured import measured
 
 FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.glob("*valid/*/*.json"))
@@ -162,17 +161,6 @@ def test_what_could_be_read_in_two_ways_is_left_to_the_whole_reader(data: str) -
     assert read_known(data.encode("latin-1")) is None
 
 
-_MEASURE = """
-import resource, sys, time
-from pathlib import Path
-from action.metadata.file import read_metadata_file, read_bake_metadata_file
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-begun = time.process_time()
-read = {reader}(Path({file!r}))
-print(time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-print(read.fault if hasattr(read, "fault") else read.faults)
-print(read.metadata.merged.image.digest if hasattr(read, "metadata") else len(read.targets))
-"""
 MB = 10**6
 
 
@@ -269,12 +257,14 @@ def test_a_bake_of_100_mb_is_read_within_3_s_and_400_mib(tmp_path: Path) -> None
 
 
 def _measured(file: Path, reader: str) -> tuple[float, float, str, str]:
-    code = _MEASURE.format(reader=reader, file=str(file))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    found = measured(
+        f"from pathlib import Path; from action.metadata.file import {reader}",
+        f"read = {reader}(Path({str(file)!r})); print(read.fault if hasattr(read, 'fault') else read.faults); "
+        "print(read.metadata.merged.image.digest if hasattr(read, 'metadata') else len(read.targets))",
+    )
     file.unlink()
-    figures, fault, said = done.stdout.splitlines()
-    seconds, memory = map(float, figures.split())
-    return seconds, memory, fault, said
+    fault, said = found.said.splitlines()
+    return found.seconds, found.memory, fault, said
 
 
 @pytest.mark.parametrize("size", [MAX_BYTES + 1, 200 * MB])

@@ -15,10 +15,12 @@ import jsonschema
 import msgspec
 import pytest
 
+from action.metadata.file import read_bake_metadata_file
 from action.metadata.responses import Metadata, read_responses
 from action.metadata.schema import SCHEMAS, faults, guess_schema, schema_text
 from action.metadata.validation import validate_file
 from action.results.models import BuildResults, ExporterResult, PlatformResult, ResultDescriptor
+from tests.measured import measured
 
 FOLDER = Path(__file__).parent
 VALID = sorted(FOLDER.glob("valid/*/*.json"))
@@ -95,6 +97,47 @@ def test_a_results_document_reads_into_the_models_and_out_again() -> None:
 
 def test_at_most_a_hundred_faults_are_told() -> None:
     assert len(list(faults({str(number): "x" for number in range(1000)}, "digests", "x"))) == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "piece", "after"),
+    [
+        ("digests", "{", '"{}": "x", ', '"last": "x"}'),
+        ("results", '{"version": 1, "targets": {', '"{}": {{}}, ', '"last": {}}}'),
+        (
+            "results",
+            '{"version": 1, "ref": null, "digest": null, "imageid": null, "exporters": [',
+            "{{}}, ",
+            "{}]}",
+        ),
+        ("metadata", "[", '{{"containerimage.digest": {}}}, ', "{}]"),
+        ("bake", "{", '"{}": {{"containerimage.digest": 1}}, ', '"last": {}}'),
+    ],
+    ids=["digests", "targets", "exporters", "responses", "bake"],
+)
+def test_a_document_of_nothing_but_faults_is_refused_within_3_s_and_400_mib(
+    tmp_path: Path, name: str, before: str, piece: str, after: str
+) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(before + "".join(map(piece.format, range(240_000))) + after)
+    found = measured(
+        "from pathlib import Path; from action.metadata.validation import validate_file",
+        f"print(len(list(validate_file(Path({str(file)!r}), {name!r}))))",
+    )
+    assert found.said == "100"
+    assert found.seconds < 3
+    assert found.memory < 400
+
+
+@pytest.mark.parametrize("number", [99, 100, 101, 300])
+def test_a_target_with_a_fault_is_never_believed_however_many_others_have_one(tmp_path: Path, number: int) -> None:
+    bad = {f"t{place:03}": {"containerimage.digest": "latest"} for place in range(number)}
+    good = {"containerimage.digest": "sha256:" + "a" * 64}
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({**bad, "zgood": good}))
+    read = read_bake_metadata_file(file)
+    assert list(read.targets) == (["zgood"] if number < 100 else [])
+    assert len(read.faults) == min(number, 100)
 
 
 @pytest.mark.parametrize("value", [1, "x", None, {}, {"a": 1}, {"a": [1], "b": 2}])

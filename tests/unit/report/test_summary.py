@@ -143,6 +143,41 @@ def test_secrets_are_shown_nowhere() -> None:
     assert "***" in text
 
 
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("hunter2", "hun\x1b[1mter2"),
+        ("hunter2", "hun\u200bter\u202e2\0"),
+        ("hun\u200bter2", "hunter2"),
+        ("hunter2 and co", "hunter2  and\nco"),
+        ("hunter2\tand co", "hunter2 and co"),
+        ("hunter2\x1b[1m", "hunter2"),
+    ],
+)
+def test_a_secret_is_found_as_it_would_be_shown(secret: str, text: str) -> None:
+    progress = Progress("r", 1.0, 2.0, (Step(f"RUN {text}", 1.0, 2.0, error=text),))
+    shown = Report(
+        title="Build",
+        failed=True,
+        targets=(Target("", results(exporter(names=(text,))), progress),),
+        errors=(text,),
+        warnings=(text,),
+        failure=text,
+        inputs={"build-args": text},
+        secrets=(secret,),
+    )
+    assert "hunter2" not in render(shown)
+
+
+def test_of_many_errors_as_many_are_told_as_fit() -> None:
+    many = report(Target("", results(RELEASE)), errors=("|" * 300,) * 2000, warnings=("|" * 300,) * 100, failed=True)
+    for limit in (LIMIT, 60_000):
+        for text in (render(many, limit), outputs_table(many, limit)):
+            assert len(text.encode()) <= limit
+            assert re.search(r"❌ and \d+ errors more", text)
+            assert "<code>release</code>" in text
+
+
 def test_inputs_that_hold_secrets_or_say_nothing_are_not_shown() -> None:
     raw = {"tags": "a", "push": "true", "load": "false", "context": " ", "secrets": "A=b", "github-token": "t"}
     assert shown_inputs(raw, ("secrets", "github-token")) == {"tags": "a", "push": "true"}

@@ -105,3 +105,9 @@ def test_the_axis_tells_times_that_differ(seconds: float, axis: str) -> None:
 
 def test_nothing_is_drawn_of_nothing() -> None:
     assert timeline([]) == timeline([("", Step("never started"))]) == ""
+
+
+def test_a_time_that_no_build_takes_is_drawn_as_one_that_mermaid_can_read(mermaid: Mermaid) -> None:
+    drawn = timeline([("", Step("a", 0.0, 2.0**62)), ("", Step("b", 2.0**61, 1.0)), ("", Step("c", -(2.0**62), 0.0))])
+    (answer,) = mermaid([drawn])
+    assert "error" not in answer

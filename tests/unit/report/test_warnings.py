@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import pytest
 
@@ -110,3 +111,10 @@ def test_texts_are_one_line_without_what_is_not_seen() -> None:
     short = "Rule\u202e\x1b[31m: a\nb\r\n::error::c"
     (found,) = found_in({"buildx.build.warnings": [warning(short, url="")]})
     assert (found.rule, found.message) == ("Rule", "a b ::error::c")
+
+
+@pytest.mark.parametrize("text", [" " * 1_000_000, "(line 1" * 150_000, "Rule: a" + " " * 1_000_000 + "b"])
+def test_a_hostile_text_is_read_in_a_moment(text: str) -> None:
+    begun = time.process_time()
+    found_in({"buildx.build.warnings": [warning(text)]})
+    assert time.process_time() - begun < 2

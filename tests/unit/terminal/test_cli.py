@@ -49,6 +49,32 @@ def test_validate_prints_a_line_per_fault_on_standard_output_and_is_1(tmp_path: 
     assert done.stderr == ""
 
 
+def test_a_fault_is_one_line_that_is_no_command_whatever_the_file_holds(tmp_path: Path) -> None:
+    names = [
+        "a\n::error::x",
+        "b\r::stop-commands::y",
+        "##[error]z",
+        "\x1b[31mred",
+        "\u202eturned",
+        "\ud800half",
+        "e\x85n",
+    ]
+    file = tmp_path / "d.json"
+    file.write_text(json.dumps(dict.fromkeys(names, "sha256:1")))
+    done = command("validate", "--schema", "digests", file.name, folder=tmp_path)
+    assert len(done.stdout.splitlines()) == len(names)
+    assert all(line.startswith("d.json: at /") for line in done.stdout.splitlines())
+    assert not [part for part in ("##[", "\x1b", "\u202e") if part in done.stdout]
+
+
+def test_a_table_has_no_line_that_is_a_command_whatever_the_names(tmp_path: Path) -> None:
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps({"containerimage.digest": DIGEST, "image.name": "a\n::error::x,##[error]y,\r::z"}))
+    done = command("inspect", file.name, "--output", "type=image,push=true", folder=tmp_path)
+    assert DIGEST in done.stdout
+    assert not any(line.strip().startswith("::") or "##[" in line for line in done.stdout.splitlines())
+
+
 def test_validate_can_be_told_the_schema(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text("{}")
     assert "name it with --schema" in command("validate", str(tmp_path / "d.json")).stdout

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,17 @@ def test_what_is_no_manifest_is_said_to_be_none(tmp_path: Path) -> None:
     members = layout(descriptor(blob, MANIFEST), blobs=(blob,))
     with pytest.raises(EvidenceError, match="Expected `object`, got `array`"):
         check_artifact(write_tar(tmp_path / "a.tar", members), digest_of(blob))
+
+
+def test_manifests_that_name_more_than_a_tar_can_hold_are_refused_in_a_moment(tmp_path: Path) -> None:
+    absent = descriptor(b"absent", MANIFEST)
+    blob = encode({"manifests": [absent]})
+    blobs = [blob]
+    for _ in range(8):
+        blob = encode({"manifests": [absent] * 60_000 + [descriptor(blob, INDEX)]})
+        blobs.append(blob)
+    file = write_tar(tmp_path / "a.tar", layout(descriptor(blob, INDEX), blobs=tuple(blobs)))
+    begun = time.process_time()
+    with pytest.raises(EvidenceError, match=r"a.tar: .* (names|has) more than"):
+        check_artifact(file, digest_of(blob))
+    assert time.process_time() - begun < 3

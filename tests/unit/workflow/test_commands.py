@@ -95,3 +95,9 @@ def test_outside_of_a_runner_the_outputs_are_json(
     monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
     commands.set_outputs({"digest": "sha256:1", "imageid": ""})
     assert capsys.readouterr().out == '{\n  "digest": "sha256:1"\n}\n'
+
+
+def test_half_a_character_is_printed_as_something_else(capsys: pytest.CaptureFixture[str]) -> None:
+    commands.error("jobs/\udcff.json: broken")
+    commands.say("\ud800")
+    assert capsys.readouterr().out == "::error::jobs/?.json: broken\n?\n"

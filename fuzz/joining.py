@@ -1,0 +1,44 @@
+"""Folders of results files: only digests are read out of them, and no name in them breaks a line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import msgspec
+
+from action.joining.read import read_folder
+from action.oci.models import DIGEST_PATTERN
+from fuzz.reader import SEPARATOR, Reader, folder, joined, printable, refusing
+from tests.unit.joining.jobs import exporter, results
+
+_RESULTS = msgspec.json.encode(results(exporter(platforms={"linux/amd64": "a"}), exporter("1", names=(), digest=None)))
+_BAKE = b'{"version": 1, "targets": {"web": %b}}' % _RESULTS
+
+
+def _attempt(data: bytes) -> None:
+    target, *files = data.split(SEPARATOR)[:5]
+    jobs = folder() / "results"
+    shutil.rmtree(jobs, ignore_errors=True)
+    for place, content in enumerate(files):
+        (jobs / str(place)).mkdir(parents=True)
+        (jobs / str(place) / "results.json").write_bytes(content)
+    with refusing():
+        found, errors = read_folder(jobs, target.decode("utf-8", "replace"))
+        assert len(found) + len(errors) == len(files)
+        for error in errors:
+            printable(str(error))
+        for job in found:
+            printable(json.dumps(msgspec.to_builtins(job.results), ensure_ascii=False))
+            for each in job.results.exporters:
+                assert re.fullmatch(r"[A-Za-z0-9_.-]+", each.key)
+                assert each.digest is None or re.match(DIGEST_PATTERN, each.digest)
+
+
+JOINING = Reader(
+    "joining",
+    _attempt,
+    (joined("", _RESULTS), joined("web", _BAKE, _RESULTS), joined("", "{}", "[]")),
+    ("version", "targets", "exporters", "digest", "null", "\\ud800", "\\n"),
+)

@@ -1,0 +1,118 @@
+"""Metadata files, of a build and of a bake: what is read of them is what the whole file says, and a digest is one."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from action.metadata.document import document_of
+from action.metadata.file import read_bake_metadata_file, read_metadata_file
+from action.metadata.known import WARNINGS, read_known, read_known_bake
+from action.metadata.responses import Metadata, read_responses
+from action.metadata.schema import SCHEMAS, faults
+from action.metadata.validation import validate_file
+from action.oci.models import DIGEST_PATTERN
+from fuzz.reader import Reader, folder, printable
+
+_DIGEST = "sha256:" + "a" * 64
+_DESCRIPTOR = {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": _DIGEST, "size": 855}
+_FLAT = {
+    "buildx.build.ref": "b/n/r",
+    "buildx.build.provenance": {"a": [1]},
+    "containerimage.config.digest": "sha256:" + "b" * 64,
+    "containerimage.descriptor": {**_DESCRIPTOR, "platform": {"os": "linux", "architecture": "amd64"}},
+    "containerimage.digest": _DIGEST,
+    "image.name": "a,b",
+}
+_LIST = [
+    {"buildx.build.ref": "b/n/r"},
+    {"exporter.type": "image", "exporter.id": "x", "containerimage.digest": _DIGEST},
+]
+_SEPARATE = {**_FLAT, "exporter.responses": [{"id": "x", "type": "image", "data": {"containerimage.digest": _DIGEST}}]}
+_WORDS = (
+    *_FLAT,
+    "exporter.type",
+    "exporter.id",
+    "ExporterResponses",
+    WARNINGS,
+    "\\u0064",
+    "\\ud800",
+    "\\u0000",
+    "null",
+)
+
+
+def _metadata(data: bytes) -> None:
+    file = folder() / "metadata.json"
+    file.write_bytes(data)
+    read = read_metadata_file(file)
+    _check(read.metadata)
+    printable(f"{read.text}{read.fault}")
+    _validate(data)
+    document = document_of(data, "x")
+    known = read_known(data)
+    if known is not None:
+        assert document.fault is None or "twice" in document.fault.problem, document.fault
+        if document.fault is None:
+            assert not list(faults(document.value, "metadata", "x"))
+            _same(read_responses(known), read_responses(document.value))
+    elif document.fault is None and not list(faults(document.value, "metadata", "x")):
+        assert read.fault is None
+        assert read.metadata == read_responses(document.value)
+    else:
+        assert read.fault is not None
+        assert read.metadata == Metadata()
+
+
+def _bake(data: bytes) -> None:
+    file = folder() / "metadata.json"
+    file.write_bytes(data)
+    read = read_bake_metadata_file(file)
+    for fault in read.faults:
+        printable(str(fault))
+    for name, target in read.targets.items():
+        printable(name)
+        _check(target)
+    document = document_of(data, "x")
+    known = read_known_bake(data)
+    if known is not None and document.fault is None:
+        assert isinstance(document.value, dict)
+        assert not list(faults(document.value, "bake", "x"))
+        assert list(known) == [name for name in document.value if name != WARNINGS]
+        for name, value in known.items():
+            _same(read_responses(value), read_responses(document.value[name]))
+    elif known is not None:
+        assert "twice" in str(document.fault), document.fault
+
+
+def _validate(data: bytes) -> None:
+    file = folder() / "metadata.json"
+    file.write_bytes(data)
+    for schema in (None, *SCHEMAS):
+        for fault in validate_file(file, schema):
+            printable(str(fault))
+
+
+def _same(known: Metadata, whole: Metadata) -> None:
+    assert known.ref == whole.ref
+    assert known.merged.image == whole.merged.image
+    assert known.merged.names == whole.merged.names
+    assert known.separate is whole.separate is None
+
+
+def _check(metadata: Metadata) -> None:
+    printable(metadata.ref or "")
+    for response in (metadata.merged, *(metadata.separate or ())):
+        image = response.image
+        for digest in (image.digest, image.imageid):
+            assert digest is None or re.match(DIGEST_PATTERN, digest), digest
+        printable(f"{response.id}{response.type}{response.names}{image}")
+        printable("".join(response.names or ()))
+
+
+METADATA = Reader(
+    "metadata", _metadata, tuple(json.dumps(value).encode() for value in (_FLAT, _LIST, _SEPARATE)), _WORDS
+)
+BAKE = Reader(
+    "bake", _bake, (json.dumps({"web": _FLAT, "api": {}, WARNINGS: []}).encode(), b'{"web":{"a":[1]}}'), _WORDS
+)
