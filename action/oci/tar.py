@@ -18,7 +18,9 @@ MAX_HEADER_BYTES = 16 * 1024 * 1024
 """Most bytes of long headers (names, attributes) that are read of one tar: those of real ones are a few hundred."""
 
 _BLOCK = 512
-_OCTAL = re.compile(rb"[0-7]{0,12}")
+_OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
+"""A number in a header. What comes after a NUL is part of it to some readers, so nothing may."""
+
 _DECIMAL = re.compile(rb"[0-9]{1,18}")
 _PLAIN = frozenset((b"0", b"\0", b"7"))
 _WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
@@ -101,8 +103,8 @@ def _header(file: IO[bytes], place: int) -> bytes | None:
         return None
     if len(header) < _BLOCK:
         raise ValueError("it is cut off")
-    said = _OCTAL.fullmatch(header[148:156].strip(b"\0 "))
-    if said is None or int(said[0] or b"0", 8) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
+    said = _OCTAL.fullmatch(header[148:156])
+    if said is None or int(said[1] or b"0", 8) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
         raise ValueError("a header has another checksum than it says")
     return header
 
@@ -191,10 +193,10 @@ def _number(field: bytes) -> int:
     """A number in a header: octal digits, or bytes after a bit that says so."""
     if field[0] == 0x80:  # noqa: PLR2004
         return int.from_bytes(field[1:], "big")
-    digits = field.strip(b"\0 ")
-    if not _OCTAL.fullmatch(digits):
+    said = _OCTAL.fullmatch(field)
+    if said is None:
         raise ValueError("a header has a size that is no number, or is less than nothing")
-    return int(digits or b"0", 8)
+    return int(said[1] or b"0", 8)
 
 
 def _blocks(size: int) -> int:

@@ -113,6 +113,8 @@ def test_what_only_stands_for_a_file_is_none(tmp_path: Path, kind: bytes, name: 
         ((header(INDEX, b"\xff" * 12), END), "less than nothing"),
         ((header(INDEX, b"-0000000001\0"), END), "less than nothing"),
         ((header(INDEX, b"0x00000001_\0"), END), "no number"),
+        ((header(INDEX, b"\0" * 10 + b"5\0"), b"12345".ljust(512, b"\0"), END), "no number"),
+        ((header(INDEX, b"0000000\x0003\0\0"), b"123".ljust(512, b"\0"), END), "no number"),
         ((header(INDEX, b"\x80" + b"\xff" * 11), END), "it is cut off"),
         ((header(INDEX, 8 * 2**30 - 1), END), "it is cut off"),
         ((header("p", b"\x80" + b"\xff" * 11, b"x"), END), "its headers have more than"),
