@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
-SETS := commands results summary retries schemas github
+SETS := step summary retries schemas github
 PATHS := action benchmarks engine examples fuzz tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
@@ -68,8 +68,8 @@ $(VENV)/fuzz: $(VENV)/ready requirements/fuzz.txt
 	@touch $@
 
 lock: setup ## Compile the locks again.
-	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/commands.in --output-file requirements/commands.txt
-	@for set in $(filter-out commands,$(SETS)); do \
+	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/step.in --output-file requirements/step.txt
+	@for set in $(filter-out step,$(SETS)); do \
 	  $(COMPILE) --upgrade requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done
 	@$(COMPILE) --upgrade $(SETS:%=--constraint requirements/%.txt) pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt

@@ -12,7 +12,7 @@ from action.errors import PackagesError
 from action.execution import execute
 from action.inputs.policy import Policy
 from action.outcome import Outcome
-from action.packages import RESULTS, RETRIES
+from action.packages import RETRIES, STEP
 from action.preparation import Preparation
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run_build(
     if executed.signal is not None:
         return Outcome(None, None, (executed.failed,) if executed.failed else (), signal=executed.signal)
     try:
-        preparation.wait(RESULTS)
+        preparation.wait(STEP)
     except PackagesError as error:
         return Outcome(None, None, (*((executed.failed,) if executed.failed else ()), error), trace=executed.trace)
     from action.conclusion import conclude  # noqa: PLC0415

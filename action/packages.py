@@ -54,11 +54,8 @@ class PackageSet:
         return Path(cache) / "build-digests" / f"{self.name}-{digest}{tag}"
 
 
-COMMANDS = PackageSet("commands", "actions_toolkit")
-"""Workflow commands: the only set that a build waits for."""
-
-RESULTS = PackageSet("results", "msgspec")
-"""What says whose digest is whose, once a build has ended."""
+STEP = PackageSet("step", "actions_toolkit")
+"""What every step needs, two small packages: workflow commands, and results. The only set that a build waits for."""
 
 SUMMARY = PackageSet("summary", "google.protobuf")
 """What reads a build's log out of its record."""
@@ -72,7 +69,7 @@ SCHEMAS = PackageSet("schemas", "jsonschema")
 GITHUB = PackageSet("github", "github")
 """What asks GitHub's API."""
 
-SETS = (COMMANDS, RESULTS, SUMMARY, RETRIES, SCHEMAS, GITHUB)
+SETS = (STEP, SUMMARY, RETRIES, SCHEMAS, GITHUB)
 """Every set."""
 
 

@@ -52,11 +52,11 @@ def main() -> int:
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
     sys.path.insert(0, str(_ROOT))
     from action.errors import PackagesError  # noqa: PLC0415  # not importable before
-    from action.packages import COMMANDS, provide  # noqa: PLC0415  # not importable before
+    from action.packages import STEP, provide  # noqa: PLC0415  # not importable before
 
     before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        provide(COMMANDS)
+        provide(STEP)
     except PackagesError as error:
         raise StartError(str(error)) from None
     for number, handler in before.items():

@@ -67,8 +67,8 @@ class Bench:
             *self._builds("one output", one),
             *self._builds("three outputs", three),
             *self._longer(one),
-            *self._bakes(),
             *self._colds(one),
+            *self._bakes(),
         ]
 
     def _builds(self, kind: str, outputs: Sequence[str]) -> list[Case]:

@@ -18,7 +18,7 @@ from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
 from action.outcome import Outcome
-from action.packages import RESULTS
+from action.packages import STEP
 from action.preparation import Part, Preparation
 from action.terminal.line import line
 from action.workspace import temporary_folder
@@ -72,7 +72,7 @@ def build(  # noqa: PLR0913  # one for each option
     if dry_run:
         click.echo(json.dumps(request.arguments))
         return
-    with temporary_folder() as workspace, Preparation(Part(RESULTS, ("action.conclusion",))) as ready:
+    with temporary_folder() as workspace, Preparation(Part(STEP, ("action.conclusion",))) as ready:
         outcome = run_build(request, workspace, Policy(require_digests, verify), _log(), ready)
     shown = outcome.results is not None and request.requested.exports and bool(outcome.results.exporters)
     # Where buildx itself wrote data to standard output, ours would be mixed with it.
@@ -106,7 +106,7 @@ def bake(  # noqa: PLR0913  # the same
         click.echo(json.dumps(["bake", *arguments]))
         return
     request = read_bake_command_line(arguments)
-    with temporary_folder() as workspace, Preparation(Part(RESULTS, ("action.bake_conclusion",))) as ready:
+    with temporary_folder() as workspace, Preparation(Part(STEP, ("action.bake_conclusion",))) as ready:
         outcome = run_bake(request, workspace, Policy(require_digests, verify), _log(), ready)
     writes_stdout = any(requested.writes_stdout for requested in request.targets.values())
     target = sys.stderr if writes_stdout else sys.stdout

@@ -16,7 +16,7 @@ from action.inputs.look import Look, read_look
 from action.inputs.model import parse_inputs
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
-from action.packages import RESULTS
+from action.packages import STEP
 from action.preparation import Part, Preparation
 from action.workflow import commands
 from action.workflow.refs import refs_of
@@ -72,7 +72,7 @@ def _run_bake(*, dry_run: bool) -> int:
         return print_arguments(request.arguments)
     with (
         temporary_folder() as workspace,
-        Preparation(Part(RESULTS, ("action.bake_conclusion", *AFTER_A_RUN)), *needed_by(look)) as ready,
+        Preparation(Part(STEP, ("action.bake_conclusion", *AFTER_A_RUN)), *needed_by(look)) as ready,
     ):
         with commands.stopped():
             outcome = run_bake(request, workspace, inputs.policy, step_log(), ready)

@@ -13,7 +13,7 @@ from action.inputs.model import parse_inputs, read_inputs
 from action.inputs.secrets import secret_values
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
-from action.packages import RESULTS
+from action.packages import STEP
 from action.preparation import Part, Preparation
 from action.workflow import commands
 from action.workflow.refs import refs_of
@@ -66,7 +66,7 @@ def _run_build(*, dry_run: bool) -> int:
         return print_arguments(request.arguments)
     for warning in warnings:
         commands.warning(warning)
-    preparation = Preparation(Part(RESULTS, ("action.conclusion", *AFTER_A_RUN)), *needed_by(look))
+    preparation = Preparation(Part(STEP, ("action.conclusion", *AFTER_A_RUN)), *needed_by(look))
     with temporary_folder() as workspace, preparation as ready:
         with commands.stopped():
             outcome = run_build(request, workspace, inputs.policy, step_log(), ready)

@@ -10,7 +10,7 @@ from action.inputs.look import read_look
 from action.inputs.merge import read_merge_inputs
 from action.inputs.model import parse_inputs
 from action.outcome import Outcome
-from action.packages import RESULTS, RETRIES, SCHEMAS, provide
+from action.packages import RETRIES, SCHEMAS, STEP, provide
 from action.preparation import Preparation
 from action.workflow import commands
 from action.workflow.step import (
@@ -46,7 +46,7 @@ def run_merge_step(*, dry_run: bool = False) -> int:
 def _run_merge(*, dry_run: bool) -> int:
     raw = parse_inputs(os.environ.pop("INPUTS", ""))
     request = read_merge_inputs(raw)
-    for packages in (RESULTS, RETRIES, SCHEMAS):
+    for packages in (STEP, RETRIES, SCHEMAS):
         provide(packages)
     from action.merge import commands_of, run_merge  # noqa: PLC0415  # not importable before
 

@@ -19,7 +19,7 @@ from action.errors import FAILED, BuildDigestsError, EvidenceError, PackagesErro
 from action.inputs.look import Look
 from action.inputs.workflow_run import WorkflowRun
 from action.outcome import Outcome, Trace
-from action.packages import GITHUB, RESULTS, SUMMARY
+from action.packages import GITHUB, STEP, SUMMARY
 from action.preparation import Part, Preparation
 from action.workflow import commands
 from action.workspace import runner_temporary_folder
@@ -110,7 +110,7 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
     if not warns and not _reports(look):
         return
     try:
-        for part in (Part(RESULTS), *needed_by(look)):
+        for part in (Part(STEP), *needed_by(look)):
             preparation.wait(part.packages)
     except PackagesError as error:
         commands.warning(f"the run is not shown: {error}; the build and its outputs are not affected")

@@ -16,10 +16,10 @@ CODE = """
 import sys, time
 sys.path.insert(0, {root!r})
 from action.errors import PackagesError
-from action.packages import RESULTS, SUMMARY, RETRIES, PackageSet
+from action.packages import RETRIES, SUMMARY
 from action.preparation import Part, Preparation
 begun = time.monotonic()
-with Preparation(Part(RESULTS, ("made_ready",)), Part(SUMMARY)) as preparation:
+with Preparation(Part(RETRIES, ("made_ready",)), Part(SUMMARY)) as preparation:
     {body}
 """
 
@@ -36,7 +36,7 @@ while [ "$1" != --target ]; do shift; done
 sleep "${{SECONDS_TO_TAKE:-0}}"
 if [ -n "$FAIL" ]; then echo no network >&2; exit 1; fi
 case "$4" in
-  */results.txt) touch "$2/msgspec.py" "$2/made_ready.py" ;;
+  */retries.txt) touch "$2/tenacity.py" "$2/made_ready.py" ;;
   */summary.txt) mkdir -p "$2/google/protobuf" && touch "$2/google/protobuf/__init__.py" ;;
 esac
 """
@@ -61,22 +61,22 @@ def test_sets_are_made_ready_in_their_order_and_modules_imported_while_something
     done = run(installer, body)
     assert done.stdout == "True\n", done.stderr
     locks = [line.rpartition("/")[2] for line in (installer.parent / "installed").read_text().splitlines()]
-    assert locks == ["results.txt", "summary.txt"]
+    assert locks == ["retries.txt", "summary.txt"]
 
 
 def test_waiting_for_a_set_waits_for_no_later_one(installer: Path) -> None:
-    body = "preparation.start(); preparation.wait(RESULTS); import msgspec; print(time.monotonic() - begun)"
+    body = "preparation.start(); preparation.wait(RETRIES); import tenacity; print(time.monotonic() - begun)"
     done = run(installer, body, SECONDS_TO_TAKE="1")
     assert 1 <= float(done.stdout) < 2, done.stderr
 
 
 def test_a_set_that_is_no_part_or_not_begun_is_provided_when_it_is_waited_for(installer: Path) -> None:
-    done = run(installer, "preparation.wait(RESULTS); import msgspec; print(msgspec.__file__)")
-    assert done.stdout.strip().endswith("msgspec.py"), done.stderr
+    done = run(installer, "preparation.wait(RETRIES); import tenacity; print(tenacity.__file__)")
+    assert done.stdout.strip().endswith("tenacity.py"), done.stderr
 
 
 def test_a_set_that_cannot_be_installed_is_an_error_for_who_waits_for_it(installer: Path) -> None:
-    body = "preparation.start()\n    try: preparation.wait(RESULTS)\n    except PackagesError as error: print(error)"
+    body = "preparation.start()\n    try: preparation.wait(RETRIES)\n    except PackagesError as error: print(error)"
     done = run(installer, body, FAIL="1")
     assert done.stdout.startswith("the action's packages cannot be installed: no network; "), done.stderr
 
