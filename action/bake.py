@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 
 def run_bake(
-    request: BakeRequest,
-    workspace: Path,
-    policy: Policy,
-    log: Log,
-    preparation: Preparation,
+    request: BakeRequest, workspace: Path, policy: Policy, log: Log, preparation: Preparation
 ) -> Outcome[BakeResults]:
     """Run a bake and say what each exporter of each target made.
 
@@ -37,7 +33,7 @@ def run_bake(
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
-        PackagesError: what tries a build again, or verifies it, cannot be installed.
+        PackagesError: what verifies it, or holds a faulty metadata file against its schema, cannot be installed.
         Interrupted: a signal came while nothing was being built.
     """
     executed = execute(request, workspace, policy.patience, log, preparation)

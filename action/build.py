@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def run_build(
-    request: BuildRequest,
-    workspace: Path,
-    policy: Policy,
-    log: Log,
-    preparation: Preparation,
+    request: BuildRequest, workspace: Path, policy: Policy, log: Log, preparation: Preparation
 ) -> Outcome[BuildResults]:
     """Run a build and say what each of its exporters made.
 
@@ -38,7 +34,7 @@ def run_build(
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
-        PackagesError: what tries a build again, or verifies it, cannot be installed.
+        PackagesError: what verifies it, or holds a faulty metadata file against its schema, cannot be installed.
         Interrupted: a signal came while nothing was being built.
     """
     executed = execute(request, workspace, policy.patience, log, preparation)

@@ -12,7 +12,7 @@ from action.buildx.local_state import known_refs, state_folder
 from action.buildx.log import Log
 from action.buildx.program import Ended, find_buildx, run
 from action.buildx.request import Command, with_metadata_file
-from action.errors import BuildDigestsError
+from action.errors import BuildDigestsError, PackagesError
 from action.inputs.patience import Patience
 from action.outcome import Trace
 from action.packages import RETRIES
@@ -47,13 +47,7 @@ class Executed:
     trace: Trace
 
 
-def execute(  # what to run, how often, and what to do meanwhile
-    command: Command,
-    workspace: Path,
-    patience: Patience,
-    log: Log,
-    preparation: Preparation,
-) -> Executed:
+def execute(command: Command, workspace: Path, patience: Patience, log: Log, preparation: Preparation) -> Executed:
     """Run buildx.
 
     Args:
@@ -66,7 +60,6 @@ def execute(  # what to run, how often, and what to do meanwhile
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
-        PackagesError: what tries again cannot be installed.
         Interrupted: a signal came between two attempts.
     """
     buildx = find_buildx()
@@ -96,7 +89,11 @@ def execute(  # what to run, how often, and what to do meanwhile
         ended = once()
         if not patience.retries or not ended.code:
             return ended
-        preparation.wait(RETRIES)
+        try:
+            preparation.wait(RETRIES)
+        except PackagesError as error:
+            log.say(f"the build is not tried again: {error}")
+            return ended
         from action.buildx.retrying import retrying_run  # noqa: PLC0415  # few ask for it
 
         return retrying_run(once, ended, patience, log.say)
@@ -107,7 +104,7 @@ def execute(  # what to run, how often, and what to do meanwhile
         notices = (_NO_PROVENANCE,)
         ended = build(command.without_defaults)
     failed = failure(ended, call=command.call) if ended.code else None
-    trace = Trace(known, ended.stderr, Records(buildx, os.environ, workspace))
+    trace = Trace(known, command.contexts, Path(command.folder), ended.stderr, Records(buildx, os.environ, workspace))
     return Executed(buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, trace)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from action.buildx.history import Records
@@ -20,11 +22,15 @@ class Trace:
 
     Attributes:
         known_refs: the builds, `builder/node/ref`, that buildx knew before it.
+        contexts: bake target, or empty for a build, to its context as written; empty where that is not known.
+        folder: the folder that it ran in, where contexts start from.
         log: the end of what it printed on standard error, empty where that was not captured.
         records: the records of its builds.
     """
 
     known_refs: frozenset[str]
+    contexts: Mapping[str, str]
+    folder: Path
     log: str
     records: Records
 

@@ -64,6 +64,7 @@ def build_request(
         environment={"BUILDX_METADATA_WARNINGS": "true", **secrets.environment},
         call=inputs.call,
         without_defaults=arguments(*attests.asked) if attests.default else None,
+        contexts={"": context},
     )
     return request, secrets.warnings
 

@@ -119,6 +119,7 @@ def bake_request(
         call=inputs.call,
         without_defaults=arguments() if default else None,
         folder=bake.folder,
+        contexts={name: target.context for name, target in targets.items()},
         targets={name: target.requested for name, target in targets.items()},
     )
 

@@ -25,11 +25,13 @@ class Target:
         requested: the exporters that it asks for; `--push` and `--load` are in its outputs already.
         docker_exporter: whether one of them is the docker exporter, which takes no attestations.
         provenance: whether it asks for a provenance attestation itself.
+        context: its context, as written.
     """
 
     requested: Requested
     docker_exporter: bool
     provenance: bool
+    context: str = "."
 
 
 def ask_definition(
@@ -88,7 +90,8 @@ def _target(name: str, target: Mapping[str, object]) -> Target:
     )
     attests = target.get("attest")
     provenance = any(_is_provenance(attest) for attest in (attests if isinstance(attests, list) else ()))
-    return Target(requested, any(output.type == "docker" for output in outputs), provenance)
+    docker_exporter = any(output.type == "docker" for output in outputs)
+    return Target(requested, docker_exporter, provenance, str(target.get("context") or "."))
 
 
 def _output(written: object, index: int, source: str) -> Output:

@@ -58,6 +58,20 @@ def read_local_state(folder: Path, ref: str) -> LocalState | None:
     return LocalState(str(context), str(dockerfile), str(state.get("Target", "default")))
 
 
+def is_built_from(state: LocalState, context: str, folder: Path) -> bool:
+    """Whether a build may be one of a context: false where it surely is another's.
+
+    Args:
+        state: the build's paths.
+        context: the context, as written: a folder, a URL, or `-`.
+        folder: the folder that it starts from.
+    """
+    here = folder / context
+    if here.is_dir():
+        return Path(state.context).resolve() == here.resolve()
+    return not Path(state.context).is_dir()
+
+
 def node_count(folder: Path, ref: str) -> int:
     """How many nodes of its builder a build ran on; 0 where nothing is known of it.
 

@@ -20,6 +20,8 @@ class Command:
         without_defaults: the arguments without attestations that are only our default; None where they hold none. Some
             builders refuse any attestation.
         folder: the folder that buildx runs in, and that paths in outputs start from.
+        contexts: bake target, or empty for a build, to its context as written: by it a build is told from others that
+            run at once; empty where it is not known.
     """
 
     arguments: tuple[str, ...]
@@ -28,6 +30,7 @@ class Command:
     call: str = ""
     without_defaults: tuple[str, ...] | None = None
     folder: str = "."
+    contexts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from action.buildx.local_state import known_refs, read_local_state, state_folder
-from action.outcome import Outcome
+from action.buildx.local_state import LocalState, is_built_from, known_refs, read_local_state, state_folder
+from action.outcome import Outcome, Trace
 
 if TYPE_CHECKING:
     from action.results.models import BakeResults, BuildResults
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool) -> dict[str, str]:
     """Target name, empty for a build, to `builder/node/ref`.
 
-    A build that failed writes no metadata. What buildx keeps of it on this machine names its target only, so another
-    build of the same name that began meanwhile leaves both out.
+    A build that failed writes no metadata. What buildx keeps of it on this machine names its context and its target, so
+    another build of both that began meanwhile leaves both out.
 
     Args:
         outcome: what became of the run.
@@ -32,9 +32,17 @@ def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool
             return {"": results.ref}
     if outcome.trace is None:
         return {}
-    folder = state_folder(os.environ)
+    folder, trace = state_folder(os.environ), outcome.trace
     found: dict[str, list[str]] = {}
-    for ref in sorted(known_refs(folder) - outcome.trace.known_refs):
+    for ref in sorted(known_refs(folder) - trace.known_refs):
         state = read_local_state(folder, ref)
-        found.setdefault(state.target if state and bake else "", []).append(ref)
+        target = state.target if state and bake else ""
+        if trace.contexts and not _is_ours(state, target, trace):
+            continue
+        found.setdefault(target, []).append(ref)
     return {target: refs[0] for target, refs in found.items() if len(refs) == 1}
+
+
+def _is_ours(state: LocalState | None, target: str, trace: Trace) -> bool:
+    context = trace.contexts.get(target)
+    return state is not None and context is not None and is_built_from(state, context, trace.folder)

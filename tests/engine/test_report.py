@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import tarfile
@@ -254,6 +255,27 @@ def test_the_record_of_a_build_that_failed_is_there_too(work: Workplace) -> None
     assert step.code == 1
     with tarfile.open(step.outputs["record"]) as tar:
         assert "index.json" in tar.getnames()
+
+
+@pytest.mark.parametrize("action", ["build", "bake"])
+def test_a_build_of_somebody_elses_that_runs_meanwhile_is_not_shown(
+    work: Workplace, summary: Path, action: str
+) -> None:
+    (work.folder / "Dockerfile").write_text("FROM scratch\nCOPY missing.txt /\n")
+    other = work.folder / "other"
+    other.mkdir()
+    (other / "Dockerfile").write_text("FROM scratch AS somebody-elses\nCOPY hello.txt /\n")
+    (other / "hello.txt").write_text(f"{uuid.uuid4()}")
+    (work.folder / "docker-bake.json").write_text(json.dumps({"target": {"web": {}}}))
+    meanwhile = '"$REAL" buildx build other > /dev/null 2>&1'
+    fake_docker(work, f'case "$*" in *--metadata-file*) {meanwhile};; esac; exec "$REAL" "$@"')
+    step = work.step(record="true") if action == "build" else work.bake_step(source=".", targets="web", record="true")
+    assert step.code == 1
+    text = summary.read_text()
+    assert "COPY missing.txt" in text.partition("```mermaid")[2]
+    assert "somebody-elses" not in text
+    with tarfile.open(step.outputs["record"]) as tar:
+        assert all(b"somebody-elses" not in (tar.extractfile(each) or io.BytesIO()).read() for each in tar)
 
 
 def test_the_records_of_a_bake_are_one_file(work: Workplace) -> None:

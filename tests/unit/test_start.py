@@ -252,6 +252,22 @@ def test_an_old_python_says_which_is_needed(version: str, tmp_path: Path) -> Non
     assert "3.10 or later is needed: run actions/setup-python before this step" in done.stdout
 
 
+def test_a_build_that_cannot_be_tried_again_still_says_why_it_failed(
+    bare_python: Path, tool_cache: Path, tmp_path: Path
+) -> None:
+    said = "ERROR: failed to solve: failed to push x: unexpected status from PUT request to http://x: 503 Unavailable"
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    docker.chmod(0o755)
+    inputs = {"context": ".", "retries": "2", "summary": "false"}
+    dead = {"PIP_INDEX_URL": DEAD_INDEX, "PIP_FIND_LINKS": "", "PIP_RETRIES": "0", "PIP_TIMEOUT": "2"}
+    done = start(bare_python, tool_cache, path=f"{docker.parent}:/usr/bin:/bin", INPUTS=json.dumps(inputs), **dead)
+    assert done.returncode == 1
+    assert "the build is not tried again: the action's packages cannot be installed: " in done.stdout
+    assert f"::error::buildx failed with: {said}\n" in done.stdout
+
+
 def test_a_python_that_is_too_old_gives_way_to_a_newer_one_of_the_tool_cache(tool_cache: Path, tmp_path: Path) -> None:
     old = [
         *Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from action.buildx.local_state import LocalState, known_refs, node_count, read_local_state, state_folder
+from action.buildx.local_state import LocalState, is_built_from, known_refs, node_count, read_local_state, state_folder
 
 
 def write(folder: Path, ref: str, state: object, *, at: float | None = None) -> None:
@@ -33,6 +33,21 @@ def test_a_file_that_is_damaged_is_as_good_as_none(tmp_path: Path, text: str) ->
     write(tmp_path, "b/n/r", {})
     (tmp_path / "refs/b/n/r").write_text(text)
     assert read_local_state(tmp_path, "b/n/r") is None
+
+
+def test_a_build_of_another_context_is_anothers(tmp_path: Path) -> None:
+    for name in ("app", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "app")
+    ours = LocalState(str(tmp_path / "app"), "")
+    assert is_built_from(ours, "app", tmp_path)
+    assert is_built_from(ours, "./other/../app/", tmp_path)
+    assert is_built_from(ours, "link", tmp_path)
+    assert not is_built_from(ours, "other", tmp_path)
+    assert not is_built_from(ours, "https://github.com/octo/app.git#main", tmp_path)
+    remote = LocalState("https://github.com/octo/app.git#main", "")
+    assert is_built_from(remote, "https://github.com/octo/app.git#main", tmp_path)
+    assert not is_built_from(remote, "app", tmp_path)
 
 
 def test_every_build_is_known_by_its_reference_and_a_group_of_builds_is_none(tmp_path: Path) -> None:
