@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.docker import Docker
-from engine.errors import EngineError
 from engine.golang import buildkit
 from engine.packages import docker_root, say
-from engine.processes import serving
+from engine.processes import checked, serving
 
 _SECONDS = 120
 _ASK_SECONDS = 10
@@ -167,18 +166,4 @@ def buildx(environment: Mapping[str, str], *arguments: str) -> None:
     Raises:
         EngineError: it failed, with what it said.
     """
-    try:
-        done = subprocess.run(
-            ["docker", "buildx", *arguments],  # noqa: S607
-            env=dict(environment),
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        message = f"docker buildx {arguments[0]} took longer than {_SECONDS} s"
-        raise EngineError(message) from None
-    if done.returncode:
-        message = f"docker buildx {arguments[0]} failed: {done.stderr.strip()}"
-        raise EngineError(message)
+    checked(["docker", "buildx", *arguments], environment, _SECONDS)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError
 from engine.packages import CACHE, cache_lock, say
+from engine.processes import checked
 
 _SECONDS = 1800
 _NICE = 10
-_LOG_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -94,20 +93,4 @@ def _go(go: str, folder: Path, *arguments: str) -> None:
     # Without C the programs run in an image that has nothing else in it.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
     command = ["nice", "-n", str(_NICE), go, *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder / "src",
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        message = f"go {arguments[0]} took longer than {_SECONDS} s"
-        raise EngineError(message) from None
-    if done.returncode:
-        tail = "\n".join(done.stderr.strip().splitlines()[-_LOG_LINES:])
-        message = f"go {' '.join(arguments)} failed:\n{tail}"
-        raise EngineError(message)
+    checked(command, environment, _SECONDS, folder=folder / "src")

@@ -25,6 +25,38 @@ def free_port() -> int:
         return port
 
 
+def checked(
+    command: Sequence[str | Path], environment: Mapping[str, str], seconds: float, *, folder: Path | None = None
+) -> str:
+    """Run a program to its end.
+
+    Args:
+        command: the program and its arguments.
+        environment: its whole environment.
+        seconds: how long it may take.
+        folder: the folder that it runs in, this process's own where None.
+
+    Returns:
+        What it wrote to standard output.
+
+    Raises:
+        EngineError: it failed, with the end of what it said, or took too long.
+    """
+    shown = " ".join(map(str, command))
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=dict(environment), capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        message = f"{shown} took longer than {seconds:g} s"
+        raise EngineError(message) from None
+    if done.returncode:
+        tail = "\n".join(done.stderr.strip().splitlines()[-_LOG_LINES:])
+        message = f"{shown} failed:\n{tail}"
+        raise EngineError(message)
+    return done.stdout
+
+
 @contextmanager
 def serving(
     command: Sequence[str | Path], environment: Mapping[str, str], log: Path, answers: Callable[[], bool]

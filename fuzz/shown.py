@@ -17,7 +17,8 @@ from action.record.progress import Progress, Step
 from action.report.comment import Place, comment_text
 from action.report.failure import failure_excerpt
 from action.report.markdown import one_line
-from action.report.summary import Report, Target, outputs_table, render
+from action.report.report import Report, Target
+from action.report.summary import outputs_table, render
 from action.report.warnings import read_annotations
 from action.workflow import commands
 from fuzz.reader import Reader, joined, printable, texts

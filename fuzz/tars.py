@@ -17,7 +17,8 @@ from action.oci.layout import TarLayout
 from action.oci.tar import plain_files
 from action.record.history import RECORD_TYPE, read_records
 from action.record.progress import STATUS_TYPE, read_progress
-from action.report.summary import Report, Target, render
+from action.report.report import Report, Target
+from action.report.summary import render
 from action.verification.artifact import check_artifact
 from fuzz.reader import SEPARATOR, Reader, folder, joined, printable, refusing
 from tests.unit.oci.layouts import CONFIG, INDEX, MANIFEST, blob_name, link, one_image, tar_bytes

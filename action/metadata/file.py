@@ -54,11 +54,14 @@ class BakeMetadataFile:
 
 
 def read_bake_metadata_file(path: Path, *, written: bool = True) -> BakeMetadataFile:
-    """Read a bake's metadata file and hold it against its schema. A fault in one target costs no other. Never raises.
+    """Read a bake's metadata file and hold it against its schema. A fault in one target costs no other.
 
     Args:
         path: the file.
         written: whether buildx wrote it; else it is as good as none.
+
+    Raises:
+        PackagesError: the file is not known at once, and what holds it against its schema cannot be installed.
     """
     try:
         data = _read(path, written=written)
@@ -69,26 +72,30 @@ def read_bake_metadata_file(path: Path, *, written: bool = True) -> BakeMetadata
         targets = {name: read_responses(value) for name, value in known.items()}
         return BakeMetadataFile(_text(data), targets, (), _too_long(data))
     document = _whole(data, path)
+    text, too_long = _kept(document), _too_long(data)
     if document.fault:
-        return BakeMetadataFile(document.text, {}, (document.fault,))
+        return BakeMetadataFile(text, {}, (document.fault,), too_long)
     found = _faults(document, "bake")
     if not isinstance(document.value, dict) or _may_be_more(found):
-        return BakeMetadataFile(document.text, {}, found)
+        return BakeMetadataFile(text, {}, found, too_long)
     faulty = {fault.pointer for fault in found}
     targets = {
         name: read_responses(value)
         for name, value in document.value.items()
         if name != WARNINGS and not any(f"{each}/".startswith(f"{pointer([name])}/") for each in faulty)
     }
-    return BakeMetadataFile(document.text, targets, found)
+    return BakeMetadataFile(text, targets, found, too_long)
 
 
 def read_metadata_file(path: Path, *, written: bool = True) -> MetadataFile:
-    """Read a metadata file and hold it against its schema. Never raises.
+    """Read a metadata file and hold it against its schema.
 
     Args:
         path: the file.
         written: whether buildx wrote it; else it is as good as none.
+
+    Raises:
+        PackagesError: the file is not known at once, and what holds it against its schema cannot be installed.
     """
     try:
         data = _read(path, written=written)
@@ -99,7 +106,8 @@ def read_metadata_file(path: Path, *, written: bool = True) -> MetadataFile:
         return MetadataFile(_text(data), read_responses(known), None, _too_long(data))
     document = _whole(data, path)
     found = document.fault or _first_faults(_faults(document, "metadata"))
-    return MetadataFile(document.text, Metadata() if found else read_responses(document.value), found)
+    metadata = Metadata() if found else read_responses(document.value)
+    return MetadataFile(_kept(document), metadata, found, _too_long(data))
 
 
 def _read(path: Path, *, written: bool) -> bytes:
@@ -138,6 +146,11 @@ def _first_faults(found: Sequence[DocumentError]) -> DocumentError | None:
     shown = [f"at {fault.pointer or 'the top'}: {fault.problem}" for fault in found[1:_MOST_SHOWN]]
     more = [f"and {len(found) - _MOST_SHOWN} more"] if len(found) > _MOST_SHOWN else []
     return DocumentError(found[0].source, found[0].pointer, "; ".join([found[0].problem, *shown, *more]))
+
+
+def _kept(document: Document) -> str | None:
+    text = document.text
+    return text if text is not None and len(text.encode("utf-8", "replace")) <= MAX_TEXT_BYTES else None
 
 
 def _text(data: bytes) -> str | None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-
-import msgspec
 
 from action.oci.reference import parse_reference
-from action.record.progress import Progress, Step
+from action.record.progress import Step
 from action.report.markdown import block, code, folded, one_line, seen, table
+from action.report.report import Report, masked
 from action.report.timeline import MOST, timeline
-from action.results.models import BuildResults, ExporterResult
+from action.results.models import ExporterResult
 
 LIMIT = 1024 * 1024
 """Longest summary that GitHub takes, in bytes."""
@@ -24,48 +21,6 @@ _KIBI = 1024
 _NOTHING = "-"
 
 
-@dataclass(frozen=True)
-class Target:
-    """One build.
-
-    Attributes:
-        name: the bake target, or empty.
-        results: its results, or None.
-        progress: how it went, or None where no record says it.
-    """
-
-    name: str
-    results: BuildResults | None
-    progress: Progress | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What is told of a run.
-
-    Attributes:
-        title: `Build`, `Bake` or `Merge`.
-        failed: whether the run failed.
-        targets: its builds.
-        errors: what went wrong.
-        warnings: what is missing, and why.
-        failure: the end of buildx's log, from the step that failed on; or empty.
-        inputs: input name to its text, secrets left out.
-        sizes: the path of each file that was written to its size in bytes.
-        secrets: texts that are shown nowhere.
-    """
-
-    title: str
-    failed: bool
-    targets: tuple[Target, ...]
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    failure: str = ""
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-
-
 def render(report: Report, limit: int = LIMIT) -> str:
     """The summary.
 
@@ -74,7 +29,7 @@ def render(report: Report, limit: int = LIMIT) -> str:
         limit: the longest that it may be, in bytes; what does not fit is left out, the least needed first, and the
             summary says so.
     """
-    report = _masked(report)
+    report = masked(report)
     body = list(_head(report, limit // 2))
     rows = list(_rows(report))
     left = limit - _SPARE - _bytes(*body)
@@ -96,7 +51,7 @@ def render(report: Report, limit: int = LIMIT) -> str:
 
 def outputs_table(report: Report, limit: int) -> str:
     """The table of outputs alone, under its heading, no longer than `limit` bytes."""
-    report = _masked(report)
+    report = masked(report)
     body = list(_head(report, limit // 2))
     rows = list(_rows(report))
     shown, omitted = _fitting(rows, limit - _SPARE - _bytes(*body))
@@ -264,43 +219,6 @@ def _fitting(rows: Sequence[Sequence[str]], limit: int) -> tuple[list[Sequence[s
             break
         fitting.append(row)
     return fitting, len(rows) - len(fitting)
-
-
-def _masked(report: Report) -> Report:
-    """The report without secrets, wherever they stand in it."""
-    if not report.secrets:
-        return report
-    # As they would be shown: without what is not seen, and on one line.
-    parts = {seen(part) for secret in report.secrets for part in (secret, *secret.splitlines())}
-    words = [part.split() for part in sorted(parts, key=len, reverse=True) if part.strip()]
-    if not words:
-        return report
-    pattern = re.compile("|".join(r"\s+".join(map(re.escape, each)) for each in words))
-
-    def masked(text: str) -> str:
-        return pattern.sub("***", seen(text))
-
-    def masked_exporter(exporter: ExporterResult) -> ExporterResult:
-        dest = masked(exporter.dest) if exporter.dest is not None else None
-        return msgspec.structs.replace(exporter, names=tuple(map(masked, exporter.names)), dest=dest)
-
-    def masked_target(target: Target) -> Target:
-        results, progress = target.results, target.progress
-        if results is not None:
-            results = msgspec.structs.replace(results, exporters=tuple(map(masked_exporter, results.exporters)))
-        if progress is not None:
-            steps = tuple(replace(step, name=masked(step.name), error=masked(step.error)) for step in progress.steps)
-            progress = replace(progress, steps=steps)
-        return Target(masked(target.name), results, progress)
-
-    return replace(
-        report,
-        targets=tuple(map(masked_target, report.targets)),
-        errors=tuple(map(masked, report.errors)),
-        warnings=tuple(map(masked, report.warnings)),
-        failure=masked(report.failure),
-        inputs={name: masked(text) for name, text in report.inputs.items()},
-    )
 
 
 def _count(number: int, what: str) -> str:

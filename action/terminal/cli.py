@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,20 +17,25 @@ from action.buildx.log import Log
 from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
-from action.outcome import Outcome
 from action.packages import STEP
 from action.preparation import Part, Preparation
 from action.terminal.line import line
+from action.terminal.output import SaidError, finish, print_results, say
 from action.workspace import temporary_folder
 
 if TYPE_CHECKING:
-    from action.results.models import BakeResults, BuildResults
+    pass
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How the results are printed."
 )
-
+_RESULTS = click.option(
+    "--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE."
+)
+_REQUIRE = click.option(
+    "--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest."
+)
 _VERIFY = click.option(
     "--verify", is_flag=True, help="Hold each digest against what the registry serves and the tar holds."
 )
@@ -43,11 +48,9 @@ def main() -> None:
 
 
 @main.command(context_settings=_PASS_ON)
-@click.option(
-    "--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE."
-)
+@_RESULTS
 @_FORMAT
-@click.option("--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest.")
+@_REQUIRE
 @_VERIFY
 @click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and run nothing.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx build arguments>")
@@ -77,15 +80,13 @@ def build(  # noqa: PLR0913  # one for each option
     shown = outcome.results is not None and request.requested.exports and bool(outcome.results.exporters)
     # Where buildx itself wrote data to standard output, ours would be mixed with it.
     target = sys.stderr if request.requested.writes_stdout else sys.stdout
-    _finish(outcome, results_file, form, target if shown or not outcome.errors else None)
+    finish(outcome, results_file, form, target if shown or not outcome.errors else None)
 
 
 @main.command(context_settings=_PASS_ON)
-@click.option(
-    "--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE."
-)
+@_RESULTS
 @_FORMAT
-@click.option("--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest.")
+@_REQUIRE
 @_VERIFY
 @click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and build nothing.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx bake arguments>")
@@ -110,7 +111,7 @@ def bake(  # noqa: PLR0913  # the same
         outcome = run_bake(request, workspace, Policy(require_digests, verify), _log(), ready)
     writes_stdout = any(requested.writes_stdout for requested in request.targets.values())
     target = sys.stderr if writes_stdout else sys.stdout
-    _finish(outcome, results_file, form, target if outcome.results is not None else None)
+    finish(outcome, results_file, form, target if outcome.results is not None else None)
 
 
 @main.command()
@@ -127,9 +128,7 @@ def bake(  # noqa: PLR0913  # the same
 @click.option("--builder", default="", help="The builder whose settings of registries hold.")
 @click.option("--retries", default="", metavar="COUNT", help="How often a registry that fails is asked again (4).")
 @click.option("--retry-delay", default="", metavar="SECONDS", help="How long to wait before that at first (2).")
-@click.option(
-    "--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE."
-)
+@_RESULTS
 @_FORMAT
 @click.option("--dry-run", is_flag=True, help="Print buildx's arguments, a JSON array a line, and run nothing.")
 def merge(  # noqa: PLR0913
@@ -173,7 +172,7 @@ def merge(  # noqa: PLR0913
             click.echo(json.dumps(arguments))
         return
     outcome = run_merge(request, _log())
-    _finish(outcome, results_file, form, sys.stdout if outcome.results is not None else None)
+    finish(outcome, results_file, form, sys.stdout if outcome.results is not None else None)
 
 
 @main.command()
@@ -205,8 +204,8 @@ def inspect(  # noqa: PLR0913
 
     results, warnings = inspect_files(metadata, record_file, outputs, tags, push=push, load=load)
     for warning in warnings:
-        _stderr("warning", warning)
-    _print(results, form, sys.stdout)
+        say("warning", warning)
+    print_results(results, form, sys.stdout)
 
 
 @main.command()
@@ -222,7 +221,7 @@ def validate(files: tuple[Path, ...], schema: str | None) -> None:
             found += 1
             click.echo(line(str(fault)))
     if found:
-        raise _SaidError
+        raise SaidError
 
 
 @main.command()
@@ -266,19 +265,6 @@ def action_merge(*, dry_run: bool) -> None:
     sys.exit(run_merge_step(dry_run=dry_run))
 
 
-class _SaidError(Exception):
-    """The command fails, and what is wrong has been printed.
-
-    Args:
-        exit_code: what the command exits with.
-    """
-
-    def __init__(self, exit_code: int = FAILED) -> None:
-        """Keep the exit code."""
-        super().__init__()
-        self.exit_code = exit_code
-
-
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code: 0 fine, 1 failed or faulty, 2 bad usage or bad input."""
     command: Callable[..., object] = main.main
@@ -286,9 +272,9 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         with ending_on_signals():
             command(args=arguments, prog_name="build-digests", standalone_mode=False)
     except BuildDigestsError as error:
-        _stderr("error", str(error))
+        say("error", str(error))
         sys.exit(error.exit_code)
-    except _SaidError as said:
+    except SaidError as said:
         sys.exit(said.exit_code)
     except click.ClickException as error:
         error.show(sys.stderr)
@@ -304,58 +290,6 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def _finish(
-    outcome: Outcome[BuildResults] | Outcome[BakeResults], results_file: Path | None, form: str, target: TextIO | None
-) -> None:
-    """Say what became of a run, and end with it; `target` is where the results go, None where none are shown."""
-    for notice in outcome.notices:
-        _stderr("notice", notice)
-    for warning in outcome.warnings:
-        _stderr("warning", warning)
-    for error in outcome.errors:
-        _stderr("error", str(error))
-    if outcome.results is not None and target is not None:
-        _print(outcome.results, form, target)
-    if outcome.results is not None and results_file is not None:
-        _write(results_file, outcome.results)
-    if outcome.signal is not None:
-        raise Interrupted(outcome.signal)
-    if outcome.errors:
-        raise _SaidError(outcome.errors[0].exit_code)
-
-
-def _print(results: BuildResults | BakeResults, form: str, target: TextIO) -> None:
-    from action.results.models import BuildResults, json_text  # noqa: PLC0415  # imported while the build ran
-
-    if form == "json":
-        target.write(json_text(results) + "\n")
-        return
-    from action.terminal.table import print_table  # noqa: PLC0415  # rich is for this alone
-
-    builds = {"": results} if isinstance(results, BuildResults) else results.targets
-    for name, build in builds.items():
-        if not build.exporters:
-            continue
-        if name:
-            target.write(f"{line(name)}:\n")
-        print_table(build, target)
-
-
-def _write(file: Path, results: BuildResults | BakeResults) -> None:
-    from action.results.models import json_text  # noqa: PLC0415  # imported while the build ran
-
-    try:
-        file.write_text(json_text(results) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            "--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder"
-        ) from None
-
-
 def _log() -> Log:
     """On a terminal buildx draws its own progress; nothing is between."""
     return Log(not sys.stderr.isatty(), sys.stderr.buffer, lambda message: click.echo(message, err=True))
-
-
-def _stderr(kind: str, message: str) -> None:
-    click.echo(f"{kind}: {line(message)}", err=True)

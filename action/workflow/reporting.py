@@ -25,7 +25,8 @@ from action.report.comment import LIMIT as COMMENT_LIMIT
 from action.report.comment import Place, comment_text
 from action.report.failure import failure_excerpt
 from action.report.markdown import one_line
-from action.report.summary import LIMIT, Report, Target, outputs_table, render, shown_inputs
+from action.report.report import Report, Target
+from action.report.summary import LIMIT, outputs_table, render, shown_inputs
 from action.report.warnings import FindFile, read_annotations
 from action.results.models import BakeResults, BuildResults, ExporterResult, PlatformResult
 from action.workflow import commands

@@ -41,12 +41,14 @@ class Proxy:
     Attributes:
         address: `localhost:PORT`.
         faults: what goes wrong; the first that fits a request befalls it.
+        authorization: the header that each request must have, or None.
         requests: method and path of every request that came.
         faulted: how many of them a fault befell.
     """
 
     address: str
     faults: list[Fault] = field(default_factory=list)
+    authorization: str | None = None
     requests: list[tuple[str, str]] = field(default_factory=list)
     faulted: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -95,6 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
             return
         body = self._body()
+        wanted = self.server.proxy.authorization
+        if wanted is not None and self.headers.get("Authorization") != wanted:
+            challenge = {"Content-Type": "application/json", "WWW-Authenticate": 'Basic realm="test"'}
+            self._answer(401, challenge, b'{"errors":[{"code":"UNAUTHORIZED"}]}')
+            return
         if fault is not None and fault.answer == "reset":
             self._reset()
             return

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,39 +171,35 @@ def _running(work: Workplace, **inputs: str) -> Iterator[tuple[subprocess.Popen[
         process.wait()
 
 
-def _wait_until(true: object, what: str) -> None:
+def _wait_until(true: Callable[[], object], what: str) -> None:
     end = time.monotonic() + 30
-    while not true():  # type: ignore[operator]
+    while not true():
         assert time.monotonic() < end, what
         time.sleep(0.02)
 
 
-def test_a_registry_that_hangs_is_left_with_the_steps_own_end(work: Workplace, proxy: Proxy) -> None:
+def _ends_on(work: Workplace, proxy: Proxy, *signals: signal.Signals) -> None:
+    """Signals end a step whose registry hangs, with all that it started and without a digest."""
     proxy.faults = [Fault("PUT", "/manifests/", "hang")]
     with _running(work, push="true", tags=f"{proxy.address}/{work.name}:a") as (process, log, outputs):
         _wait_until(lambda: proxy.faulted, "the push")
         children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(15) == -signal.SIGINT
+        for number in signals:
+            process.send_signal(number)
+            time.sleep(0.05)
+        assert process.wait(15) == -signals[0]
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
     assert "sha256:" not in outputs.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def test_a_registry_that_hangs_is_left_with_the_steps_own_end(work: Workplace, proxy: Proxy) -> None:
+    _ends_on(work, proxy, signal.SIGINT)
 
 
 def test_two_signals_end_a_step_as_one_does(work: Workplace, proxy: Proxy) -> None:
-    proxy.faults = [Fault("PUT", "/manifests/", "hang")]
-    with _running(work, push="true", tags=f"{proxy.address}/{work.name}:a") as (process, log, outputs):
-        _wait_until(lambda: proxy.faulted, "the push")
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(15) == -signal.SIGINT
-    _, alive = psutil.wait_procs(children, timeout=5)
-    assert alive == []
-    assert "sha256:" not in outputs.read_text()
-    assert "Traceback" not in log.read_text()
+    _ends_on(work, proxy, signal.SIGINT, signal.SIGINT)
 
 
 def test_a_step_that_is_killed_leaves_no_buildx_and_no_secret_behind(work: Workplace, proxy: Proxy) -> None:

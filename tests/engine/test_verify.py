@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,30 @@ def test_a_push_whose_digest_nobody_knows_is_not_verified(work: Workplace) -> No
     assert step.code == 1
     assert "::error::exporter release (image) is not verified: it has no digest that could be verified" in step.log
     assert step.digests == {"1": tar_digest(work.folder / "a.tar")}
+
+
+def test_a_registry_is_asked_with_the_credentials_of_a_helper(work: Workplace) -> None:
+    with registry_proxy(work.registry) as proxy:
+        proxy.authorization = "Basic " + base64.b64encode(b"octo:hunter2hunter2").decode()
+        helper, asked = work.folder / "bin" / "docker-credential-of-this-test", work.folder / "asked"
+        helper.parent.mkdir()
+        answer = {"ServerURL": proxy.address, "Username": "octo", "Secret": "hunter2hunter2"}
+        helper.write_text(f"#!/bin/sh\ncat >> {asked}\necho '{json.dumps(answer)}'\n")
+        helper.chmod(0o755)
+        own = Path(work.environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        config = work.folder / "config"
+        shutil.copytree(own, config, symlinks=True)
+        known = json.loads((own / "config.json").read_text()) if (own / "config.json").exists() else {}
+        helpers = {**known.get("credHelpers", {}), proxy.address: "of-this-test"}
+        (config / "config.json").write_text(json.dumps({**known, "credHelpers": helpers}))
+        path = f"{helper.parent}:{work.environment['PATH']}"
+        work.environment = {**work.environment, "DOCKER_CONFIG": str(config), "PATH": path}
+        step = work.step(push="true", tags=f"{proxy.address}/{work.name}:a", verify="true")
+        assert step.code == 0, step.log
+        assert ("GET", f"/v2/{work.name}/manifests/{step.outputs['digest']}") in proxy.requests
+    assert step.outputs["digest"] == served_digest(work.image, "a")
+    assert proxy.address in asked.read_text()
+    assert "hunter2hunter2" not in step.log
 
 
 def test_each_target_of_a_bake_is_verified(work: Workplace) -> None:

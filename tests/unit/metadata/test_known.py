@@ -297,6 +297,16 @@ def test_text_that_is_too_long_to_be_an_output_is_not_handed_on_and_that_is_said
     assert f"as an output at most {MAX_TEXT_BYTES}" in str(read.too_long)
 
 
+def test_text_that_is_too_long_is_not_handed_on_where_the_file_was_read_whole_either(tmp_path: Path) -> None:
+    file = tmp_path / "metadata.json"
+    # Separate responses are for the whole reader.
+    _fill(file, _FLAT + b'"exporter.responses": [], "x": "', b"x", b'"}', MAX_TEXT_BYTES + 1)
+    read = read_metadata_file(file)
+    assert (read.text, read.fault) == (None, None)
+    assert read.metadata.separate == ()
+    assert f"as an output at most {MAX_TEXT_BYTES}" in str(read.too_long)
+
+
 def test_many_values_in_a_short_file_are_refused_and_not_built() -> None:
     with pytest.raises(DocumentError, match="expected at most 1000000 values, found more"):
         parse_document("[" + "0," * MB + "0]", "x")

@@ -9,7 +9,8 @@ import pytest
 
 from action.record.progress import Progress, Step
 from action.report.failure import failure_excerpt
-from action.report.summary import LIMIT, Report, Target, outputs_table, render, shown_inputs
+from action.report.report import Report, Target
+from action.report.summary import LIMIT, outputs_table, render, shown_inputs
 from tests.golden_files import FOLDER, assert_golden
 from tests.unit.joining.jobs import digest_of, exporter, results
 from tests.unit.report.conftest import Mermaid

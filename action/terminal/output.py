@@ -1,0 +1,100 @@
+"""What a command prints at its end: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from action.buildx.signals import Interrupted
+from action.errors import FAILED, InputError
+from action.outcome import Outcome
+from action.terminal.line import line
+
+if TYPE_CHECKING:
+    from action.results.models import BakeResults, BuildResults
+
+
+class SaidError(Exception):
+    """The command fails, and what is wrong has been printed.
+
+    Args:
+        exit_code: what the command exits with.
+    """
+
+    def __init__(self, exit_code: int = FAILED) -> None:
+        """Keep the exit code."""
+        super().__init__()
+        self.exit_code = exit_code
+
+
+def finish(
+    outcome: Outcome[BuildResults] | Outcome[BakeResults], results_file: Path | None, form: str, target: TextIO | None
+) -> None:
+    """Say what became of a run, and end with it.
+
+    Args:
+        outcome: what became of it.
+        results_file: the file to write the results to, or None.
+        form: `table` or `json`.
+        target: where the results are printed; None where they are not.
+
+    Raises:
+        SaidError: the run failed.
+        Interrupted: a signal ended it.
+        InputError: the file cannot be written.
+    """
+    for notice in outcome.notices:
+        say("notice", notice)
+    for warning in outcome.warnings:
+        say("warning", warning)
+    for error in outcome.errors:
+        say("error", str(error))
+    if outcome.results is not None and target is not None:
+        print_results(outcome.results, form, target)
+    if outcome.results is not None and results_file is not None:
+        _write(results_file, outcome.results)
+    if outcome.signal is not None:
+        raise Interrupted(outcome.signal)
+    if outcome.errors:
+        raise SaidError(outcome.errors[0].exit_code)
+
+
+def print_results(results: BuildResults | BakeResults, form: str, target: TextIO) -> None:
+    """Print results as a `table` or as `json`."""
+    from action.results.models import BuildResults, json_text  # noqa: PLC0415  # imported while the build ran
+
+    if form == "json":
+        target.write(json_text(results) + "\n")
+        return
+    from action.terminal.table import print_table  # noqa: PLC0415  # rich is for this alone
+
+    builds = {"": results} if isinstance(results, BuildResults) else results.targets
+    for name, build in builds.items():
+        if not build.exporters:
+            continue
+        if name:
+            target.write(f"{line(name)}:\n")
+        print_table(build, target)
+
+
+def _write(file: Path, results: BuildResults | BakeResults) -> None:
+    from action.results.models import json_text  # noqa: PLC0415  # imported while the build ran
+
+    try:
+        file.write_text(json_text(results) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            "--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder"
+        ) from None
+
+
+def say(kind: str, message: str) -> None:
+    """Print a message to standard error, on one line.
+
+    Args:
+        kind: `error`, `warning` or `notice`.
+        message: the message.
+    """
+    click.echo(f"{kind}: {line(message)}", err=True)
