@@ -89,7 +89,17 @@ class RegistryError(BuildDigestsError):
 
 
 class TransientError(RegistryError):
-    """A registry failed for a reason that passes by itself: it is busy, it broke down, or the connection broke."""
+    """A registry failed for a reason that passes by itself: it is busy, it broke down, or the connection broke.
+
+    Args:
+        message: the message for the user.
+        retry_after: seconds that the registry asks to wait before the next request; 0 if it asks for none.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        """Keep the wait beside the message."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class MergeError(BuildDigestsError):

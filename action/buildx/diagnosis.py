@@ -56,6 +56,17 @@ _NEEDS = {
     "--sbom": "0.10",
 }
 _LONGEST = 2000
+_RATE_LIMIT_ADVICE = "the registry limits the rate of requests: set retries and retry-delay to try again later"
+_RATE_LIMITED = re.compile(
+    r"(?:\bdenied: |\b(?:403|429) [A-Z]).*(?:secondary rate limit|(?<![\w./-])retry[-_ ]after\W{1,4}\d)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a registry answers with a 403, which is otherwise a refusal, or with a 429.
+
+ghcr.io says `denied: permission_denied: … "You have exceeded a secondary rate limit. …"`, on several lines. BuildKit
+reports the message and no header, so a plain 403 with a Retry-After header cannot be told from a refusal (containerd
+2.3, core/remotes/errors/errors.go). Before `retry-after` stands no part of a name: a repository may be named so.
+"""
 
 
 def failure(ended: Ended, *, call: str) -> BuildDigestsError:
@@ -74,6 +85,9 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
         return ProgramError(f"{advised} ({last})")
     if call == "check" and (first := plain(ended.stdout).strip().partition("\n")[0].strip()):
         return BuildFailedError(first)
+    if is_rate_limited(error := last_error(text)):
+        said = " ".join(error.split())[:_LONGEST]
+        return BuildFailedError(f"buildx failed with: {said}; {_RATE_LIMIT_ADVICE}")
     if last:
         return BuildFailedError(f"buildx failed with: {last}")
     if ended.code < 0:
@@ -103,6 +117,21 @@ def advice(text: str) -> str | None:
 def refuses_attestations(ended: Ended) -> bool:
     """Whether buildx refused to build because attestations were asked for, before it built anything."""
     return ended.code != 0 and bool(_NO_ATTESTATIONS.search(_BUILD.sub("", plain(ended.stderr))))
+
+
+def is_rate_limited(error: str) -> bool:
+    """Tell whether a registry refused a request only because there were too many.
+
+    Args:
+        error: the whole error, as `last_error` gives it.
+    """
+    return _RATE_LIMITED.search(error) is not None
+
+
+def last_error(text: str) -> str:
+    """Return the last error with the lines that continue it, or an empty text if no line says `ERROR:`."""
+    _, mark, error = f"\n{text}".rpartition("\nERROR:")
+    return (mark + error).strip()[:_LONGEST]
 
 
 def last_error_line(text: str) -> str:

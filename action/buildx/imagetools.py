@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from action.buildx.diagnosis import advice, last_error_line, plain
+from action.buildx.diagnosis import advice, last_error, last_error_line, plain
 from action.buildx.log import Log
 from action.buildx.program import Ended, Programs, ask, run
-from action.buildx.retrying import is_transient, retrying
+from action.buildx.retrying import is_transient, retry_after, retrying
 from action.buildx.signals import Interrupted
 from action.errors import ProgramError, RegistryError, TransientError
 from action.inputs.patience import Patience
@@ -163,8 +163,10 @@ def _answer(ended: Ended, what: str) -> bytes:
     if advised := advice(plain(ended.stderr)):
         raise ProgramError(f"{advised} ({said})")
     message = said if what in said else f"{what}: {said}"
-    if is_transient(said):
-        raise TransientError(message)
+    # A rate limit is named in a later line of the error.
+    whole = last_error(plain(ended.stderr)) or said
+    if is_transient(whole):
+        raise TransientError(message, retry_after=retry_after(whole))
     if _DENIED.search(said):
         message += "; log in before this step (docker/login-action), with an account that may do this"
     raise RegistryError(message)

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
+
+RATE_LIMITED = json.dumps(
+    {
+        "errors": [
+            {
+                "code": "DENIED",
+                "message": 'permission_denied: Error from intermediary with HTTP status code 403 "Forbidden" - '
+                'with-body: {\n  "message": "You have exceeded a secondary rate limit. Please wait a while."\n}\n',
+            }
+        ]
+    }
+)
+"""The body of ghcr.io's 403 that is no refusal."""
 
 
 @dataclass
@@ -26,12 +40,16 @@ class Fault:
             of what the client sends has come, "hang" for no answer at all, or "tamper" for the real answer of a
             manifest with a byte more, and a header with the digest of that.
         times: how many requests it befalls; None for all.
+        body: what an answer with a status holds.
+        headers: the headers that such an answer has beside its type.
     """
 
     method: str
     path: str
     answer: int | Literal["reset", "cut", "hang", "tamper"]
     times: int | None = None
+    body: str = '{"errors":[]}'
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -110,7 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if fault is not None and isinstance(fault.answer, int):
-            self._answer(fault.answer, {"Content-Type": "application/json"}, b'{"errors":[]}')
+            headers = {"Content-Type": "application/json", **fault.headers}
+            self._answer(fault.answer, headers, fault.body.encode())
             return
         connection = http.client.HTTPConnection(self.server.registry, timeout=30)
         headers = {name: value for name, value in self.headers.items() if name.lower() != "transfer-encoding"}

@@ -20,7 +20,7 @@ from engine.docker import private_docker
 from engine.errors import EngineError
 from tests.engine.conftest import ROOT, Step, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest, tar_digest
-from tests.engine.registry_proxy import Fault, Proxy, registry_proxy
+from tests.engine.registry_proxy import RATE_LIMITED, Fault, Proxy, registry_proxy
 
 
 def _errors(step: Step) -> list[str]:
@@ -111,6 +111,60 @@ def test_a_push_that_is_refused_is_not_made_again(work: Workplace, proxy: Proxy)
     step = work.step(push="true", tags=f"{proxy.address}/{work.name}:a", retries="3", retry_delay="0.1")
     assert step.code == 1
     assert _pushed(step.log) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"], ids=["layer", "manifest"])
+def test_a_403_that_is_a_secondary_rate_limit_is_tried_again(work: Workplace, proxy: Proxy, method: str) -> None:
+    path = {"POST": "/blobs/uploads/", "PUT": "/manifests/"}[method]
+    # The layer and the config are pushed at once.
+    proxy.faults = [Fault(method, path, 403, 2, RATE_LIMITED)]
+    step = work.step(push="true", tags=f"{proxy.address}/{work.name}:a", retries="4", retry_delay="0.1")
+    assert step.code == 0, step.log
+    assert "; trying again in " in step.log
+    assert step.digests == {"0": served_digest(work.image, "a")}
+
+
+def test_a_403_without_such_a_body_is_not_tried_again_whatever_its_headers_are(work: Workplace, proxy: Proxy) -> None:
+    # BuildKit reports no header of a registry's answer.
+    proxy.faults = [Fault("POST", "/blobs/uploads/", 403, None, '{"message": "no scope"}', {"Retry-After": "1"})]
+    step = work.step(push="true", tags=f"{proxy.address}/{work.name}:a", retries="3", retry_delay="0.1")
+    assert step.code == 1
+    assert _pushed(step.log) == 1
+
+
+def test_a_registry_gets_the_time_that_its_message_asks_for(work: Workplace, proxy: Proxy) -> None:
+    body = json.dumps({"errors": [{"code": "TOOMANYREQUESTS", "message": "retry-after: 1.5s, allowed: 44000/minute"}]})
+    proxy.faults = [Fault("PUT", "/manifests/", 429, 6, body, {"Retry-After": "2"})]
+    begun = time.monotonic()
+    step = work.step(push="true", tags=f"{proxy.address}/{work.name}:a", retries="2", retry_delay="0")
+    assert step.code == 0, step.log
+    assert "; trying again in 1.5 s" in step.log
+    assert time.monotonic() - begun > 1.5
+    assert step.digests == {"0": served_digest(work.image, "a")}
+
+
+def test_a_build_that_stays_rate_limited_says_so(work: Workplace, proxy: Proxy) -> None:
+    proxy.faults = [Fault("POST", "/blobs/uploads/", 403, None, RATE_LIMITED)]
+    step = work.step(push="true", tags=f"{proxy.address}/{work.name}:a")
+    assert step.code == 1
+    assert "You have exceeded a secondary rate limit" in _errors(step)[0]
+    assert "set retries and retry-delay" in _errors(step)[0]
+
+
+def test_targets_that_race_for_one_tag_are_built_again(work: Workplace) -> None:
+    names = [f"target-{number}" for number in range(12)]
+    for attempt in range(20):
+        tag = f"{work.name}:{attempt}"
+        target = {"tags": [tag], "output": ["type=image"], "attest": ["type=provenance,disabled=true"]}
+        (work.folder / "hello.txt").write_text(f"hello {tag}\n")
+        (work.folder / "docker-bake.json").write_text(json.dumps({"target": dict.fromkeys(names, target)}))
+        step = work.bake_step(source=".", targets=",".join(names), retries="5", retry_delay="0.1", provenance="false")
+        assert step.code == 0, step.log
+        digest = work.docker("image", "inspect", tag, "--format", "{{.Id}}")
+        assert json.loads(step.outputs["digests"]) == {name: {"0": digest} for name in names}
+        if "already exists; trying again in " in step.log:
+            return
+    pytest.skip("the engine's targets never raced")
 
 
 @pytest.mark.usefixtures("busybox")

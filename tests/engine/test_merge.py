@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.conftest import Step, Workplace
 from tests.engine.other_end import image_manifests, served, served_digest
-from tests.engine.registry_proxy import Fault, Proxy, registry_proxy
+from tests.engine.registry_proxy import RATE_LIMITED, Fault, Proxy, registry_proxy
 
 AMD64, ARM64, RISCV64 = "linux/amd64", "linux/arm64", "linux/riscv64"
 
@@ -254,6 +254,19 @@ def test_a_registry_that_is_busy_or_breaks_off_is_asked_again(work: Workplace, p
     assert step.digests == {"release": served_digest(work.image, "1")}
     assert proxy.faulted == 15
     assert "trying again in" in step.log
+
+
+def test_a_registry_that_limits_the_rate_with_a_403_is_asked_again(work: Workplace, proxy: Proxy) -> None:
+    _jobs(work, AMD64)
+    _through(work, proxy)
+    proxy.faults = [
+        Fault("GET", "/manifests/", 403, times=1, body=RATE_LIMITED),
+        Fault("PUT", "/manifests/1$", 403, times=1, body=RATE_LIMITED),
+    ]
+    step = work.merge_step(tags=f"{proxy.address}/{work.name}:1", retries="2")
+    assert step.code == 0, step.log
+    assert proxy.faulted == 2
+    assert step.digests == {"release": served_digest(work.image, "1")}
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])

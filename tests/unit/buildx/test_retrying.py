@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from action.buildx.program import Ended
-from action.buildx.retrying import failed_in_passing, is_transient, retrying
+from action.buildx.retrying import failed_in_passing, is_transient, retry_after, retrying
 from action.errors import RegistryError, TransientError
 from action.inputs.patience import Patience
 
@@ -150,3 +150,105 @@ def test_the_name_of_a_file_is_never_taken_for_a_registrys_answer(name: str) -> 
 def test_only_a_newline_begins_another_line(mark: str) -> None:
     log = f'ERROR: failed to solve: process "echo {mark}ERROR: {_BUSY}{mark}" did not complete successfully\n'
     assert not failed_in_passing(Ended(1, stderr=log))
+
+
+LIMITED = (
+    'denied: permission_denied: Error from intermediary with HTTP status code 403 "Forbidden" - with-body: {\n'
+    '  "documentation_url": "https://docs.github.com/rest/overview/rate-limits#about-secondary-rate-limits",\n'
+    '  "message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."\n}\n'
+)
+"""What ghcr.io says in an error message of several lines (rubentalstra/FerroEHR#2120)."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        f"failed to build: failed to solve: failed to push ghcr.io/octo/app:a: {LIMITED}",
+        f"target web: failed to solve: failed to push ghcr.io/octo/app:a: {LIMITED}",
+        (
+            f"failed to solve: failed to copy: httpReadSeeker: failed open: unexpected status from GET request to x: "
+            f"403 Forbidden\n{LIMITED}"
+        ),
+        (
+            f"failed to solve: failed to push x: unexpected status from POST request to {URL}: 403 Forbidden: "
+            '{"message": "You have exceeded a secondary rate limit"}'
+        ),
+        "failed to solve: failed to push x: denied: retry-after: 3.5s, allowed: 44000/minute",
+        f'failed to push x: unexpected status from PUT request to {URL}: 403 Forbidden: {{"retry-after":3}}',
+    ],
+)
+def test_a_403_that_says_it_is_a_rate_limit_is_one_to_try_again(error: str) -> None:
+    assert failed_in_passing(ended(error))
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'failed to solve: failed to push x: denied: permission_denied: status code 403 "Forbidden" - with-body: {\n}',
+        (
+            f"failed to solve: failed to push x: unexpected status from POST request to {URL}: 403 Forbidden: "
+            '{"message": "You need the scope write:packages"}'
+        ),
+        "failed to solve: failed to push ghcr.io/octo/retry-after:2: unexpected status from PUT request: 403 Forbidden",
+        "failed to solve: failed to push ghcr.io/octo/secondary-rate-limit:2: denied: permission_denied",
+        "failed to solve: failed to push x: denied: retry-after: 6h, allowed: 1/day",
+        f'failed to solve: process "echo failed to push {LIMITED}" did not complete successfully: exit code: 1',
+        'failed to solve: failed to calculate checksum of ref x: "/denied: a secondary rate limit": not found',
+    ],
+)
+def test_any_other_403_is_never_tried_again(error: str) -> None:
+    assert not failed_in_passing(ended(error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'failed to build: failed to solve: image "docker.io/octo/app:a": already exists',
+        'target web: failed to solve: image "ghcr.io/octo/app:a": already exists',
+    ],
+)
+def test_outputs_that_race_for_one_tag_are_built_again(error: str) -> None:
+    assert failed_in_passing(ended(error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'failed to solve: process "make" did not complete successfully: image "x": already exists',
+        'failed to solve: file "x": already exists',
+        'failed to solve: image "x": already exists in another form',
+    ],
+)
+def test_other_things_that_exist_already_are_no_race(error: str) -> None:
+    assert not failed_in_passing(ended(error))
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        ("toomanyrequests: retry-after: 804.187\u00b5s, allowed: 44000/minute", 0.000804187),
+        ("toomanyrequests: retry-after: 1m2.5s, allowed: 44000/minute", 62.5),
+        ("toomanyrequests: retry-after: 250ms, allowed: 44000/minute", 0.25),
+        ("denied: Retry-After: 7", 7),
+        ('429 Too Many Requests: {"retry_after": 7}', 7),
+        ("429 Too Many Requests: slow down, retry after 2 minutes", 120),
+        ("429 Too Many Requests: slow down, retry after 30 seconds", 30),
+        ("429 Too Many Requests", 0),
+        ("failed to push ghcr.io/octo/retry-after:2: 403 Forbidden", 0),
+    ],
+)
+def test_the_wait_that_a_registry_asks_for_is_read_from_its_message(error: str, seconds: float) -> None:
+    assert retry_after(error) == pytest.approx(seconds)
+
+
+def test_a_wait_that_a_registry_asks_for_is_kept() -> None:
+    tries: list[float] = []
+
+    def attempt() -> None:
+        tries.append(time.monotonic())
+        raise TransientError("busy", retry_after=0.3)
+
+    with pytest.raises(TransientError, match="busy"):
+        retrying(attempt, Patience(1, 0.01), lambda _: None)
+    assert tries[1] - tries[0] >= 0.3
