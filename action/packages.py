@@ -11,16 +11,15 @@ import importlib
 import importlib.machinery
 import importlib.util
 import os
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from action.buildx.program import Programs, ask
-from action.errors import PackagesError, ProgramError
+from action.buildx.program import Programs
+from action.buildx.search import home_folder, in_workspace
+from action.errors import PackagesError
+from action.tool_cache import finish, is_whole, replace, unfinished_folder
 
-_INSTALL_SECONDS = 600.0
 _LOCKS = Path(__file__).resolve().parent.parent / "requirements"
 
 
@@ -50,8 +49,7 @@ class PackageSet:
         """
         digest = hashlib.sha256(self.lock.read_bytes()).hexdigest()[:16]
         tag = importlib.machinery.EXTENSION_SUFFIXES[0].rpartition(".")[0]
-        cache = os.environ.get("RUNNER_TOOL_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return Path(cache) / "build-digests" / f"{self.name}-{digest}{tag}"
+        return _cache() / "build-digests" / f"{self.name}-{digest}{tag}"
 
 
 STEP = PackageSet("step", "actions_toolkit")
@@ -88,10 +86,27 @@ def provide(packages: PackageSet, programs: Programs | None = None) -> None:
     if not packages.lock.is_file():
         raise PackagesError(f"{packages.module} is missing: pip install 'build-digests[github]' brings all packages")
     folder = packages.folder
-    if not folder.is_dir():
+    if not is_whole(folder):
         _install(folder, packages.lock, programs)
     sys.path.append(str(folder))
     importlib.invalidate_caches()
+
+
+def _cache() -> Path:
+    """The folder for what is kept between jobs; one in the workspace can come with a checkout and does not count."""
+    home = home_folder()
+    for name in (
+        os.environ.get("RUNNER_TOOL_CACHE"),
+        os.environ.get("XDG_CACHE_HOME"),
+        home and str(home / ".cache"),
+        os.environ.get("RUNNER_TEMP"),
+    ):
+        if name and not in_workspace(name):
+            return Path(name)
+    message = (
+        "there is no folder to install the action's packages in: set RUNNER_TOOL_CACHE to one outside the workspace"
+    )
+    raise PackagesError(message)
 
 
 def _is_here(module: str) -> bool:
@@ -103,48 +118,17 @@ def _is_here(module: str) -> bool:
 
 
 def _install(folder: Path, lock: Path, programs: Programs | None) -> None:
-    """Install a set into a folder, whole or not at all; where another step does so meanwhile, the first one stays."""
+    """Install a set into a folder, whole or not at all; if another step does so meanwhile, the first one stays."""
+    from action.installer import install  # noqa: PLC0415  # a machine needs it once
+
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent)
+        with unfinished_folder(folder.parent) as unfinished:
+            packages, place = unfinished / "packages", unfinished / "place"
+            packages.mkdir()
+            place.mkdir()
+            install(packages, lock, place, programs)
+            finish(packages)
+            replace(folder, packages)
     except OSError as error:
         message = f"{folder.parent} cannot be written ({error.strerror}): set RUNNER_TOOL_CACHE to a folder that can"
         raise PackagesError(message) from None
-    try:
-        _run_installer(unfinished, lock, programs)
-        # mkdtemp lets nobody else in, and the next step may be another user's.
-        Path(unfinished).chmod(0o755)
-        try:
-            Path(unfinished).rename(folder)
-        except OSError as error:
-            if not folder.is_dir():
-                raise PackagesError(f"{folder} cannot be made: {error.strerror}") from None
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _run_installer(target: str, lock: Path, programs: Programs | None) -> None:
-    uv = shutil.which("uv")
-    installer = (
-        [uv, "pip", "install", "--quiet", "--python", sys.executable]
-        if uv
-        else [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    )
-    # An installer is no buildx: it must not see the inputs, which hold secrets.
-    environment = {name: value for name, value in os.environ.items() if name != "INPUTS"}
-    # Settings of this machine with which pip would refuse a folder of our own.
-    environment.update({"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"})
-    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", target, "-r", str(lock)]
-    try:
-        ended = ask([*installer, *options], environment, seconds=_INSTALL_SECONDS, programs=programs)
-    except ProgramError as error:
-        raise PackagesError(f"the action's packages cannot be installed: {error}") from None
-    if ended.code:
-        said = ended.stderr.strip().splitlines() or [f"exit code {ended.code}"]
-        if "No module named pip" in said[-1]:
-            message = f"{sys.executable} has no pip: install uv or pip, or run actions/setup-python before this step"
-            raise PackagesError(message)
-        raise PackagesError(
-            "the action's packages cannot be installed: " + " ".join(said[-3:]) + "; they are needed once, from a "
-            "Python package index: check the network, or PIP_INDEX_URL (UV_INDEX_URL)"
-        )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from action.buildx.search import docker_folder
+
 _TWIN_SECONDS = 5.0
 """How far apart two files of one build may be written: buildx writes them one after the other, before it builds."""
 
@@ -34,8 +36,7 @@ def state_folder(environment: Mapping[str, str]) -> Path:
     """Where buildx keeps its files."""
     if folder := environment.get("BUILDX_CONFIG"):
         return Path(folder)
-    config = environment.get("DOCKER_CONFIG")
-    return (Path(config) if config else Path.home() / ".docker") / "buildx"
+    return docker_folder(environment) / "buildx"
 
 
 def read_local_state(folder: Path, ref: str) -> LocalState | None:

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from action.buildx.guard import guarded
+from action.buildx.search import docker_folder, find_program, safe_environment
 from action.buildx.signals import kill, passing_signals_on
 from action.errors import ProgramError, SlowProgramError
 
@@ -58,14 +58,15 @@ def find_buildx(path: str | None = None) -> tuple[str, ...]:
     Raises:
         ProgramError: neither is there.
     """
-    if docker := shutil.which("docker", path=path):
+    if docker := find_program("docker", path):
         return (docker, "buildx")
     for name in ("buildx", "docker-buildx"):
-        if buildx := shutil.which(name, path=path):
+        if buildx := find_program(name, path):
             return (buildx,)
     message = (
         "neither docker nor buildx is on the PATH: install Docker with its buildx plugin "
-        "(https://docs.docker.com/engine/install), or run docker/setup-buildx-action before this step"
+        "(https://docs.docker.com/engine/install), or run docker/setup-buildx-action before this step; "
+        "programs in the workspace do not count"
     )
     raise ProgramError(message)
 
@@ -79,17 +80,16 @@ def find_plugin(environment: Mapping[str, str]) -> tuple[str, ...]:
     Args:
         environment: DOCKER_CONFIG is read.
     """
-    docker = shutil.which("docker", path=environment.get("PATH"))
+    docker = find_program("docker", environment.get("PATH"))
     if docker is None or _is_script(docker):
         return ()
-    own = environment.get("DOCKER_CONFIG")
-    config = Path(own) if own else Path.home() / ".docker"
+    config = docker_folder(environment)
     try:
         extra = json.loads((config / "config.json").read_text(encoding="utf-8")).get("cliPluginsExtraDirs") or []
     except (OSError, ValueError, AttributeError, RecursionError):
         extra = []
     for folder in (*extra, config / "cli-plugins", *_PLUGIN_FOLDERS):
-        if found := shutil.which(str(Path(folder) / "docker-buildx")):
+        if found := find_program("docker-buildx", str(folder)):
             return (found,)
     return ()
 
@@ -225,7 +225,7 @@ def _start(
         return subprocess.Popen(  # noqa: S603
             list(command),
             cwd=folder,
-            env=dict(environment),
+            env=safe_environment(environment),
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,

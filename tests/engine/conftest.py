@@ -177,7 +177,8 @@ def lines(*items: str) -> str:
 def fake_docker(work: Workplace, script: str) -> None:
     """Put a program named docker before the real one, which it can run as $REAL."""
     real = shutil.which("docker", path=work.environment["PATH"])
-    folder = work.folder / "fake"
+    # Beside the workspace: no program in it is run.
+    folder = work.folder.with_name(f"{work.folder.name}-fake")
     folder.mkdir()
     program = folder / "docker"
     program.write_text(f"#!/bin/bash\nREAL={real}\n{script}\n")

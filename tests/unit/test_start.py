@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -16,49 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-START = ROOT / "action" / "start.py"
-DEAD_INDEX = "http://127.0.0.1:9/simple"
-
-
-@pytest.fixture(scope="session")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with pip and nothing else."""
-    folder = tmp_path_factory.mktemp("python")
-    pip = importlib.util.find_spec("pip")
-    option = ["--without-pip"] if pip and pip.origin else []
-    command = [sys.executable, "-m", "venv", *option, str(folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    if pip and pip.origin:
-        # Ours will do, and takes no seconds to install.
-        (packages,) = folder.glob("lib/*/site-packages")
-        (packages / "pip").symlink_to(Path(pip.origin).parent)
-    return folder / "bin" / "python"
-
-
-@pytest.fixture(scope="session")
-def tool_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path) -> Path:
-    """A RUNNER_TOOL_CACHE in which a first step has installed the packages."""
-    folder = tmp_path_factory.mktemp("tool-cache")
-    done = start(bare_python, folder)
-    assert done.returncode == 2, done.stdout + done.stderr
-    return folder
-
-
-def start(
-    python: Path, cache: Path, *, step: str = "build", path: str = "/usr/bin:/bin", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Start a step whose inputs are bad, so that it ends with exit code 2 once it has read them."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HOME", "TMP"))}
-    variables = {**kept, "PATH": path, "RUNNER_TOOL_CACHE": str(cache), "INPUTS": json.dumps({"push": "perhaps"})}
-    return subprocess.run(
-        [str(python), "-I", "-S", str(START), step],
-        env={**variables, **environment},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+from tests.starting import DEAD_INDEX, ROOT, START, start
 
 
 def test_a_first_step_installs_the_packages_and_a_second_needs_no_network(bare_python: Path, tool_cache: Path) -> None:
@@ -153,6 +109,8 @@ def test_an_install_that_is_killed_leaves_no_half_environment(
     process.communicate(timeout=30)
     assert [each.name[:12] for each in (cache / "build-digests").iterdir()] == [".unfinished-"]
     assert starting(bare_python, installer, cache, 0).communicate(timeout=60)[0] == BAD_INPUT
+    (folder,) = (cache / "build-digests").iterdir()
+    assert not folder.name.startswith(".")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

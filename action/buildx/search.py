@@ -1,0 +1,106 @@
+"""Finds programs outside the workspace: a checked-out repository may hold a `docker` or a `python3` of its own.
+
+PATH entries that are relative or lead into GITHUB_WORKSPACE are left out, both when this package looks for a program
+and in the environment of the programs it starts, which look for others (`git`, credential helpers).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+_SUFFIXES = tuple(os.environ.get("PATHEXT", ".EXE").lower().split(os.pathsep)) if os.name == "nt" else ("",)
+
+
+def in_workspace(path: str) -> bool:
+    """Tell whether a path is relative or leads into GITHUB_WORKSPACE; a step starts in the workspace.
+
+    Args:
+        path: the path of a file or folder, which need not exist.
+    """
+    inside = Path(path)
+    if not inside.is_absolute():
+        return True
+    workspace = Path(os.environ.get("GITHUB_WORKSPACE", ""))
+    if not workspace.is_absolute() or workspace.parent == workspace:
+        return False
+    # The name counts as well as what it links to: a repository can hold links to the outside.
+    return Path(os.path.normpath(inside)).is_relative_to(workspace) or inside.resolve().is_relative_to(
+        workspace.resolve()
+    )
+
+
+def search_path(path: str | None = None) -> str:
+    """Return a search path without the entries that are relative or in the workspace.
+
+    Args:
+        path: the search path; PATH if None.
+    """
+    # Some programs take an empty search path for the current folder.
+    return os.pathsep.join(_folders(path)) or os.defpath
+
+
+def find_program(name: str, path: str | None = None) -> str | None:
+    """Return the path of a program outside the workspace, or None.
+
+    `shutil.which` would do if it did not look in the current folder first on Windows (Python 3.10, 3.11).
+
+    Args:
+        name: the program's name.
+        path: the search path; PATH if None.
+    """
+    for folder in _folders(path):
+        for suffix in _SUFFIXES:
+            program = Path(folder, name + suffix)
+            if program.is_file() and os.access(program, os.X_OK):
+                return str(program)
+    return None
+
+
+def _folders(path: str | None) -> list[str]:
+    entries = (os.environ.get("PATH", os.defpath) if path is None else path).split(os.pathsep)
+    return [entry for entry in entries if not in_workspace(entry)]
+
+
+def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which a program runs nothing that lies in the workspace.
+
+    Without a home docker reads `.docker` in the current folder, plugins included (docker/cli 28, cli/config/config.go).
+    buildx runs git in the build context. A context can hold a bare repository made of ordinary files, whose
+    configuration names programs for git to run (with BUILDX_GIT_CHECK_DIRTY); git 2.38 and later leave it alone if
+    told so.
+
+    Args:
+        environment: the environment; without a PATH it gets none.
+    """
+    safe = dict(environment)
+    if "PATH" in safe:
+        safe["PATH"] = search_path(safe["PATH"])
+    if not safe.get("DOCKER_CONFIG") and home_folder() is None and safe.get("RUNNER_TEMP"):
+        safe["DOCKER_CONFIG"] = str(docker_folder(environment))
+    count = safe.get("GIT_CONFIG_COUNT", "0")
+    if count.isascii() and count.isdigit():
+        safe[f"GIT_CONFIG_KEY_{int(count)}"] = "safe.bareRepository"
+        safe[f"GIT_CONFIG_VALUE_{int(count)}"] = "explicit"
+        safe["GIT_CONFIG_COUNT"] = str(int(count) + 1)
+    return safe
+
+
+def home_folder() -> Path | None:
+    """Return the user's home; None if HOME is not set and the system does not know the user, as in some containers."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def docker_folder(environment: Mapping[str, str]) -> Path:
+    """Return the folder of docker's configuration.
+
+    Args:
+        environment: DOCKER_CONFIG is read, and RUNNER_TEMP if there is no home.
+    """
+    if folder := environment.get("DOCKER_CONFIG"):
+        return Path(folder)
+    return (home_folder() or Path(environment.get("RUNNER_TEMP", ""))) / ".docker"

@@ -1,0 +1,36 @@
+"""Pythons and tool caches for the tests of a step's start."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.starting import start
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with pip and nothing else."""
+    folder = tmp_path_factory.mktemp("python")
+    pip = importlib.util.find_spec("pip")
+    option = ["--without-pip"] if pip and pip.origin else []
+    command = [sys.executable, "-m", "venv", *option, str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    if pip and pip.origin:
+        # Ours will do, and takes no seconds to install.
+        (packages,) = folder.glob("lib/*/site-packages")
+        (packages / "pip").symlink_to(Path(pip.origin).parent)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def tool_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path) -> Path:
+    """A RUNNER_TOOL_CACHE in which a first step has installed the packages."""
+    folder = tmp_path_factory.mktemp("tool-cache")
+    done = start(bare_python, folder)
+    assert done.returncode == 2, done.stdout + done.stderr
+    return folder

@@ -1,0 +1,324 @@
+"""A step in a hostile checkout: nothing in the workspace is imported, run, or read as configuration of an installer."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.starting import ROOT, START
+
+BAD_INPUT = "::error::push: 'perhaps' is no boolean; write true or false\n"
+MODULES = (
+    "pip",
+    "token",
+    "tokenize",
+    "json",
+    "re",
+    "os",
+    "typing",
+    "enum",
+    "sitecustomize",
+    "usercustomize",
+    "actions_toolkit",
+    "msgspec",
+    "google",
+    "tenacity",
+    "action",
+    "encodings",
+)
+PROGRAMS = ("python3", "python", "uv", "docker", "buildx", "docker-buildx", "git", "sh", "keyring")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A checkout in which every name that a step could import or run leaves a mark."""
+    folder = tmp_path / "workspace"
+    (folder / "bin").mkdir(parents=True)
+    mark = tmp_path / "ran"
+    for name in MODULES:
+        (folder / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write('{name}.py imported\\n')\n")
+    (folder / "evil.pth").write_text(f"import os; open({str(mark)!r}, 'a').write('evil.pth\\n')\n")
+    for name in PROGRAMS:
+        for place in (folder, folder / "bin"):
+            (place / name).write_text(f"#!/bin/sh\necho {place}/{name} ran >> {mark}\nexit 1\n")
+            (place / name).chmod(0o755)
+    (folder / "uv.toml").write_text('required-version = "==0.0.1"\n')
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "x"\nversion = "1"\n[tool.uv]\nrequired-version = "==0.0.1"\n'
+    )
+    (folder / "pip.conf").write_text("[global]\nno-index = true\nno-binary = :all:\nfind-links =\n")
+    return folder
+
+
+def ran(workspace: Path) -> str:
+    mark = workspace.parent / "ran"
+    return mark.read_text() if mark.exists() else ""
+
+
+def step(python: Path, workspace: Path, path: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start a step in a workspace, as the runner does, with an empty tool cache."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+    return subprocess.run(
+        [str(python), "-I", "-S", str(START), "build"],
+        cwd=workspace,
+        env={
+            **kept,
+            "PATH": path,
+            "HOME": str(workspace.parent),
+            "GITHUB_WORKSPACE": str(workspace),
+            "RUNNER_TOOL_CACHE": str(workspace.parent / "cache"),
+            "INPUTS": json.dumps({"push": "perhaps"}),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def uv_folder() -> str:
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent))
+    if uv is None:
+        pytest.skip("uv is not installed beside this Python")
+    return str(Path(uv).parent)
+
+
+def hostile(workspace: Path) -> dict[str, str]:
+    """Variables that lead Python into the workspace."""
+    return {
+        "PYTHONPATH": str(workspace),
+        "PYTHONSTARTUP": str(workspace / "json.py"),
+        "PYTHONUSERBASE": str(workspace),
+        "PYTHONPYCACHEPREFIX": str(workspace),
+    }
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_nothing_in_the_workspace_is_imported_or_run_by_a_step_that_installs(
+    bare_python: Path, workspace: Path, installer: str
+) -> None:
+    path = f"{workspace / 'bin'}:.:bin::{uv_folder() if installer == 'uv' else '/usr/bin'}:/usr/bin:/bin"
+    done = step(bare_python, workspace, path, **hostile(workspace))
+    assert done.stdout == BAD_INPUT, done.stderr
+    assert ran(workspace) == ""
+
+
+def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_pip(
+    bare_python: Path, workspace: Path
+) -> None:
+    settings = {
+        "PIP_CONFIG_FILE": "pip.conf",
+        "PIP_PREFIX": str(workspace / "prefix"),
+        "PIP_ROOT": str(workspace / "root"),
+        "PIP_TARGET": str(workspace / "target"),
+        "PIP_USER": "1",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "PIP_NO_BINARY": ":all:",
+        "PIP_PLATFORM": "win_amd64",
+        "PIP_PYTHON_VERSION": "3.7",
+        "PIP_PYTHON": str(workspace / "python3"),
+        "PIP_CONSTRAINT": str(workspace / "constraints.txt"),
+        "PIP_REQUIREMENT": str(workspace / "more.txt"),
+        "PIP_CACHE_DIR": str(workspace / "cache"),
+        "PIP_LOG": str(workspace / "log"),
+        "XDG_CONFIG_HOME": str(workspace),
+    }
+    for name, text in (
+        ("constraints.txt", "msgspec==0.1"),
+        ("more.txt", "six"),
+        ("pip/pip.conf", "[global]\nprefix=/x"),
+    ):
+        (workspace / name).parent.mkdir(exist_ok=True)
+        (workspace / name).write_text(text)
+    before = sorted(workspace.rglob("*"))
+    done = step(bare_python, workspace, "/usr/bin:/bin", **settings)
+    assert done.stdout == BAD_INPUT, done.stderr
+    assert sorted(workspace.rglob("*")) == before
+    absolute = {**settings, "PIP_CONFIG_FILE": str(workspace / "pip.conf")}
+    shutil.rmtree(workspace.parent / "cache")
+    assert step(bare_python, workspace, "/usr/bin:/bin", **absolute).stdout == BAD_INPUT
+
+
+def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_uv(
+    bare_python: Path, workspace: Path
+) -> None:
+    settings = {
+        "UV_CONFIG_FILE": "uv.toml",
+        "UV_PROJECT": str(workspace),
+        "UV_WORKING_DIR": str(workspace),
+        "UV_PYTHON": "3.7",
+        "UV_EXCLUDE_NEWER": "2001-01-01",
+        "UV_NO_BINARY": "1",
+        "UV_CONSTRAINT": str(workspace / "constraints.txt"),
+        "UV_LINK_MODE": "symlink",
+        "UV_CACHE_DIR": str(workspace / "cache"),
+        "UV_ENV_FILE": str(workspace / "env"),
+        "XDG_CONFIG_HOME": str(workspace),
+        "XDG_CACHE_HOME": str(workspace),
+        "VIRTUAL_ENV": str(workspace / "venv"),
+    }
+    (workspace / "constraints.txt").write_text("msgspec==0.1")
+    (workspace / "uv").unlink()
+    (workspace / "uv").mkdir()
+    (workspace / "uv/uv.toml").write_text('required-version = "==0.0.1"\n')
+    before = sorted(workspace.rglob("*"))
+    done = step(bare_python, workspace, f"{uv_folder()}:/usr/bin:/bin", **settings)
+    assert done.stdout == BAD_INPUT, done.stderr
+    assert sorted(workspace.rglob("*")) == before
+
+
+def test_settings_of_folders_above_the_tool_cache_have_no_effect_on_uv(bare_python: Path, workspace: Path) -> None:
+    for name in ("uv.toml", "pyproject.toml"):
+        shutil.copy(workspace / name, workspace.parent / name)
+    done = step(bare_python, workspace, f"{uv_folder()}:/usr/bin:/bin")
+    assert done.stdout == BAD_INPUT, done.stderr
+
+
+@pytest.fixture
+def index() -> Iterator[tuple[str, list[str]]]:
+    """A package index that has nothing, and what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/simple", asked
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("installer", "file", "text", "variables"),
+    [
+        ("pip", ".config/pip/pip.conf", "[global]\nindex-url = {url}\n", {}),
+        ("pip", ".config/pip/pip.conf", "[global]\nindex-url = {url}\nprefix = /nowhere\nuser = true\n", {}),
+        (
+            "pip",
+            "etc/pip.conf",
+            "[global]\nindex-url = {url}\n",
+            {"PIP_CONFIG_FILE": "{home}/etc/pip.conf"},
+        ),
+        ("pip", "", "", {"PIP_INDEX_URL": "{url}"}),
+        ("uv", ".config/uv/uv.toml", 'index-url = "{url}"\n', {}),
+        ("uv", "elsewhere/uv.toml", 'index-url = "{url}"\n', {"UV_CONFIG_FILE": "{home}/elsewhere/uv.toml"}),
+        ("uv", "", "", {"UV_INDEX_URL": "{url}"}),
+        ("uv", "", "", {"UV_DEFAULT_INDEX": "{url}"}),
+    ],
+)
+def test_the_index_that_the_machine_or_its_user_has_set_is_asked(  # noqa: PLR0913, PLR0917
+    bare_python: Path,
+    workspace: Path,
+    index: tuple[str, list[str]],
+    installer: str,
+    file: str,
+    text: str,
+    variables: Mapping[str, str],
+) -> None:
+    url, asked = index
+    home = workspace.parent
+    if file:
+        (home / file).parent.mkdir(parents=True)
+        (home / file).write_text(text.format(url=url))
+    path = f"{uv_folder() if installer == 'uv' else '/usr/bin'}:/usr/bin:/bin"
+    environment = {name: value.format(url=url, home=home) for name, value in variables.items()}
+    done = step(bare_python, workspace, path, PIP_FIND_LINKS="", **environment)
+    assert done.returncode == 1
+    assert done.stdout.startswith("::error::the action's packages cannot be installed: ")
+    assert {part for path in asked for part in path.split("/")} & {"msgspec", "actions-toolkit"}
+
+
+def test_a_tool_cache_in_the_workspace_is_not_used(bare_python: Path, workspace: Path) -> None:
+    done = step(bare_python, workspace, "/usr/bin:/bin", RUNNER_TOOL_CACHE=str(workspace), XDG_CACHE_HOME="cache")
+    assert done.stdout == BAD_INPUT, done.stderr
+    assert not (workspace / "build-digests").exists()
+    assert (workspace.parent / ".cache/build-digests").is_dir()
+
+
+@pytest.mark.parametrize("name", ["action.yml", "bake/action.yml", "merge/action.yml"])
+@pytest.mark.parametrize("place", ["a folder", "a link to a folder", "a relative path"])
+def test_an_action_takes_no_python_of_the_workspace(
+    tool_cache: Path, bare_python: Path, workspace: Path, name: str, place: str
+) -> None:
+    (run,) = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["runs"]["steps"]
+    (workspace.parent / "link").symlink_to(workspace / "bin")
+    first = {
+        "a folder": str(workspace / "bin"),
+        "a link to a folder": str(workspace.parent / "link"),
+        "a relative path": "bin:.:",
+    }[place]
+    good = workspace.parent / "a good one"
+    good.mkdir()
+    (good / "python3").symlink_to(bare_python)
+    done = subprocess.run(
+        ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", run["run"]],
+        cwd=workspace,
+        env={
+            "PATH": f"{first}:{good}",
+            "RUNNER_TOOL_CACHE": str(tool_cache),
+            "GITHUB_WORKSPACE": str(workspace),
+            "GITHUB_ACTION_PATH": str((ROOT / name).parent),
+            "INPUTS": json.dumps({"push": "perhaps", "retries": "many"}),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran(workspace) == "", done.stderr
+    assert done.returncode == 2, done.stdout + done.stderr
+
+
+def test_no_docker_of_the_workspace_is_run(bare_python: Path, tool_cache: Path, workspace: Path) -> None:
+    inputs = json.dumps({"context": ".", "summary": "false"})
+    for path in (f"{workspace / 'bin'}:.:", "."):
+        done = step(bare_python, workspace, path, RUNNER_TOOL_CACHE=str(tool_cache), INPUTS=inputs)
+        assert "::error::neither docker nor buildx is on the PATH: " in done.stdout
+    assert ran(workspace) == ""
+
+
+def test_the_programs_of_a_step_find_none_in_the_workspace(
+    bare_python: Path, tool_cache: Path, workspace: Path
+) -> None:
+    docker = workspace.parent / "docker"
+    docker.mkdir()
+    (docker / "docker").write_text("#!/bin/sh\ngit --version\nkeyring\nexit 1\n")
+    (docker / "docker").chmod(0o755)
+    inputs = json.dumps({"context": ".", "summary": "false"})
+    path = f"bin:{docker}:{workspace}:{workspace / 'bin'}:/usr/bin:/bin"
+    done = step(bare_python, workspace, path, RUNNER_TOOL_CACHE=str(tool_cache), INPUTS=inputs)
+    assert "git version" in done.stdout + done.stderr
+    assert ran(workspace) == ""
+
+
+def test_the_command_imports_and_runs_nothing_of_the_folder_it_starts_in(workspace: Path) -> None:
+    command = Path(sys.executable).parent / "build-digests"
+    path = f".:bin:{Path(sys.executable).parent}"
+    for arguments in (["--version"], ["schema", "digests"], ["build", "--", "."], ["bake", "--", "x"]):
+        subprocess.run(
+            [str(command), *arguments],
+            cwd=workspace,
+            env={"PATH": path, "HOME": str(workspace.parent)},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    assert ran(workspace) == ""
