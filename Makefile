@@ -5,11 +5,11 @@ RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
 SETS := step summary retries schemas github
-PATHS := action benchmarks engine examples fuzz tests
+PATHS := action benchmarks engine examples fuzz soak tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines lint format demo bench instructions fuzz lock clean
+.PHONY: help setup test engines lint format demo bench instructions fuzz soak lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -66,6 +66,9 @@ $(VENV)/fuzz: $(VENV)/ready requirements/fuzz.txt
 	  { echo "atheris has wheels for Linux on x86-64 and Python 3.11 to 3.14 alone; name one with: make PYTHON=python3.12"; exit 1; }
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/fuzz.txt
 	@touch $@
+
+soak: setup ## Run random builds on a real engine, and compare each digest with the other end: ENGINE=containerd SEED=1 COUNT=300.
+	@$(RUN) -m soak --engine $(or $(ENGINE),containerd) $(if $(SEED),--seed "$(SEED)") --count $(or $(COUNT),300) $(ONLY:%=--only %)
 
 lock: setup ## Compile the locks again.
 	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/step.in --output-file requirements/step.txt

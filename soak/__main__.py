@@ -1,0 +1,184 @@
+"""`make soak`: random builds and bakes on a real engine, each digest compared with what the other end has.
+
+Each case is made of the seed and its number, so that a fault comes again with the same seed and `--only`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from engine.docker import Docker
+from engine.errors import EngineError
+from engine.registry import registry
+from soak.case import Case
+from soak.command import step_inputs
+from soak.definition import definition
+from soak.generate import generate
+from soak.judge import Counts, Fault
+from soak.oracle import Verdict, tried
+from soak.place import ABILITIES, EngineKind, Names, Place
+from soak.reduce import reduced
+from tests.matrix.engines import Engine, started
+
+ENGINES: dict[EngineKind, Engine] = {
+    "containerd": Engine("0.38", docker="28.5"),
+    "classic": Engine("0.38", docker="28.5", store="classic"),
+    "container": Engine("0.38", docker="28.5", driver="docker-container", buildkit="0.34"),
+    "remote": Engine("0.38", docker="28.5", driver="remote", buildkit="0.34"),
+}
+"""The newest release of everything, for each kind."""
+
+
+@dataclass
+class Soak:
+    """A run of many cases.
+
+    Attributes:
+        seed: its seed.
+        place: where it runs.
+        reduces: whether a case that fails is made smaller.
+    """
+
+    seed: str
+    place: Place
+    reduces: bool = True
+    counts: Counts = field(default_factory=Counts)
+    failed: list[int] = field(default_factory=list)
+    refusals: Counter[str] = field(default_factory=Counter)
+
+    def run(self, numbers: Sequence[int]) -> None:
+        """Run the cases with some numbers, and print each one that fails."""
+        for number in numbers:
+            nonce = uuid.uuid4().hex[:12]
+            case = self._case(number, nonce)
+            verdict = _tried(case, self.place)
+            self.counts.add(verdict.counts)
+            if verdict.refused:
+                self.refusals[verdict.refused] += 1
+            if verdict.faults:
+                self.failed.append(number)
+                self._show(number, case, nonce, verdict)
+            if sys.stderr.isatty():
+                _say(f"\r{number}", end="")
+
+    def _case(self, number: int, nonce: str) -> Case:
+        names = Names(self.place.first, self.place.second, nonce)
+        return generate(self.seed, number, ABILITIES[self.place.kind], names)
+
+    def _show(self, number: int, case: Case, nonce: str, verdict: Verdict) -> None:
+        _say(f"\nFAULT: make soak ENGINE={self.place.kind} SEED={self.seed} ONLY={number}")
+        _say(_faults(verdict.faults))
+        if self.reduces:
+            case, verdict = self._reduced(case, nonce, verdict)
+            _say(f"reduced:\n{_faults(verdict.faults)}")
+        _say(shown(case))
+        marks = ("::error", "::warning", "::notice", "ERROR")
+        _say("\n".join(f"  {line}" for line in verdict.log.splitlines() if line.startswith(marks)))
+
+    def _reduced(self, case: Case, nonce: str, verdict: Verdict) -> tuple[Case, Verdict]:
+        """The smallest case that was found to fail in the same way, and what came of it."""
+        kinds = {fault.kind for fault in verdict.faults}
+        found = (case, verdict)
+
+        def fails(smaller: Case) -> bool:
+            nonlocal found
+            # Under the names of before it would find the images of before.
+            again = _tried(smaller.renamed(nonce, uuid.uuid4().hex[:12]), self.place)
+            same = bool(kinds & {fault.kind for fault in again.faults})
+            if same:
+                found = (smaller, again)
+            return same
+
+        reduced(case, fails)
+        return found
+
+
+def _tried(case: Case, place: Place) -> Verdict:
+    try:
+        return tried(case, place)
+    except (RuntimeError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        return Verdict((Fault("oracle", f"{type(error).__name__}: {error}"),), Counts(builds=1))
+
+
+def _faults(faults: Sequence[Fault]) -> str:
+    return "\n".join(f"  {fault.kind}: {fault.text}" for fault in faults)
+
+
+def shown(case: Case) -> str:
+    """A case as the step's inputs and a bake's definition."""
+    text = json.dumps(step_inputs(case), indent=1, ensure_ascii=False)
+    return f"{case.kind}: {text}" + (f"\n{definition(case)}" if case.kind == "bake" else "")
+
+
+def figures(kind: str, counts: Counts, seconds: float) -> str:
+    """A row of the table in docs/reliability.md."""
+    return (
+        f"| {kind} | {counts.builds} | {counts.refused} | {counts.outputs} | {counts.digests} | {counts.imageids} "
+        f"| {counts.refs} | {counts.wrong} | {counts.absent} | {seconds:.0f} s |"
+    )
+
+
+@contextmanager
+def place_of(kind: EngineKind) -> Iterator[Place]:
+    """Start an engine and two registries.
+
+    Raises:
+        EngineError: one of them cannot be had.
+    """
+    with contextlib.ExitStack() as stack:
+        here = Docker(dict(os.environ), "containerd")
+        first, second = stack.enter_context(registry(here)), stack.enter_context(registry(here))
+        docker = stack.enter_context(started(ENGINES[kind], first))
+        yield Place(kind, docker.environment, first, second)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the soak; the exit code is 1 where something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="containerd")
+    parser.add_argument(
+        "--seed", default=uuid.uuid4().hex[:8], help="any text; another one each time if it is not given"
+    )
+    parser.add_argument("--count", type=int, default=300, help="how many cases are run (300)")
+    parser.add_argument("--only", type=int, action="append", metavar="NUMBER", help="run the case with this number")
+    parser.add_argument("--print", action="store_true", help="print the cases and run nothing")
+    options = parser.parse_args(arguments)
+    numbers = options.only or range(options.count)
+    if options.print:
+        for number in numbers:
+            _say(f"{number} {shown(generate(options.seed, number, ABILITIES[options.engine], Names()))}")
+        return 0
+    try:
+        with place_of(options.engine) as place:
+            soak, begun = Soak(options.seed, place), time.monotonic()
+            _say(f"soak: engine {options.engine}, seed {options.seed}, {len(numbers)} cases")
+            soak.run(numbers)
+    except EngineError as error:
+        _say(str(error))
+        return 1
+    for text, count in soak.refusals.most_common():
+        _say(f"refused {count}: {text}")
+    _say("| engine | builds | refused | outputs | digests | image IDs | refs | wrong | absent though knowable | time |")
+    _say(figures(options.engine, soak.counts, time.monotonic() - begun))
+    _say(f"{len(soak.failed)} cases failed: {soak.failed}")
+    return 1 if soak.failed else 0
+
+
+def _say(text: str, end: str = "\n") -> None:
+    sys.stdout.write(f"{text}{end}")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

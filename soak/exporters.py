@@ -1,0 +1,107 @@
+"""Which exporters a case runs, by the rules of buildx, written down here apart from the package's own.
+
+buildx 0.38: commands/build.go (`--push`, `--load`), build/opt.go (tags, the docker driver's default, `cacheonly`),
+bake/bake.go (setPushOverride, setLoadOverride).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from soak.case import Case, Output, Target
+from soak.place import EngineKind
+
+FILES = frozenset(("local", "tar"))
+"""Types of exporters that make no image."""
+
+_TAGGED = frozenset(("image", "registry", "oci", "docker"))
+_PUSHING = frozenset(("image", "registry"))
+_TRUE = frozenset(("1", "t", "T", "true", "TRUE", "True"))
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """An exporter that a build runs.
+
+    Attributes:
+        key: what the results call it.
+        index: its output's place in the list; those that buildx adds come after the list.
+        id: its ID, or None.
+        types: the types that the results may give it: an added one is called what BuildKit runs for it.
+        names: the image names it is given.
+        push: whether it pushes.
+        dest: what it writes, or None.
+        output: the output that asks for it; None where buildx added it.
+    """
+
+    key: str
+    index: int
+    id: str | None
+    types: frozenset[str]
+    names: tuple[str, ...]
+    push: bool
+    dest: str | None
+    output: Output | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it makes an image."""
+        return not self.types & FILES
+
+    def is_kept(self, kind: EngineKind) -> bool:
+        """Whether the Docker Engine keeps its image."""
+        if not self.is_image or self.dest is not None:
+            return False
+        loads = "docker" in self.types
+        return loads or ("oci" not in self.types and kind in {"containerd", "classic"})
+
+
+def expected_exporters(case: Case, target: Target, kind: EngineKind) -> tuple[Exporter, ...]:
+    """The exporters of one build of a case: those that outputs ask for, then those that buildx adds, in any order."""
+    if case.call:
+        return ()
+    asked = [
+        _asked(output, index, target, push=case.push)
+        for index, output in enumerate(target.outputs)
+        if output.type != "cacheonly"
+    ]
+    kinds = _added_in_bake(case, target.outputs) if case.kind == "bake" else _added_in_build(case, target.outputs)
+    if not target.outputs and not kinds and kind in {"containerd", "classic"}:
+        kinds = ["image"]
+    added = [
+        Exporter(
+            key=str(len(target.outputs) + place),
+            index=len(target.outputs) + place,
+            id=None,
+            types=frozenset(("image",)) if each == "image" else frozenset(("docker", "image", "oci")),
+            names=target.tags,
+            push=each == "image" and case.push,
+            dest=None,
+        )
+        for place, each in enumerate(kinds)
+    ]
+    return (*asked, *added)
+
+
+def _asked(output: Output, index: int, target: Target, *, push: bool) -> Exporter:
+    kind = "local" if output.type == "path" else output.type
+    own = tuple(name for name in output.attribute("name").split(",") if name)
+    names = target.tags if target.tags and kind in _TAGGED else own
+    pushes = kind == "registry" or (kind == "image" and (push or output.attribute("push") in _TRUE))
+    return Exporter(output.id or str(index), index, output.id, frozenset((kind,)), names, pushes, output.dest, output)
+
+
+def _added_in_build(case: Case, outputs: Sequence[Output]) -> list[str]:
+    kinds = {output.type for output in outputs}
+    return ["image"] * (case.push and not kinds & _PUSHING) + ["docker"] * (case.load and "docker" not in kinds)
+
+
+def _added_in_bake(case: Case, outputs: Sequence[Output]) -> list[str]:
+    """What bake adds: to push only where no output is anything but docker, to load only where all make images."""
+    kinds = ["local" if output.type == "path" else output.type for output in outputs]
+    loaded = any(output.type == "docker" and output.dest is None for output in outputs)
+    added = ["image"] * (case.push and all(kind == "docker" for kind in kinds))
+    if case.load and not loaded and all(kind in _TAGGED for kind in kinds):
+        added.append("docker")
+    return added

@@ -1,0 +1,163 @@
+"""Compares what a step says of a build with what is true of it; pure, and independent of the package `action`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from soak.answer import TargetAnswer
+from soak.exporters import Exporter
+from soak.images import Image, full_name
+from soak.truth import Truth
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is wrong.
+
+    Attributes:
+        kind: what kind of fault it is, such as `wrong digest`.
+        text: what the step says and what is true.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass
+class Counts:
+    """How much was compared."""
+
+    builds: int = 0
+    refused: int = 0
+    outputs: int = 0
+    digests: int = 0
+    imageids: int = 0
+    refs: int = 0
+    wrong: int = 0
+    absent: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add what another one counted."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+def paired(
+    expected: Sequence[Exporter], answer: TargetAnswer
+) -> tuple[list[tuple[Exporter, Mapping[str, Any]]], list[Fault]]:
+    """Pair the exporters that there should be with those that the step lists.
+
+    buildx applies `push` and `load` to a bake in no fixed order, so that those it adds come in any.
+    """
+    keys = [each["key"] for each in answer.exporters]
+    if keys != [exporter.key for exporter in expected]:
+        text = f"the exporters are {keys}, expected {[exporter.key for exporter in expected]}"
+        return [], [Fault("exporters", text)]
+    asked = [exporter for exporter in expected if exporter.output]
+    added = [exporter for exporter in expected if not exporter.output]
+    reported = answer.exporters[len(asked) :]
+    if len(added) > 1 and bool(reported[0]["push"]) != added[0].push:
+        added.reverse()
+    return list(zip((*asked, *added), answer.exporters, strict=True)), []
+
+
+def judge_exporter(exporter: Exporter, said: Mapping[str, Any], truth: Truth) -> list[Fault]:
+    """Compare what the step says of an exporter with what is true."""
+    faults = [*_judge_listed(exporter, said), *_judge_digests(exporter, said, truth)]
+    if truth.image and truth.digests == {said["digest"]}:
+        faults += _judge_image(said, truth.image)
+    return faults
+
+
+def _differs(kind: str, said: Mapping[str, Any], what: str, right: object, source: str = "the case") -> Fault:
+    return Fault(
+        kind, f"exporter {said['key']} ({said['type']}): {what} is {said[what]!r}, expected {right!r} ({source})"
+    )
+
+
+def _judge_listed(exporter: Exporter, said: Mapping[str, Any]) -> Iterator[Fault]:
+    """Compare what is known of an exporter before the build."""
+    if said["type"] not in exporter.types:
+        yield _differs("exporters", said, "type", sorted(exporter.types))
+    for member, right in (("id", exporter.id), ("dest", exporter.dest), ("push", exporter.push)):
+        if said[member] != right:
+            yield _differs("exporters", said, member, right)
+    if exporter.is_image and set(map(full_name, said["names"])) != set(map(full_name, exporter.names)):
+        yield _differs("names", said, "names", exporter.names)
+
+
+def _judge_digests(exporter: Exporter, said: Mapping[str, Any], truth: Truth) -> Iterator[Fault]:
+    """Compare the digest, the image ID and whether it is in a registry."""
+    source = truth.source or "the case"
+    digest, imageid = said["digest"], said["imageid"]
+    if exporter.push != bool(truth.pushed):
+        yield _differs("push", said, "push", bool(truth.pushed), source)
+    if digest is None and truth.knowable:
+        yield _differs("absent digest", said, "digest", sorted(truth.digests) or "the one that is there", source)
+    if digest is not None and truth.digests != {digest}:
+        yield _differs("wrong digest", said, "digest", sorted(truth.digests), source)
+    if imageid is None and truth.imageids:
+        yield _differs("absent image ID", said, "imageid", sorted(truth.imageids), source)
+    if imageid is not None and imageid not in truth.imageids:
+        yield _differs("wrong image ID", said, "imageid", sorted(truth.imageids), source)
+
+
+def _judge_image(said: Mapping[str, Any], image: Image) -> Iterator[Fault]:
+    """Compare the descriptor and the platforms."""
+    descriptor = said["descriptor"]
+    if descriptor:
+        found = (descriptor["digest"], descriptor["size"], descriptor["mediaType"])
+        # A manifest need not say its own media type.
+        right = (image.digest, image.size, image.media_type or descriptor["mediaType"])
+        if found != right:
+            yield _differs("descriptor", said, "descriptor", right)
+    platforms = said["platforms"]
+    if platforms and {each["digest"] for each in platforms} != {child.digest for child in image.children}:
+        yield _differs("platforms", said, "platforms", image.children)
+    children = {child.digest: child for child in image.children}
+    for each in platforms:
+        child = children.get(each["digest"])
+        if child is None:
+            continue
+        if child.platform and each["platform"] and each["platform"] != child.platform:
+            yield _differs("platforms", said, "platforms", child)
+        if child.config and each["imageid"] not in {None, child.config}:
+            yield _differs("platforms", said, "platforms", child)
+
+
+def judge_target(
+    pairs: Sequence[tuple[Exporter, Mapping[str, Any]]], answer: TargetAnswer, truths: Sequence[Truth]
+) -> list[Fault]:
+    """Compare what the step says of a whole build: its digests, image IDs, the digest and the image ID."""
+    faults = [
+        fault
+        for (exporter, said), truth in zip(pairs, truths, strict=True)
+        for fault in judge_exporter(exporter, said, truth)
+    ]
+    for name, found in (("digest", answer.digests), ("imageid", answer.imageids)):
+        right = {said["key"]: said[name] for _, said in pairs if said[name]}
+        if found != right or list(found) != list(right):
+            faults.append(Fault("outputs", f"{name}s is {found}, expected {right}"))
+    first = next((said for exporter, said in pairs if exporter.is_image), None)
+    for name in ("digest", "imageid"):
+        right_one = first[name] if first else None
+        if answer.results.get(name) != right_one:
+            faults.append(Fault("legacy", f"{name} is {answer.results.get(name)}, expected {right_one}"))
+    if answer.results.get("exporters") != answer.exporters:
+        faults.append(Fault("outputs", "the results file and the output exporters differ"))
+    return faults
+
+
+def judge_pushed(refs: Sequence[str], checksums: str, truths: Sequence[Truth]) -> list[Fault]:
+    """Compare refs and checksums with what registries serve."""
+    pairs = {pair for truth in truths for pair in truth.pushed if pair[1] in truth.digests}
+    faults = []
+    references = {f"{repository}@{digest}" for repository, digest in pairs}
+    if set(refs) != references or len(set(refs)) != len(refs):
+        faults.append(Fault("refs", f"refs is {sorted(refs)}, expected {sorted(references)}"))
+    lines = {f"{digest.partition(':')[2]}  {repository}" for repository, digest in pairs}
+    if set(checksums.splitlines()) != lines:
+        faults.append(Fault("checksums", f"checksums is {checksums!r}, expected {sorted(lines)}"))
+    return faults

@@ -1,0 +1,71 @@
+"""Runs a case on a real engine: as a step, as the runner starts it, and bare."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from soak.answer import Answer, read_file
+from soak.case import Case
+from soak.command import bare_command, step_inputs
+from soak.definition import FILES
+from tests.github_output import read_github_output
+
+_ROOT = Path(__file__).resolve().parents[1]
+_SECONDS = 300
+_DROPPED = ("GITHUB_", "RUNNER_", "ACTIONS_", "BUILDX_", "INPUTS")
+
+
+def run_step(case: Case, folder: Path, environment: Mapping[str, str]) -> Answer:
+    """Run a case as a step of its action."""
+    temporary = folder / f"runner-{uuid.uuid4().hex}"
+    temporary.mkdir()
+    outputs = temporary / "output"
+    outputs.touch()
+    own = {
+        "INPUTS": json.dumps(step_inputs(case)),
+        "GITHUB_OUTPUT": str(outputs),
+        "GITHUB_STEP_SUMMARY": str(temporary / "summary.md"),
+        "RUNNER_TEMP": str(temporary),
+        "PYTHONPATH": str(_ROOT),
+    }
+    command = [sys.executable, "-m", "action", "action", case.kind]
+    code, log = _run(command, folder, {**_kept(environment), **own})
+    found = read_github_output(outputs)
+    results = read_file(found.get("results", ""))
+    return Answer(code, log, found, json.loads(results) if results else None, read_file(found.get("checksums", "")))
+
+
+def run_bare(case: Case, folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run a case with buildx alone.
+
+    Returns:
+        buildx's exit code, and what it printed.
+    """
+    file = folder / f"bare-{uuid.uuid4().hex}-{FILES[case.form]}"
+    return _run(["docker", *bare_command(case, file)], folder, _kept(environment))
+
+
+def _kept(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what another step or this machine's own workflow run has in it."""
+    return {name: value for name, value in environment.items() if not name.startswith(_DROPPED)}
+
+
+def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+    done = subprocess.run(  # noqa: S603  # this project's own programs and docker, without a shell
+        command,
+        cwd=folder,
+        env={**environment, "PWD": os.fspath(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
