@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from action.inputs.booleans import go_boolean
 from action.oci.reference import full_name
 from action.outputs.exporters import Requested, RequestedExporter
 
@@ -59,11 +60,23 @@ class Matches:
 
 def match(requested: Requested, observed: Sequence[ObservedExporter]) -> Matches:
     """Match requested exporters with observed ones; one that could be another stays without a match."""
+    # `push` alone is no certain sign, for buildx sets it itself; but it counts if all exporters then have a match.
+    # `buildx bake --push --load` adds an image and a docker exporter in an order that is chance, anew in each run
+    # (docker/buildx 0.38, bake/bake.go, AddOverrides), and with the docker driver both are of the type `image`.
+    matches = _match(requested, observed, by_push=True)
+    if len(matches.places) == len(requested.exporters):
+        return matches
+    return _match(requested, observed, by_push=False)
+
+
+def _match(requested: Requested, observed: Sequence[ObservedExporter], *, by_push: bool) -> Matches:
     wanted = requested.exporters
     has_ids = any(each.id is not None for each in observed)
     fits = [
         [
-            (not has_ids or each.id == exporter.id) and _fits(exporter, each, tagged=bool(requested.tags))
+            (not has_ids or each.id == exporter.id)
+            and _fits(exporter, each, tagged=bool(requested.tags))
+            and not (by_push and _pushes_otherwise(exporter, each))
             for each in observed
         ]
         for exporter in wanted
@@ -92,6 +105,15 @@ def _fits(exporter: RequestedExporter, observed: ObservedExporter, *, tagged: bo
     return all(
         observed.attributes.get(name) == value for name, value in exporter.attributes.items() if name not in _CHANGED
     )
+
+
+def _pushes_otherwise(exporter: RequestedExporter, observed: ObservedExporter) -> bool:
+    """Whether one of the two pushes and the other does not."""
+    if observed.type != "image" or not observed.attributes:
+        return False
+    push = observed.attributes.get("push", "false")
+    # BuildKit reads a push without a value as true.
+    return exporter.push != (not push or bool(go_boolean(push)))
 
 
 def _full(names: Sequence[str]) -> frozenset[str]:

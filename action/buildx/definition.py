@@ -16,6 +16,12 @@ from action.outputs.parse import Output, check_ids, output_of, parse_output
 _PRINT_SECONDS = 120.0
 """How long printing may take: a remote definition is fetched."""
 
+_ADDED_BACKWARDS: tuple[list[object], ...] = (
+    [{"type": "docker"}, {"type": "image", "push": "true"}],
+    ["type=docker", "type=image,push=true"],
+)
+"""What `--push` and `--load` add to a target without outputs, in the order that `buildx build` does not have."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -52,11 +58,15 @@ def ask_definition(
     ended = ask((*buildx, *arguments), environment, seconds=_PRINT_SECONDS, folder=folder)
     if ended.code:
         raise failure(ended, call="")
-    return read_definition(ended.stdout)
+    return read_definition(ended.stdout, adds_both={"--push", "--load"}.issubset(arguments))
 
 
-def read_definition(text: str) -> dict[str, Target]:
+def read_definition(text: str, *, adds_both: bool = False) -> dict[str, Target]:
     """Read the JSON that `bake --print` wrote.
+
+    Args:
+        text: the JSON.
+        adds_both: whether the bake was asked both to push and to load.
 
     Returns:
         Target name to target, in the order of the text.
@@ -68,19 +78,21 @@ def read_definition(text: str) -> dict[str, Target]:
     try:
         definition: Any = parse_document(text, "its JSON")
         targets = definition["target"]
-        return {name: _target(name, target) for name, target in targets.items()}
+        return {name: _target(name, target, adds_both=adds_both) for name, target in targets.items()}
     except DocumentError as error:
         raise ProgramError(f"buildx bake --print wrote no definition that can be read: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ProgramError(f"buildx bake --print wrote no definition that can be read ({error!r})") from None
 
 
-def _target(name: str, target: Mapping[str, object]) -> Target:
+def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Target:
     source = f"output of bake target {name}"
     written = target.get("output")
-    outputs = tuple(
-        _output(output, index, source) for index, output in enumerate(written if isinstance(written, list) else ())
-    )
+    listed = written if isinstance(written, list) else []
+    # buildx orders the two by chance, anew in each run (0.38, bake/bake.go, AddOverrides): keys must not depend on it.
+    if adds_both and listed in _ADDED_BACKWARDS:
+        listed = listed[::-1]
+    outputs = tuple(_output(output, index, source) for index, output in enumerate(listed))
     check_ids(outputs, source=source)
     tags = target.get("tags")
     requested = requested_exporters(

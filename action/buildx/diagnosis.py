@@ -55,6 +55,8 @@ _NEEDS = {
     "--provenance": "0.10",
     "--sbom": "0.10",
 }
+_CHECKED = re.compile(r"^Check complete, (\d{1,9}) warnings? (?:has|have) been found!", re.MULTILINE)
+"""What a check with findings says (docker/buildx 0.36, commands/build.go). A bake names the target before it."""
 _LONGEST = 2000
 _RATE_LIMIT_ADVICE = "the registry limits the rate of requests: set retries and retry-delay to try again later"
 _RATE_LIMITED = re.compile(
@@ -83,8 +85,8 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     last = last_error_line(text)
     if advised := advice(_BUILD.sub("", text)):
         return ProgramError(f"{advised} ({last})")
-    if call == "check" and (first := plain(ended.stdout).strip().partition("\n")[0].strip()):
-        return BuildFailedError(first)
+    if call == "check" and (said := _check_result(plain(ended.stdout))):
+        return BuildFailedError(said)
     if is_rate_limited(error := last_error(text)):
         said = " ".join(error.split())[:_LONGEST]
         return BuildFailedError(f"buildx failed with: {said}; {_RATE_LIMIT_ADVICE}")
@@ -93,6 +95,13 @@ def failure(ended: Ended, *, call: str) -> BuildDigestsError:
     if ended.code < 0:
         return BuildFailedError(f"buildx was ended by signal {-ended.code}")
     return BuildFailedError(f"buildx failed with exit code {ended.code}; its own message is above")
+
+
+def _check_result(text: str) -> str:
+    """Return what a check found: of a bake, whose targets each have a count, the sum."""
+    if total := sum(int(count) for count in _CHECKED.findall(text)):
+        return f"Check complete, {total} {'warning has' if total == 1 else 'warnings have'} been found!"
+    return text.strip().partition("\n")[0].strip()
 
 
 def advice(text: str) -> str | None:

@@ -94,9 +94,11 @@ def read_annotations(metadata: str, find_file: FindFile) -> list[Annotation]:
         document = parse_document(metadata, "metadata")
     except DocumentError:
         return []
-    found: dict[tuple[str, str | None, int | None], Annotation] = {}
+    found: dict[tuple[str, str | None, int | str], Annotation] = {}
     for annotation in _all(document, find_file):
-        found.setdefault((annotation.rule, annotation.file, annotation.line), annotation)
+        # Without a file the place is part of the message.
+        place = annotation.line if annotation.file and annotation.line else annotation.message
+        found.setdefault((annotation.rule, annotation.file, place), annotation)
     return list(found.values())
 
 

@@ -112,6 +112,22 @@ def test_a_name_decides_where_the_order_is_not_the_users() -> None:
     assert digests(asked, Observed(record=swapped)) == {"0": A, "1": B}
 
 
+def test_push_decides_if_the_engine_ran_the_exporters_in_another_order() -> None:
+    # `buildx bake --push --load` orders the two that it adds by chance, and anew in each run.
+    asked = requested("type=image,push=true", "type=docker", tags=("a",))
+    for loaded in ("oci", "image"):
+        swapped = recorded((loaded, {"name": "a"}), ("image", {"name": "a", "push": "true"}), _0=Image(B), _1=Image(A))
+        assert digests(asked, Observed(record=swapped)) == {"0": A, "1": B}
+    straight = recorded(("image", {"name": "a", "push": "true"}), ("image", {"name": "a"}), _0=Image(A), _1=Image(B))
+    assert digests(asked, Observed(record=straight)) == {"0": A, "1": B}
+
+
+def test_a_push_that_the_engine_was_not_asked_for_costs_no_digest() -> None:
+    asked = requested("type=image,push=true", "type=oci,dest=o.tar", tags=("a",))
+    silent = recorded(("image", {"name": "a"}), ("oci", {"name": "a"}), _0=Image(A), _1=Image(B))
+    assert digests(asked, Observed(record=silent)) == {"0": A, "1": B}
+
+
 def test_an_exporter_more_than_anybody_asked_for_leaves_like_ones_without_a_digest() -> None:
     asked = requested("type=oci,dest=1", "type=oci,dest=2")
     more = recorded(("oci", {}), ("oci", {}), ("oci", {}), _0=Image(A), _1=Image(B), _2=Image(C))

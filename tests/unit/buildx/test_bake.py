@@ -123,6 +123,31 @@ def test_outputs_are_read_as_texts_and_as_objects() -> None:
     assert targets["lint"].requested.exports is False
 
 
+@pytest.mark.parametrize("texts", [False, True])
+def test_the_outputs_that_push_and_load_add_have_one_order(texts: bool) -> None:  # noqa: FBT001
+    docker: object = "type=docker" if texts else {"type": "docker"}
+    image: object = "type=image,push=true" if texts else {"type": "image", "push": "true"}
+    for printed in ([docker, image], [image, docker]):
+        text = json.dumps({"target": {"web": {"tags": ["a:1"], "output": printed}}})
+        web = read_definition(text, adds_both=True)["web"].requested.exporters
+        assert [(each.key, each.type, each.push) for each in web] == [("0", "image", True), ("1", "docker", False)]
+    text = json.dumps({"target": {"web": {"output": [docker, image]}}})
+    assert [each.type for each in read_definition(text)["web"].requested.exporters] == ["docker", "image"]
+
+
+def test_outputs_that_say_more_than_push_and_load_keep_the_users_order() -> None:
+    for printed in (
+        [{"type": "docker", "id": "x"}, {"type": "image", "push": "true"}],
+        [{"type": "docker", "dest": "x.tar"}, {"type": "image", "push": "true"}],
+        [{"type": "docker"}, {"type": "image", "push": "true", "compression": "zstd"}],
+        [{"type": "docker"}, {"type": "image", "push": "true"}, {"type": "oci", "dest": "x.tar"}],
+        [{"type": "docker"}],
+    ):
+        text = json.dumps({"target": {"web": {"tags": ["a:1"], "output": printed}}})
+        web = read_definition(text, adds_both=True)["web"].requested.exporters
+        assert [each.type for each in web] == [output["type"] for output in printed]
+
+
 def test_the_default_provenance_goes_to_targets_that_ask_for_none() -> None:
     inputs = read_bake_inputs({"source": "."})
     targets = read_definition(json.dumps(_DEFINITION))

@@ -72,6 +72,19 @@ def test_a_check_has_its_own_first_line() -> None:
     assert str(failure(Ended(1, stderr="ERROR: no file"), call="check")) == "buildx failed with: ERROR: no file"
 
 
+def test_checks_of_several_targets_have_one_count() -> None:
+    web = "web\n\nCheck complete, 7 warnings have been found!\n\nWARNING: x\n"
+    api = "api\n\nCheck complete, 1 warning has been found!\n"
+    fine = "fine\n\nCheck complete, no warnings found.\n"
+    ended = Ended(1, stdout=web + api + fine)
+    assert str(failure(ended, call="check")) == "Check complete, 8 warnings have been found!"
+    assert str(failure(Ended(1, stdout=fine + api), call="check")) == "Check complete, 1 warning has been found!"
+
+
+def test_a_check_without_a_count_has_its_first_line() -> None:
+    assert str(failure(Ended(1, stdout="Check failed\nmore\n"), call="check")) == "Check failed"
+
+
 _BUILT = """#0 building with "default" instance using docker driver
 #5 [2/2] RUN ./test.sh
 #5 0.214 {said}

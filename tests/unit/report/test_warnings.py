@@ -118,3 +118,13 @@ def test_a_hostile_text_is_read_in_a_moment(text: str) -> None:
     begun = time.process_time()
     found_in({"buildx.build.warnings": [warning(text)]})
     assert time.process_time() - begun < 2
+
+
+def test_warnings_of_one_rule_in_a_file_that_is_not_found_are_told_apart() -> None:
+    first, second = check(line=1), check(detail="another", line=2)
+    first["sources"] = second["sources"] = [{"filename": "web.Dockerfile", "data": ""}]
+    found = found_in({"web": {"result.json": first}, "api": {"result.json": second}, "again": {"result.json": first}})
+    assert [each.message.partition("\n")[0] for each in found] == [
+        "web.Dockerfile:1: casing differs",
+        "web.Dockerfile:2: another",
+    ]
