@@ -57,4 +57,9 @@ def run_bake(
         from action.verification.outcome import verified_bake  # noqa: PLC0415  # few ask for it
 
         outcome = verified_bake(outcome, folder, executed.buildx, log)
-    return replace(outcome, notices=(*executed.notices, *outcome.notices), trace=executed.trace)
+    return replace(
+        outcome,
+        notices=(*executed.notices, *outcome.notices),
+        warnings=(*executed.warnings, *outcome.warnings),
+        trace=executed.trace,
+    )

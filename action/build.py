@@ -61,4 +61,9 @@ def run_build(
         from action.verification.outcome import verified_build  # noqa: PLC0415  # few ask for it
 
         outcome = verified_build(outcome, folder, executed.buildx, log)
-    return replace(outcome, notices=(*executed.notices, *outcome.notices), trace=executed.trace)
+    return replace(
+        outcome,
+        notices=(*executed.notices, *outcome.notices),
+        warnings=(*executed.warnings, *outcome.warnings),
+        trace=executed.trace,
+    )

@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from action.buildx.diagnosis import failure, refuses_attestations
+from action.buildx.diagnosis import failure, refuses_attestations, unknown_option
 from action.buildx.history import Records
 from action.buildx.local_state import known_refs, state_folder
 from action.buildx.log import Log
 from action.buildx.program import Ended, find_buildx, run
-from action.buildx.request import Command, with_metadata_file
+from action.buildx.request import Command, with_metadata_file, without_option
 from action.errors import BuildDigestsError, PackagesError
 from action.inputs.patience import Patience
 from action.outcome import Trace
@@ -20,7 +20,7 @@ from action.preparation import Preparation
 
 _NO_PROVENANCE = (
     "this builder takes no attestations, so the image was built again without the default provenance; set provenance "
-    "to false to spare the first attempt"
+    "to false to avoid the first attempt"
 )
 
 
@@ -35,6 +35,7 @@ class Executed:
         metadata_file: where its metadata file is.
         written: whether this run wrote that file; one that an earlier run wrote says nothing of this one.
         notices: what the user may not expect.
+        warnings: what was left out because buildx is too old for it.
         trace: what is left of the run.
     """
 
@@ -44,6 +45,7 @@ class Executed:
     metadata_file: Path
     written: bool
     notices: tuple[str, ...]
+    warnings: tuple[str, ...]
     trace: Trace
 
 
@@ -99,13 +101,26 @@ def execute(command: Command, workspace: Path, patience: Patience, log: Log, pre
         return retrying_run(once, ended, patience, log.say)
 
     ended = build(command.arguments)
+    dropped: list[str] = []
+
+    def without_dropped(arguments: tuple[str, ...]) -> tuple[str, ...]:
+        for option in dropped:
+            arguments = without_option(arguments, option)
+        return arguments
+
+    while (option := unknown_option(ended)) in command.droppable and option in without_dropped(command.arguments):
+        dropped.append(option)
+        ended = build(without_dropped(command.arguments))
     notices: tuple[str, ...] = ()
-    if command.without_defaults is not None and refuses_attestations(ended):
+    if command.without_defaults is not None and "--attest" not in dropped and refuses_attestations(ended):
         notices = (_NO_PROVENANCE,)
-        ended = build(command.without_defaults)
+        ended = build(without_dropped(command.without_defaults))
+    warnings = tuple(command.droppable[option] for option in dropped)
     failed = failure(ended, call=command.call) if ended.code else None
     trace = Trace(known, command.contexts, Path(command.folder), ended.stderr, Records(buildx, os.environ, workspace))
-    return Executed(buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, trace)
+    return Executed(
+        buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, warnings, trace
+    )
 
 
 def _version(file: Path) -> tuple[int, int] | None:

@@ -26,7 +26,7 @@ def _inputs(data: bytes) -> None:
             printable(name)
             printable(text)
         inputs = read_inputs(raw)
-        values = secret_values(inputs)
+        values = secret_values(inputs, {})
         secrets = read_secrets(inputs, lambda: "github.com")
         # A value reaches buildx by the environment alone.
         for environment in secrets.environment.values():

@@ -7,13 +7,20 @@ from functools import cache
 
 from action.buildx.request import BuildRequest
 from action.errors import InputError
-from action.inputs.attestations import attestations
+from action.inputs.attestations import attestation_variables, attestations, can_add_default
 from action.inputs.git_context import GitContext
 from action.inputs.model import Inputs
 from action.inputs.secrets import Secrets, read_secrets
 from action.inputs.workflow_run import WorkflowRun, counts_as_private, read_workflow_run
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
+
+_DROPPABLE = {
+    "--annotation": "annotations need buildx 0.12 or later; the input annotations is ignored",
+    "--attest": "attestations need buildx 0.10 or later; the inputs attests, provenance and sbom are ignored",
+    "--build-context": "build contexts need buildx 0.8 or later; the input build-contexts is ignored",
+}
+"""Options that docker/build-push-action leaves out with a warning if buildx is too old for them."""
 
 STDIN = "-"
 """The context that means standard input."""
@@ -24,6 +31,7 @@ def build_request(
     environment: Mapping[str, str],
     sends_query: Callable[[], bool],
     is_private: Callable[[WorkflowRun], bool] = counts_as_private,
+    driver: str | None = None,
 ) -> tuple[BuildRequest, tuple[str, ...]]:
     """Turn the inputs into a build, and check them.
 
@@ -32,6 +40,7 @@ def build_request(
         environment: the environment variables; nothing else is read.
         sends_query: tells whether buildx takes the query form of a Git URL.
         is_private: tells whether the repository is private; asked only where the default provenance is.
+        driver: the builder's driver; None if it is not known.
 
     Returns:
         The build, and warnings about inputs that are left out of it.
@@ -53,7 +62,8 @@ def build_request(
 
     secrets = read_secrets(inputs, token_host)
     docker_exporter = inputs.load or any(output.type == "docker" for output in outputs)
-    attests = attestations(inputs, run, environment, docker_exporter=docker_exporter, is_private=is_private)
+    adds_default = can_add_default(driver, docker_exporter=docker_exporter)
+    attests = attestations(inputs, run, environment, adds_default=adds_default, is_private=is_private)
 
     def arguments(*values: str) -> tuple[str, ...]:
         return ("build", *_build_arguments(inputs, git, values, secrets), *_common_arguments(inputs), context)
@@ -61,9 +71,14 @@ def build_request(
     request = BuildRequest(
         arguments=arguments(*attests.default, *attests.asked),
         requested=requested,
-        environment={"BUILDX_METADATA_WARNINGS": "true", **secrets.environment},
+        environment={
+            "BUILDX_METADATA_WARNINGS": "true",
+            **attestation_variables(environment),
+            **secrets.environment,
+        },
         call=inputs.call,
         without_defaults=arguments(*attests.asked) if attests.default else None,
+        droppable=_DROPPABLE,
         contexts={"": context},
     )
     return request, secrets.warnings

@@ -8,8 +8,15 @@ from pathlib import Path
 
 from action.buildx.definition import Target
 from action.buildx.request import BakeRequest
+from action.buildx.version import ATTESTATIONS, BAKE_ENTITLEMENTS, FILE_ENTITLEMENT, Version, satisfies
 from action.errors import InputError
-from action.inputs.attestations import default_provenance, no_default_attestations, provenance_value
+from action.inputs.attestations import (
+    attestation_variables,
+    can_add_default,
+    default_provenance,
+    no_default_attestations,
+    provenance_value,
+)
 from action.inputs.bake import BakeInputs
 from action.inputs.git_context import GitContext
 from action.inputs.workflow_run import WorkflowRun, counts_as_private, read_workflow_run
@@ -23,15 +30,21 @@ class Bake:
 
     Attributes:
         options: the arguments that its definition depends on.
+        place: how many of the options come before the default provenance.
         targets: the targets to bake, as named.
         folder: the folder that it runs in.
         environment: variables for buildx alone; they hold the token.
+        attests: whether buildx takes attestations.
+        warnings: what was left out because buildx is too old for it.
     """
 
     options: tuple[str, ...]
+    place: int
     targets: tuple[str, ...]
     folder: str
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    attests: bool = True
+    warnings: tuple[str, ...] = ()
 
     @property
     def print_arguments(self) -> tuple[str, ...]:
@@ -40,7 +53,7 @@ class Bake:
 
 
 def read_bake(
-    inputs: BakeInputs, environment: Mapping[str, str], sends_query: Callable[[], bool], *, allows_files: bool
+    inputs: BakeInputs, environment: Mapping[str, str], sends_query: Callable[[], bool], version: Version | None
 ) -> Bake:
     """Turn the inputs into a bake, and check them.
 
@@ -48,7 +61,7 @@ def read_bake(
         inputs: the inputs.
         environment: the environment variables.
         sends_query: tells whether buildx takes the query form of a Git URL.
-        allows_files: whether buildx knows the entitlement `fs` (0.18 and later), which the peer grants.
+        version: buildx's version; None if it is not known.
 
     Raises:
         InputError: an input that breaks a rule.
@@ -64,30 +77,41 @@ def read_bake(
         name = "workdir" if inputs.workdir else "source"
         raise InputError(name, f"there is no folder {folder!r}", "name a folder, or the URL of a remote definition")
     options: list[str] = [source] if remote else []
-    options += _each("--allow", (*inputs.allow, *(("fs=*",) if allows_files else ())))
+    warnings: list[str] = []
+    if version is None or version >= BAKE_ENTITLEMENTS:
+        # docker/bake-action lets a bake read and write all files, too.
+        options += _each("--allow", (*inputs.allow, *(("fs=*",) if satisfies(version, FILE_ENTITLEMENT) else ())))
+    elif inputs.allow:
+        warnings.append("a bake's entitlements need buildx 0.17 or later; the input allow is ignored")
     options += _one("--call", inputs.call)
     options += _each("--file", inputs.files)
     options += _each("--set", inputs.set)
     options += _each("--var", inputs.vars)
-    options += _one("--provenance", provenance_value(inputs.provenance, run) if inputs.provenance else "")
-    options += _one("--sbom", inputs.sbom)
+    attests = version is None or version >= ATTESTATIONS
+    if not attests and (inputs.provenance or inputs.sbom):
+        warnings.append("attestations need buildx 0.10 or later; the inputs provenance and sbom are ignored")
+    options += _one("--provenance", provenance_value(inputs.provenance, run) if inputs.provenance and attests else "")
+    place = len(options)
+    options += _one("--sbom", inputs.sbom if attests else "")
     options += ["--no-cache"] if inputs.no_cache else []
     options += _one("--builder", inputs.builder)
     options += ["--pull"] if inputs.pull else []
     options += ["--load"] if inputs.load else []
     options += ["--push"] if inputs.push else []
-    variables = {"BUILDX_METADATA_WARNINGS": "true"}
+    variables = {"BUILDX_METADATA_WARNINGS": "true", **attestation_variables(environment)}
     if inputs.github_token and "BUILDX_BAKE_GIT_AUTH_TOKEN" not in environment:
         variables["BUILDX_BAKE_GIT_AUTH_TOKEN"] = inputs.github_token
-    return Bake(tuple(options), inputs.targets, folder, variables)
+    return Bake(tuple(options), place, inputs.targets, folder, variables, attests, tuple(warnings))
 
 
-def bake_request(
+def bake_request(  # noqa: PLR0913  # what a bake depends on
     bake: Bake,
     inputs: BakeInputs,
     targets: Mapping[str, Target],
     environment: Mapping[str, str],
     is_private: Callable[[WorkflowRun], bool] = counts_as_private,
+    *,
+    driver: str | None = None,
 ) -> BakeRequest:
     """The bake to run, now that its definition is known.
 
@@ -97,13 +121,12 @@ def bake_request(
         targets: its definition.
         environment: the environment variables.
         is_private: tells whether the repository is private; asked only where the default provenance is.
-
-    Raises:
-        InputError: BUILDX_NO_DEFAULT_ATTESTATIONS is no boolean.
+        driver: the builder's driver; None if it is not known.
     """
     default: list[str] = []
     docker_exporter = inputs.load or any(target.docker_exporter for target in targets.values())
-    if not inputs.provenance and not docker_exporter and not no_default_attestations(environment):
+    adds_default = bake.attests and can_add_default(driver, docker_exporter=docker_exporter)
+    if not inputs.provenance and adds_default and not no_default_attestations(environment):
         run = read_workflow_run(environment)
         attest = default_provenance(run, private=is_private(run))
         default += _each(
@@ -111,7 +134,7 @@ def bake_request(
         )
 
     def arguments(*more: str) -> tuple[str, ...]:
-        return ("bake", *bake.options, *more, *bake.targets)
+        return ("bake", *bake.options[: bake.place], *more, *bake.options[bake.place :], *bake.targets)
 
     return BakeRequest(
         arguments=arguments(*default),

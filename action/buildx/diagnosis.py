@@ -123,6 +123,14 @@ def advice(text: str) -> str | None:
     return None
 
 
+def unknown_option(ended: Ended) -> str | None:
+    """Return the option that buildx does not know and therefore built nothing, or None."""
+    text = _BUILD.sub("", plain(ended.stderr))
+    if ended.code == 0 or _NO_PLUGIN.search(text) or _DOCKER_USAGE.search(text):
+        return None
+    return option[1] if (option := _OLD_FLAG.search(text)) else None
+
+
 def refuses_attestations(ended: Ended) -> bool:
     """Whether buildx refused to build because attestations were asked for, before it built anything."""
     return ended.code != 0 and bool(_NO_ATTESTATIONS.search(_BUILD.sub("", plain(ended.stderr))))

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from action.outputs.exporters import Requested
 
+FLAGS = frozenset(("--load", "--no-cache", "--pull", "--push"))
+"""The options that this program gives to buildx without a value."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
@@ -19,6 +22,8 @@ class Command:
         call: what buildx is asked for instead of a build (`check`, `outline`, …), or empty.
         without_defaults: the arguments without attestations that are only our default; None where they hold none. Some
             builders refuse any attestation.
+        droppable: option to a warning: if buildx does not know the option, the build runs without it. The option and
+            its value must be two arguments.
         folder: the folder that buildx runs in, and that paths in outputs start from.
         contexts: bake target, or empty for a build, to its context as written: by it a build is told from others that
             run at once; empty where it is not known.
@@ -29,6 +34,7 @@ class Command:
     metadata_file: str | None = None
     call: str = ""
     without_defaults: tuple[str, ...] | None = None
+    droppable: Mapping[str, str] = field(default_factory=dict)
     folder: str = "."
     contexts: Mapping[str, str] = field(default_factory=dict)
 
@@ -53,6 +59,17 @@ class BakeRequest(Command):
     """
 
     targets: Mapping[str, Requested]
+
+
+def without_option(arguments: tuple[str, ...], option: str) -> tuple[str, ...]:
+    """Return arguments that this program made without an option and its values."""
+    kept: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        values = (next(rest),) if argument.startswith("--") and argument not in FLAGS else ()
+        if argument != option:
+            kept += (argument, *values)
+    return tuple(kept)
 
 
 def with_metadata_file(arguments: tuple[str, ...], path: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 
 from action.buildx.program import ask
@@ -14,11 +15,23 @@ GIT_QUERY = (0, 29)
 FILE_ENTITLEMENT = (0, 18)
 """The first buildx whose bake has the entitlement `fs`."""
 
+BAKE_ENTITLEMENTS = (0, 17)
+"""The first buildx whose bake takes `--allow`."""
+
+ATTESTATIONS = (0, 10)
+"""The first buildx that takes attestations."""
+
+Version = tuple[int, int]
+"""Major and minor version."""
+
+_NEWEST: Version = (sys.maxsize, 0)
+
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)")
+_COMMIT = re.compile(r"\s[0-9a-f]{7}")
 _VERSION_SECONDS = 20.0
 
 
-def is_at_least(buildx: tuple[str, ...], environment: Mapping[str, str], version: tuple[int, int]) -> bool:
+def is_at_least(buildx: tuple[str, ...], environment: Mapping[str, str], version: Version) -> bool:
     """Whether this buildx is of a version or later; false where it does not say.
 
     Args:
@@ -26,9 +39,30 @@ def is_at_least(buildx: tuple[str, ...], environment: Mapping[str, str], version
         environment: its whole environment.
         version: major and minor version.
     """
+    return satisfies(ask_version(buildx, environment), version)
+
+
+def satisfies(found: Version | None, version: Version) -> bool:
+    """Return whether a version that was found out is at least another one; false if it is not known."""
+    return found is not None and found >= version
+
+
+def ask_version(buildx: tuple[str, ...], environment: Mapping[str, str]) -> Version | None:
+    """Return this buildx's version, or None if it does not say it.
+
+    One that was built from a commit without a tag counts as the newest, as in docker/actions-toolkit (buildx.ts,
+    versionSatisfies).
+
+    Args:
+        buildx: the command that runs buildx.
+        environment: its whole environment.
+    """
     try:
         ended = ask((*buildx, "version"), environment, seconds=_VERSION_SECONDS)
     except ProgramError:
-        return False
-    match = _VERSION.search(ended.stdout)
-    return ended.code == 0 and match is not None and (int(match[1]), int(match[2])) >= version
+        return None
+    if ended.code:
+        return None
+    if match := _VERSION.search(ended.stdout):
+        return int(match[1]), int(match[2])
+    return _NEWEST if _COMMIT.search(ended.stdout) else None

@@ -13,6 +13,8 @@ from action.inputs.lists import csv_fields, csv_record
 from action.inputs.model import Inputs
 from action.inputs.workflow_run import WorkflowRun, counts_as_private
 
+_NO_DEFAULTS = "BUILDX_NO_DEFAULT_ATTESTATIONS"
+
 
 @dataclass(frozen=True)
 class Attestations:
@@ -32,7 +34,7 @@ def attestations(
     run: WorkflowRun,
     environment: Mapping[str, str],
     *,
-    docker_exporter: bool,
+    adds_default: bool,
     is_private: Callable[[WorkflowRun], bool] = counts_as_private,
 ) -> Attestations:
     """Say which attestations to ask for.
@@ -41,18 +43,18 @@ def attestations(
         inputs: the inputs.
         run: the workflow run, which the provenance names as its builder.
         environment: the environment variables; BUILDX_NO_DEFAULT_ATTESTATIONS is read.
-        docker_exporter: whether an output, or `load`, asks for the docker exporter, which takes no attestations.
+        adds_default: whether the build can have the default provenance at all.
         is_private: tells whether the repository is private; asked only where it matters.
 
     Raises:
-        InputError: an attestation that is no CSV, or an environment variable that is no boolean.
+        InputError: an attestation that is no CSV.
     """
     types = [_type("attests", attest) for attest in inputs.attests]
     default: tuple[str, ...] = ()
     result: list[str] = []
     if inputs.provenance:
         result.append(_switched(f"type=provenance,{provenance_value(inputs.provenance, run)}"))
-    elif "provenance" not in types and not docker_exporter and not no_default_attestations(environment):
+    elif "provenance" not in types and adds_default and not no_default_attestations(environment):
         default = (default_provenance(run, private=is_private(run)),)
     if inputs.sbom:
         result.append(_switched(f"type=sbom,{inputs.sbom}"))
@@ -74,14 +76,33 @@ def default_provenance(run: WorkflowRun, *, private: bool) -> str:
     return _with_builder(f"type=provenance,{mode}", run)
 
 
-def no_default_attestations(environment: Mapping[str, str]) -> bool:
-    """Whether BUILDX_NO_DEFAULT_ATTESTATIONS is set.
+def can_add_default(driver: str | None, *, docker_exporter: bool) -> bool:
+    """Return whether a build can have the default provenance.
 
-    Raises:
-        InputError: it is no boolean.
+    docker/build-push-action 7.3 adds it on the docker driver only if the engine's BuildKit version ends in `-moby`
+    (docker/actions-toolkit, buildkit.ts). buildx asks BuildKit's Info call for that version, whose answer never does
+    (moby/buildkit, control/control.go), or takes the suffix away (docker/buildx, driver/docker/driver.go). So on that
+    driver there is only buildx's own default, which the classic image store leaves out.
+
+    Args:
+        driver: the builder's driver; None if it is not known.
+        docker_exporter: whether an output, or `load`, asks for the docker exporter, which takes no attestations.
     """
-    name = "BUILDX_NO_DEFAULT_ATTESTATIONS"
-    return environment_boolean(name, environment.get(name, ""))
+    return driver != "docker" and not docker_exporter
+
+
+def no_default_attestations(environment: Mapping[str, str]) -> bool:
+    """Return whether BUILDX_NO_DEFAULT_ATTESTATIONS is true."""
+    return environment_boolean(environment.get(_NO_DEFAULTS, ""))
+
+
+def attestation_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what buildx's environment needs so that it reads BUILDX_NO_DEFAULT_ATTESTATIONS as this action does.
+
+    buildx fails if the variable is set to something other than a boolean (build/opt.go).
+    """
+    text = environment.get(_NO_DEFAULTS)
+    return {} if text is None or go_boolean(text) is not None else {_NO_DEFAULTS: "false"}
 
 
 def provenance_value(text: str, run: WorkflowRun) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from action.inputs.booleans import input_boolean
 from action.inputs.lists import split_list, split_raw_lines
-from action.inputs.model import check_names
 from action.inputs.patience import read_patience
 from action.inputs.policy import NO_RETRIES, Policy
 
@@ -54,9 +53,8 @@ def read_bake_inputs(raw: Mapping[str, str]) -> BakeInputs:
         raw: input name to its text; an input that is not there has its default, which is empty or false.
 
     Raises:
-        InputError: an input that does not exist, a boolean that is none, a list that is no CSV.
+        InputError: a boolean that is none, a list that is no CSV.
     """
-    check_names(raw, BAKE_NAMES)
 
     def text(name: str) -> str:
         return raw.get(name, "").strip()

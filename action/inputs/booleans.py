@@ -27,19 +27,15 @@ def input_boolean(name: str, text: str) -> bool:
     Raises:
         InputError: the text is no boolean.
     """
-    return _boolean(name, text, yaml_boolean(text))
-
-
-def environment_boolean(name: str, text: str) -> bool:
-    """Read a boolean environment variable of buildx; an empty or absent one is false.
-
-    Raises:
-        InputError: the text is no boolean.
-    """
-    return _boolean(f"environment variable {name}", text, go_boolean(text))
-
-
-def _boolean(name: str, text: str, value: bool | None) -> bool:  # noqa: FBT001
+    value = yaml_boolean(text)
     if value is None and text:
         raise InputError(name, f"{text!r} is no boolean", "write true or false")
     return bool(value)
+
+
+def environment_boolean(text: str) -> bool:
+    """Read a boolean environment variable; everything but a true value is false, `yes` included.
+
+    docker/actions-toolkit 0.95 reads them this way (util.ts, parseBoolOrDefault).
+    """
+    return go_boolean(text) is True

@@ -63,4 +63,4 @@ class GitContext:
         return self.run.sha or ref
 
     def _flag(self, name: str) -> bool:
-        return environment_boolean(name, self.environment.get(name, ""))
+        return environment_boolean(self.environment.get(name, ""))

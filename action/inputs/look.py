@@ -28,12 +28,11 @@ class Look:
 def read_look(environment: Mapping[str, str], *, summary: bool, comment: bool, record: bool) -> Look:
     """Join the inputs and docker/build-push-action's environment variables: what one of them turns off is off.
 
-    Raises:
-        InputError: a variable is no boolean.
+    A variable that is set to something other than a boolean turns off what it names.
     """
 
     def allowed(name: str) -> bool:
-        return environment_boolean(name, environment.get(name) or "true")
+        return environment_boolean(environment.get(name) or "true")
 
     return Look(
         summary=summary and allowed("DOCKER_BUILD_SUMMARY"),

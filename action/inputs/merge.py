@@ -11,7 +11,6 @@ from action.errors import InputError
 from action.inputs.annotations import index_annotation
 from action.inputs.booleans import input_boolean
 from action.inputs.lists import split_lines, split_list
-from action.inputs.model import check_names
 from action.inputs.patience import Patience, read_patience
 from action.oci.platforms import normal_platform
 from action.oci.reference import full_repository, parse_reference
@@ -83,9 +82,8 @@ def read_merge_inputs(raw: Mapping[str, str]) -> MergeRequest:
         raw: input name to its text; an input that is not there has its default.
 
     Raises:
-        InputError: an input that does not exist, is missing, or breaks a rule.
+        InputError: an input that is missing or breaks a rule.
     """
-    check_names(raw, MERGE_NAMES)
 
     def text(name: str) -> str:
         return raw.get(name, "").strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from action.errors import InputError
@@ -97,7 +97,7 @@ def parse_inputs(document: str) -> dict[str, str]:
     """Read the `INPUTS` environment variable: a JSON object, input name to text, as `toJSON(inputs)` writes it.
 
     Raises:
-        InputError: it is no such object, or names an input that does not exist.
+        InputError: it is no such object.
     """
     rule = 'expected a JSON object of input names and texts, such as {"push": "true"}'
     try:
@@ -113,17 +113,25 @@ def parse_inputs(document: str) -> dict[str, str]:
     return {name.lower(): _text(name, value) for name, value in raw.items()}
 
 
-def check_names(raw: Iterable[str], names: frozenset[str]) -> None:
-    """Check that every input is one of those that there are.
+def known_inputs(raw: Mapping[str, str], names: frozenset[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Separate the inputs that the action declares from those that it does not.
 
-    Raises:
-        InputError: one is not.
+    GitHub's runner only warns of an undeclared input, and a composite action still finds it in `toJSON(inputs)`.
+
+    Args:
+        raw: input name to its text.
+        names: every input that the action declares.
+
+    Returns:
+        The declared inputs, and a warning for each other one. The warnings show no value: it may be a secret.
     """
+    warnings = []
     for name in raw:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
+            near = difflib.get_close_matches(name, sorted(names), n=1)
             rule = f"did you mean {near[0]}?" if near else "see the inputs in action.yml"
-            raise InputError(name, "there is no such input", rule)
+            warnings.append(f"{name}: this action has no such input, so it is ignored; {rule}")
+    return {name: text for name, text in raw.items() if name in names}, tuple(warnings)
 
 
 def read_inputs(raw: Mapping[str, str]) -> Inputs:
@@ -133,9 +141,8 @@ def read_inputs(raw: Mapping[str, str]) -> Inputs:
         raw: input name to its text; an input that is not there has its default, which is empty or false.
 
     Raises:
-        InputError: an input that does not exist, a boolean that is none, a list that is no CSV.
+        InputError: a boolean that is none, a list that is no CSV.
     """
-    check_names(raw, NAMES)
 
     def text(name: str) -> str:
         return raw.get(name, "").strip()

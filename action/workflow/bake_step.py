@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from action.bake import run_bake
 from action.buildx.bake_arguments import bake_request, read_bake
+from action.buildx.builder import find_driver
 from action.buildx.definition import ask_definition
 from action.buildx.program import find_buildx
-from action.buildx.version import FILE_ENTITLEMENT, is_at_least
-from action.inputs.bake import read_bake_inputs
+from action.buildx.version import GIT_QUERY, ask_version, satisfies
+from action.inputs.bake import BAKE_NAMES, read_bake_inputs
 from action.inputs.look import Look, read_look
-from action.inputs.model import parse_inputs
+from action.inputs.model import known_inputs, parse_inputs
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
 from action.packages import STEP
@@ -29,10 +30,10 @@ from action.workflow.step import (
     mask_all,
     needed_by,
     print_arguments,
-    sends_query,
     show_digests,
     show_run,
     step_log,
+    warn,
     write_checksums,
     write_record,
     write_results,
@@ -56,7 +57,8 @@ def run_bake_step(*, dry_run: bool = False) -> int:
 
 
 def _run_bake(*, dry_run: bool) -> int:
-    raw = parse_inputs(os.environ.pop("INPUTS", ""))
+    raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), BAKE_NAMES)
+    warn(undeclared, dry_run=dry_run)
     inputs = read_bake_inputs(raw)
     secrets = (inputs.github_token,) if inputs.github_token else ()
     if not dry_run:
@@ -64,10 +66,12 @@ def _run_bake(*, dry_run: bool) -> int:
     look = read_look(os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record)
     is_private = counts_as_private if dry_run else asking_github(inputs.github_token)
     buildx = find_buildx()
-    allows_files = is_at_least(buildx, os.environ, FILE_ENTITLEMENT)
-    bake = read_bake(inputs, os.environ, sends_query, allows_files=allows_files)
+    version = ask_version(buildx, os.environ)
+    bake = read_bake(inputs, os.environ, lambda: satisfies(version, GIT_QUERY), version)
+    warn(bake.warnings, dry_run=dry_run)
     targets = ask_definition(buildx, {**os.environ, **bake.environment}, bake.print_arguments, bake.folder)
-    request = bake_request(bake, inputs, targets, os.environ, is_private)
+    driver = find_driver(os.environ, inputs.builder)
+    request = bake_request(bake, inputs, targets, os.environ, is_private, driver=driver)
     if dry_run:
         return print_arguments(request.arguments)
     with (

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from action.build import run_build
 from action.buildx.arguments import build_request
+from action.buildx.builder import find_driver
 from action.inputs.look import Look, read_look
-from action.inputs.model import parse_inputs, read_inputs
+from action.inputs.model import NAMES, known_inputs, parse_inputs, read_inputs
 from action.inputs.secrets import secret_values
 from action.inputs.workflow_run import counts_as_private
 from action.outcome import Outcome
@@ -30,6 +31,7 @@ from action.workflow.step import (
     show_digests,
     show_run,
     step_log,
+    warn,
     write_checksums,
     write_record,
     write_results,
@@ -54,18 +56,19 @@ def run_build_step(*, dry_run: bool = False) -> int:
 
 def _run_build(*, dry_run: bool) -> int:
     # INPUTS holds the secrets: from here on no program gets it.
-    raw = parse_inputs(os.environ.pop("INPUTS", ""))
+    raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), NAMES)
+    warn(undeclared, dry_run=dry_run)
     inputs = read_inputs(raw)
-    secrets = secret_values(inputs)
+    secrets = secret_values(inputs, os.environ)
     if not dry_run:
         mask_all(secrets)
     look = read_look(os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record)
     is_private = counts_as_private if dry_run else asking_github(inputs.github_token)
-    request, warnings = build_request(inputs, os.environ, sends_query, is_private)
+    driver = find_driver(os.environ, inputs.builder)
+    request, warnings = build_request(inputs, os.environ, sends_query, is_private, driver)
+    warn(warnings, dry_run=dry_run)
     if dry_run:
         return print_arguments(request.arguments)
-    for warning in warnings:
-        commands.warning(warning)
     preparation = Preparation(Part(STEP, ("action.conclusion", *AFTER_A_RUN)), *needed_by(look))
     with temporary_folder() as workspace, preparation as ready:
         with commands.stopped():

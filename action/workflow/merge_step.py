@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from action.inputs.look import read_look
-from action.inputs.merge import read_merge_inputs
-from action.inputs.model import parse_inputs
+from action.inputs.merge import MERGE_NAMES, read_merge_inputs
+from action.inputs.model import known_inputs, parse_inputs
 from action.outcome import Outcome
 from action.packages import RETRIES, SCHEMAS, STEP, provide
 from action.preparation import Preparation
@@ -23,6 +23,7 @@ from action.workflow.step import (
     show_digests,
     show_run,
     step_log,
+    warn,
     write_checksums,
     write_results,
 )
@@ -44,7 +45,9 @@ def run_merge_step(*, dry_run: bool = False) -> int:
 
 
 def _run_merge(*, dry_run: bool) -> int:
-    raw = parse_inputs(os.environ.pop("INPUTS", ""))
+    raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), MERGE_NAMES)
+    # An input that is missing may be there under a wrong name.
+    warn(undeclared, dry_run=dry_run)
     request = read_merge_inputs(raw)
     for packages in (STEP, RETRIES, SCHEMAS):
         provide(packages)

@@ -126,6 +126,15 @@ def mask_all(secrets: Iterable[str]) -> None:
         commands.mask(secret)
 
 
+def warn(warnings: Iterable[str], *, dry_run: bool) -> None:
+    """Print warnings about a step's inputs; in a dry run, standard output is only for the arguments."""
+    for warning in warnings:
+        if dry_run:
+            sys.stderr.write(f"warning: {warning}\n")
+        else:
+            commands.warning(warning)
+
+
 def print_arguments(arguments: tuple[str, ...]) -> int:
     """Print buildx's arguments as a JSON array; the exit code of a dry run."""
     sys.stdout.write(json.dumps(arguments) + "\n")

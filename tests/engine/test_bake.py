@@ -62,13 +62,15 @@ def test_push_applies_to_targets_as_buildx_says(bake: Workplace) -> None:
 
 
 def test_the_default_provenance_is_set_on_every_target_and_none_asked_for_is_changed(bake: Workplace) -> None:
-    environment = {"INPUTS": json.dumps({"source": ".", "targets": "plain", "set": "plain.output=type=cacheonly"})}
+    inputs = {"source": ".", "targets": "plain", "set": "plain.output=type=cacheonly", "sbom": "false", "pull": "true"}
+    # A builder that is not there is not asked for the definition; its driver is not known to be the engine's own.
+    environment = {"INPUTS": json.dumps(inputs), "BUILDX_BUILDER": "nowhere"}
     done = bake.python("-m", "action", "action", "bake", "--dry-run", environment={**bake.environment, **environment})
     arguments = json.loads(done.stdout)
     assert arguments[:3] == ["bake", "--allow", "fs=*"]
     # Outside of a workflow run nothing says that the repository is public.
-    assert "plain.attest=type=provenance,mode=min,inline-only=true" in arguments
-    assert arguments[-1] == "plain"
+    default = ["--set", "plain.attest=type=provenance,mode=min,inline-only=true"]
+    assert arguments[3:] == ["--set", "plain.output=type=cacheonly", *default, "--sbom", "false", "--pull", "plain"]
 
 
 def test_a_target_that_fails_fails_the_step_in_buildx_words(bake: Workplace) -> None:

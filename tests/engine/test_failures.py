@@ -55,9 +55,7 @@ def test_call_check_with_findings_fails_with_their_first_line_and_keeps_the_meta
         ({"outputs": "type=oci,dest=a,id=x\ntype=oci,dest=b,id=x"}, "outputs: id 'x' names entry 0 and entry 1"),
         ({"outputs": "dest=a.tar"}, "outputs: 'dest=a.tar' has no type"),
         ({"push": "yes"}, "push: 'yes' is no boolean"),
-        ({"secrets": "hunter2"}, "secrets: entry 1 has no '='"),
-        ({"secret_files": "key=nowhere.txt"}, "secret-files: key: there is no file 'nowhere.txt'"),
-        ({"output": "type=oci"}, "output: there is no such input; did you mean outputs?"),
+        ({"secrets": 'KEY="x\n"hunter2'}, "secrets: the double quote that opens an item in line 2 is not closed"),
     ],
 )
 def test_bad_input_is_named_before_anything_is_built(work: Workplace, inputs: dict[str, str], message: str) -> None:

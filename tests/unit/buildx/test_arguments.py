@@ -199,7 +199,6 @@ def test_warnings_of_secrets_are_handed_on() -> None:
     [
         ({"outputs": "type=oci,id=1"}, "outputs: id '1' is all digits"),
         ({"outputs": "dest=x"}, "outputs: 'dest=x' has no type"),
-        ({"secret_files": "K=/missing"}, "secret-files: K: there is no file '/missing'"),
         ({"attests": 'x,"y'}, "attests: the double quote that opens an item in line 1 is not closed"),
         ({"call": '"'}, "call: "),
     ],

@@ -12,6 +12,7 @@ import yaml
 
 from action.buildx.bake_arguments import Bake, bake_request, read_bake
 from action.buildx.definition import read_definition
+from action.buildx.version import Version
 from action.errors import BuildDigestsError, InputError, ProgramError
 from action.inputs.bake import BAKE_NAMES, BakeInputs, read_bake_inputs
 
@@ -27,12 +28,12 @@ PEER = frozenset(
 )
 
 
-def bake(*, allows_files: bool = True, **inputs: str) -> Bake:
-    return bake_of({name.replace("_", "-"): text for name, text in inputs.items()}, allows_files=allows_files)
+def bake(*, version: Version | None = (0, 29), **inputs: str) -> Bake:
+    return bake_of({name.replace("_", "-"): text for name, text in inputs.items()}, version=version)
 
 
-def bake_of(inputs: Mapping[str, str], *, allows_files: bool = True) -> Bake:
-    return read_bake(read_bake_inputs(inputs), RUN, lambda: True, allows_files=allows_files)
+def bake_of(inputs: Mapping[str, str], *, version: Version | None = (0, 29)) -> Bake:
+    return read_bake(read_bake_inputs(inputs), RUN, lambda: True, version)
 
 
 OWN = {"workdir", "require-digests", "verify", "retries", "retry-delay", "summary", "comment", "record"}
@@ -83,9 +84,9 @@ def test_every_input_has_its_argument(tmp_path: Path) -> None:
 
 
 def test_the_default_source_is_the_repository_at_the_events_commit() -> None:
-    assert bake(allows_files=False).options == ("https://github.com/o/app.git#c0ffee",)
+    assert bake(version=(0, 17)).options == ("https://github.com/o/app.git#c0ffee",)
     assert bake(source="{{defaultContext}}:sub").options[0] == "https://github.com/o/app.git#c0ffee:sub"
-    assert bake(workdir=".", allows_files=False).options == ()
+    assert bake(workdir=".", version=(0, 17)).options == ()
 
 
 def test_a_folder_that_is_not_there_is_named() -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from action.buildx.diagnosis import failure, last_error_line, plain, refuses_attestations
+from action.buildx.diagnosis import failure, last_error_line, plain, refuses_attestations, unknown_option
 from action.buildx.program import Ended
 from action.errors import BuildFailedError, ProgramError
 
@@ -169,3 +169,23 @@ def test_a_long_line_is_cut() -> None:
 )
 def test_a_builder_that_takes_no_attestations_is_told_from_a_build_that_fails(ended: Ended, *, refused: bool) -> None:
     assert refuses_attestations(ended) is refused
+
+
+@pytest.mark.parametrize(
+    ("stderr", "code", "option"),
+    [
+        ("unknown flag: --annotation\nSee 'docker buildx build --help'.", 125, "--annotation"),
+        ("ERROR: unknown flag: --attest", 1, "--attest"),
+        ("unknown flag: --annotation\nSee 'docker buildx build --help'.", 0, None),
+        # Docker itself, without the plugin.
+        ("unknown flag: --annotation\nSee 'docker --help'.", 125, None),
+        ("docker: 'buildx' is not a docker command.\nunknown flag: --annotation", 1, None),
+        # What a step printed.
+        ('#7 0.1 unknown flag: --annotation\nERROR: failed to solve: process "x" did not complete', 1, None),
+        ("ERROR: failed to push", 1, None),
+    ],
+)
+def test_an_option_that_buildx_does_not_know_is_read_from_its_own_words(
+    stderr: str, code: int, option: str | None
+) -> None:
+    assert unknown_option(Ended(code, "", stderr)) == option

@@ -29,7 +29,7 @@ def buildx(folder: Path, script: str) -> tuple[str, ...]:
         ("github.com/docker/buildx v1.0.0 x", True),
         ("github.com/docker/buildx v0.28.0 x", False),
         ("github.com/docker/buildx v0.9.1 x", False),
-        ("github.com/docker/buildx 1f8a2b3c.m 1f8a2b3c", False),
+        ("github.com/docker/buildx 1f8a2b3c.m 1f8a2b3c", True),
         ("nothing", False),
         ("", False),
     ],

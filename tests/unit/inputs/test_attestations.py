@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from action.errors import InputError
-from action.inputs.attestations import Attestations, attestations
+from action.inputs.attestations import Attestations, attestation_variables, attestations, can_add_default
 from action.inputs.model import read_inputs
 from action.inputs.workflow_run import WorkflowRun
 
@@ -20,7 +20,9 @@ URL = "builder-id=https://github.com/o/app/actions/runs/42/attempts/1"
 def ask(
     *, run: WorkflowRun = RUN, docker: bool = False, environment: dict[str, str] | None = None, **inputs: str
 ) -> Attestations:
-    return attestations(read_inputs(inputs), run, environment or {}, docker_exporter=docker)
+    return attestations(
+        read_inputs(inputs), run, environment or {}, adds_default=can_add_default("remote", docker_exporter=docker)
+    )
 
 
 def test_a_public_repository_gets_full_provenance_by_default() -> None:
@@ -107,9 +109,19 @@ def test_provenance_that_is_asked_for_stays_beside_a_docker_exporter() -> None:
     assert ask(docker=True, attests="type=sbom").asked == ("type=sbom",)
 
 
-def test_an_environment_variable_that_is_no_boolean_stops_the_build() -> None:
-    with pytest.raises(InputError, match=r"^environment variable BUILDX_NO_DEFAULT_ATTESTATIONS: 'yes' is no boolean"):
-        ask(environment={"BUILDX_NO_DEFAULT_ATTESTATIONS": "yes"})
+def test_an_environment_variable_that_is_no_boolean_counts_as_false_for_buildx_too() -> None:
+    name = "BUILDX_NO_DEFAULT_ATTESTATIONS"
+    assert ask(environment={name: "yes"}).default
+    assert attestation_variables({name: "yes"}) == attestation_variables({name: ""}) == {name: "false"}
+    assert attestation_variables({}) == attestation_variables({name: "1"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("driver", "adds"), [("docker", False), ("docker-container", True), ("remote", True), (None, True)]
+)
+def test_the_docker_driver_has_buildxs_own_default_alone(driver: str | None, *, adds: bool) -> None:
+    assert can_add_default(driver, docker_exporter=False) is adds
+    assert can_add_default(driver, docker_exporter=True) is False
 
 
 def test_attests_alone_replace_the_default_and_name_the_builder() -> None:
@@ -124,4 +136,4 @@ def test_an_sbom_in_attests_keeps_the_default_provenance() -> None:
 
 def test_an_attestation_that_is_no_csv_is_named() -> None:
     with pytest.raises(InputError, match=r"^attests: "):
-        attestations(dataclasses.replace(read_inputs({}), attests=('type=sbom,"x',)), RUN, {}, docker_exporter=False)
+        attestations(dataclasses.replace(read_inputs({}), attests=('type=sbom,"x',)), RUN, {}, adds_default=True)

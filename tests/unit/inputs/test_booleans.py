@@ -29,7 +29,7 @@ def test_buildx_reads_booleans_as_go_does() -> None:
     assert [go_boolean(text) for text in ("yes", "", "tRue", "2")] == [None] * 4
 
 
-def test_an_environment_variable_that_is_no_boolean_is_named() -> None:
-    assert environment_boolean("X", "") is False
-    with pytest.raises(InputError, match=r"^environment variable BUILDX_NO_DEFAULT_ATTESTATIONS: 'maybe'"):
-        environment_boolean("BUILDX_NO_DEFAULT_ATTESTATIONS", "maybe")
+def test_an_environment_variable_is_true_as_in_go_and_otherwise_false() -> None:
+    # docker/actions-toolkit 0.95, util.ts
+    assert [environment_boolean(text) for text in ("1", "t", "T", "TRUE", "true", "True")] == [True] * 6
+    assert [environment_boolean(text) for text in ("", "0", "false", "yes", "on", "y", "maybe", "2")] == [False] * 8

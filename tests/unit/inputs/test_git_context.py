@@ -79,6 +79,6 @@ def test_no_repository_says_what_to_set() -> None:
         context({}).url()
 
 
-def test_a_variable_that_is_no_boolean_is_named() -> None:
-    with pytest.raises(InputError, match="BUILDX_SEND_GIT_QUERY_AS_INPUT: 'maybe' is no boolean"):
-        context({**PUSH, "BUILDX_SEND_GIT_QUERY_AS_INPUT": "maybe"}).url()
+@pytest.mark.parametrize("text", ["yes", "maybe", " true"])
+def test_a_variable_that_is_no_boolean_counts_as_false(text: str) -> None:
+    assert context({**PUSH, "BUILDX_SEND_GIT_QUERY_AS_INPUT": text}).url() == context(PUSH).url()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from action.errors import InputError
 from action.inputs.look import Look, read_look
 
 
@@ -18,6 +17,6 @@ def test_the_peers_variables_turn_off_what_they_name(text: str) -> None:
     assert look == Look(False, False, True, False)  # noqa: FBT003
 
 
-def test_a_variable_that_is_no_boolean_is_an_error() -> None:
-    with pytest.raises(InputError, match="DOCKER_BUILD_SUMMARY"):
-        read_look({"DOCKER_BUILD_SUMMARY": "nope"}, summary=True, comment=False, record=False)
+@pytest.mark.parametrize("text", ["yes", "on", "2"])
+def test_a_variable_that_is_no_boolean_counts_as_false(text: str) -> None:
+    assert read_look({"DOCKER_BUILD_SUMMARY": text}, summary=True, comment=False, record=False).summary is False

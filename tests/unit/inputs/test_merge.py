@@ -60,7 +60,6 @@ def test_a_failing_registry_is_asked_a_few_times_more_where_the_inputs_say_nothi
         ("annotations", "index:=x", "annotations: 'index:=x' is no annotation"),
         ("annotations", "idnex:a=b", "'idnex' in 'idnex:a=b' is no level"),
         ("annotations", "manifest:a=b", "is for each image's own manifest; an index that is made of images takes"),
-        ("result", "x", "result: there is no such input; did you mean results?"),
     ],
 )
 def test_what_breaks_a_rule_is_refused_with_the_rule(name: str, text: str, message: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from action.errors import InputError
-from action.inputs.model import BOOLEANS, NAMES, Inputs, parse_inputs, read_inputs
+from action.inputs.model import BOOLEANS, NAMES, Inputs, known_inputs, parse_inputs, read_inputs
 from action.inputs.patience import Patience
 from action.inputs.policy import NO_RETRIES, Policy
 
@@ -85,17 +85,24 @@ def test_inputs_that_split_at_newlines_only(name: str) -> None:
     assert getattr(read_inputs({name: "a=1,b=2\nc"}), name.replace("-", "_")) == ("a=1,b=2", "c")
 
 
-def test_an_input_that_is_misspelt_is_named_with_the_nearest() -> None:
-    with pytest.raises(InputError, match=r"^ouputs: there is no such input; did you mean outputs\?$"):
-        read_inputs({"ouputs": ""})
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("platform", "platforms"), ("tag", "tags"), ("ouputs", "outputs"), ("secret", "secrets"), ("pùsh", "push")],
+)
+def test_an_input_that_is_not_declared_gives_a_warning_with_the_nearest_name_and_no_value(
+    name: str, nearest: str
+) -> None:
+    known, warnings = known_inputs({"push": "true", name: "hunter2"}, NAMES)
+    assert known == {"push": "true"}
+    assert warnings == (f"{name}: this action has no such input, so it is ignored; did you mean {nearest}?",)
 
 
-@pytest.mark.parametrize("name", ["frobnicate", "", "push ", "pùsh"])
-def test_an_input_that_is_like_no_other_or_nearly_one_is_refused(name: str) -> None:
-    with pytest.raises(
-        InputError, match=r"there is no such input; (see the inputs in action.yml|did you mean push\?)$"
-    ):
-        read_inputs({name: ""})
+@pytest.mark.parametrize("name", ["frobnicate", ""])
+def test_an_input_that_is_like_no_other_gives_a_warning_that_says_where_to_look(name: str) -> None:
+    assert known_inputs({name: ""}, NAMES) == (
+        {},
+        (f"{name}: this action has no such input, so it is ignored; see the inputs in action.yml",),
+    )
 
 
 def test_names_are_read_in_any_case_as_github_does() -> None:

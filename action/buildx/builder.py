@@ -1,0 +1,115 @@
+"""Find out a builder's driver from the files of docker and buildx, without starting either.
+
+The rules are those of docker/buildx 0.36 (store/store.go, store/storeutil, util/dockerutil) and docker/cli 28
+(cli/command/cli.go, opts/hosts.go).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from action.buildx.local_state import state_folder
+
+DOCKER = "docker"
+"""The driver that builds in the Docker engine itself."""
+
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]*")
+_DEFAULT_CONTEXT = "default"
+_DEFAULT_HOST = "npipe:////./pipe/docker_engine" if os.name == "nt" else "unix:///var/run/docker.sock"
+_PORTS = {False: 2375, True: 2376}
+"""The engine's port, without and with TLS."""
+
+
+def find_driver(environment: Mapping[str, str], builder: str = "") -> str | None:
+    """Return the driver of the builder that buildx is going to use, or None if the files do not say it.
+
+    Args:
+        environment: the environment variables.
+        builder: the value of `--builder`, or empty.
+    """
+    folder = state_folder(environment)
+    config = _config_folder(environment)
+    name = builder or environment.get("BUILDX_BUILDER", "")
+    if name:
+        if _NAME.fullmatch(name) and (folder / "instances" / name.lower()).exists():
+            return _driver(folder, name)
+        return DOCKER if name == _DEFAULT_CONTEXT or _is_context(config, name) else None
+    context = _current_context(config, environment)
+    current = _current_builder(folder, _host(environment) if context == _DEFAULT_CONTEXT else context)
+    if current and _driver(folder, current) is not None:
+        return _driver(folder, current)
+    if _NAME.fullmatch(context) and (folder / "instances" / context.lower()).exists():
+        return _driver(folder, context)
+    # A docker context is a builder of the docker driver.
+    return DOCKER
+
+
+def _current_builder(folder: Path, key: str) -> str:
+    """Return the builder that `docker buildx use` chose for an endpoint, or empty if it is the docker context itself.
+
+    Args:
+        folder: buildx's folder.
+        key: the docker context, or the engine's address if that is the default one.
+    """
+    current = _json(folder / "current")
+    name = str(current.get("Name") or "")
+    if name and current.get("Global") is True and _driver(folder, name) is not None:
+        return name
+    if name and current.get("Key") == key:
+        return name
+    try:
+        return (folder / "defaults" / hashlib.sha256(key.encode()).hexdigest()[:20]).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _driver(folder: Path, name: str) -> str | None:
+    if not _NAME.fullmatch(name):
+        return None
+    driver = _json(folder / "instances" / name.lower()).get("Driver")
+    return driver if isinstance(driver, str) and driver else None
+
+
+def _config_folder(environment: Mapping[str, str]) -> Path:
+    config = environment.get("DOCKER_CONFIG")
+    return Path(config) if config else Path.home() / ".docker"
+
+
+def _current_context(config: Path, environment: Mapping[str, str]) -> str:
+    if environment.get("DOCKER_HOST"):
+        return _DEFAULT_CONTEXT
+    named = environment.get("DOCKER_CONTEXT") or _json(config / "config.json").get("currentContext")
+    return named if isinstance(named, str) and named else _DEFAULT_CONTEXT
+
+
+def _is_context(config: Path, name: str) -> bool:
+    return (config / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()).is_dir()
+
+
+def _host(environment: Mapping[str, str]) -> str:
+    """Return the engine's address as docker writes it: with its scheme and port."""
+    host = environment.get("DOCKER_HOST", "").strip()
+    if not host:
+        return _DEFAULT_HOST
+    scheme, separator, address = host.partition("://")
+    if not separator:
+        scheme, address = "tcp", host
+    if scheme == "tcp" and not re.search(r":\d+(?:/|$)", address):
+        server, slash, path = address.partition("/")
+        port = _PORTS[bool(environment.get("DOCKER_TLS_VERIFY"))]
+        address = f"{server or 'localhost'}:{port}{slash}{path}"
+    return f"{scheme}://{address}"
+
+
+def _json(file: Path) -> dict[str, object]:
+    """Return a file's JSON object; empty if there is none."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
