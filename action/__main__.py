@@ -1,6 +1,20 @@
 """`python -m action`: the `build-digests` command."""
 
-from action.terminal.cli import run
+import signal
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command."""
+    # Ctrl-C during the imports below ends the program at once, as it does later, and without a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from action.streams import open_closed_streams  # noqa: PLC0415  # not before the line above
+    from action.terminal.cli import run  # noqa: PLC0415  # the same
+
+    open_closed_streams()
+    run()
+
 
 if __name__ == "__main__":
-    run()
+    main()

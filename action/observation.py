@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from action.artifacts.read import ARTIFACT_TYPES, digests_in_folder, read_artifact
+from action.artifacts.read import ARTIFACT_TYPES, digests_in_folder, is_passed_on, read_artifact
 from action.attribution.attribute import Observed, needs_record
 from action.buildx.local_state import node_count, state_folder
 from action.errors import EvidenceError
@@ -58,7 +58,7 @@ def observe_artifacts(requested: Requested, folder: Path) -> tuple[dict[int, Ima
     for exporter in requested.exporters:
         if exporter.type not in ARTIFACT_TYPES or exporter.dest is None or exporter.dest == STDOUT:
             continue
-        if (folder / exporter.dest).is_dir():
+        if (folder / exporter.dest).is_dir() or is_passed_on(folder / exporter.dest):
             continue
         try:
             artifacts[exporter.index] = read_artifact(folder / exporter.dest)

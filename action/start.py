@@ -4,11 +4,16 @@ Standard library only, and written so that an old Python, 3.6 even, gets as far 
 that it is too old: `from __future__ import annotations` would stop it.
 """
 
-import os
-import re
 import signal
-import sys
-from pathlib import Path
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # A step that is cancelled while it still imports ends at once, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import os  # not before the line above
+import re  # the same
+import sys  # the same
+from pathlib import Path  # the same
 
 OLDEST = (3, 10)
 """The oldest Python that the action runs on."""
@@ -40,6 +45,11 @@ def _end(number: int, _frame: object) -> None:
 
 def main() -> int:
     """Run the step named by the first argument; the exit code is the step's."""
+    sys.path.insert(0, str(_ROOT))
+    from action.streams import drop_what_cannot_be_written, open_closed_streams  # noqa: PLC0415  # not importable before
+
+    open_closed_streams()
+    drop_what_cannot_be_written()
     if sys.argv[1:] not in [[step] for step in _STEPS]:
         raise StartError("usage: start.py " + "|".join(_STEPS))
     if sys.version_info < OLDEST:
@@ -50,7 +60,6 @@ def main() -> int:
         found = ".".join(map(str, sys.version_info[:3]))
         rule = "3.10 or later is needed: run actions/setup-python before this step"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
-    sys.path.insert(0, str(_ROOT))
     from action.errors import PackagesError  # noqa: PLC0415  # not importable before
     from action.packages import STEP, provide  # noqa: PLC0415  # not importable before
 

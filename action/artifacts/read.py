@@ -11,6 +11,7 @@ engines), whose `Config` names the image ID: https://github.com/moby/docker-imag
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,6 +29,15 @@ _CONFIG_NAME = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
 
 class _DockerImage(Struct, frozen=True, rename={"config": "Config"}):
     config: str
+
+
+def is_passed_on(path: Path) -> bool:
+    """Tell whether a path is a pipe or a device, which keeps nothing to read; reading a pipe would wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def read_artifact(path: Path) -> Image:

@@ -197,7 +197,7 @@ def ask(
         ProgramError: it cannot be started.
     """
     # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+    with _temporary_file() as stdout, _temporary_file() as stderr:
         process = _start(command, environment, stdout=stdout, stderr=stderr, folder=folder)
         try:
             with guarded(process), (programs or Programs()).holding(process):
@@ -210,6 +210,14 @@ def ask(
                 kill(process)
                 process.wait()
         return Ended(code, _read(stdout, _MOST_ANSWER_BYTES), _read(stderr, _TAIL_BYTES))
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        message = f"no temporary file can be made ({error.strerror}): set TMPDIR to a folder for them"
+        raise ProgramError(message) from None
 
 
 def _start(

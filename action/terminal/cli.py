@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
 from action.packages import STEP
 from action.preparation import Part, Preparation
+from action.streams import close_output, drop_what_cannot_be_written
 from action.terminal.line import line
 from action.terminal.output import SaidError, finish, print_results, say
 from action.workspace import temporary_folder
@@ -236,6 +238,7 @@ def schema(name: str) -> None:
 @main.group()
 def action() -> None:
     """What the action.yml files call; inputs come from the environment variable INPUTS, a JSON object."""
+    drop_what_cannot_be_written()
 
 
 @action.command("build")
@@ -267,10 +270,23 @@ def action_merge(*, dry_run: bool) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code: 0 fine, 1 failed or faulty, 2 bad usage or bad input."""
+    try:
+        _run(arguments)
+    except BrokenPipeError:
+        close_output()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            say("error", f"{error.filename or 'standard output'} cannot be written: {error.strerror or error}")
+        close_output()
+    sys.exit(FAILED)
+
+
+def _run(arguments: Sequence[str] | None) -> NoReturn:
     command: Callable[..., object] = main.main
     try:
         with ending_on_signals():
             command(args=arguments, prog_name="build-digests", standalone_mode=False)
+        sys.stdout.flush()
     except BuildDigestsError as error:
         say("error", str(error))
         sys.exit(error.exit_code)
@@ -283,9 +299,6 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(leaving.exit_code)
     except Interrupted as interrupted:
         end_by_signal(interrupted.number)
-        sys.exit(FAILED)
-    except BrokenPipeError:
-        sys.stderr.close()
         sys.exit(FAILED)
     sys.exit(0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from action.artifacts.read import ARTIFACT_TYPES
+from action.artifacts.read import ARTIFACT_TYPES, is_passed_on
 from action.buildx.imagetools import Registries
 from action.errors import BuildDigestsError, VerificationError
 from action.oci.integrity import check_digest
@@ -69,7 +69,7 @@ def _of_what_is_here(exporter: ExporterResult, folder: Path) -> Iterator[str]:
         return
     if exporter.push and not references((exporter,)):
         yield f"none of its names ({', '.join(exporter.names)}) is one that a registry can be asked for"
-    if not written:
+    if not written or is_passed_on(folder / str(exporter.dest)):
         return
     try:
         check_artifact(folder / str(exporter.dest), exporter.digest)

@@ -104,6 +104,6 @@ def _bake_outputs(outcome: Outcome[BakeResults], look: Look) -> Mapping[str, str
         "digests": compact({name: target.digests for name, target in targets}),
         "imageids": compact({name: target.imageids for name, target in targets}),
         "exporters": compact({name: json_values(target.exporters) for name, target in targets}),
-        "results": str(write_results(json_text(results))),
+        "results": write_results(json_text(results)),
         **write_checksums(exporter for _, target in targets for exporter in target.exporters),
     }

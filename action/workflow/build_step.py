@@ -97,5 +97,5 @@ def _build_outputs(outcome: Outcome[BuildResults], look: Look) -> Mapping[str, s
         "exporters": compact(json_values(results.exporters)),
         "ref": results.ref or "",
         **write_checksums(results.exporters),
-        "results": str(write_results(json_text(results))),
+        "results": write_results(json_text(results)),
     }

@@ -5,12 +5,12 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from actions_toolkit.command import issue_command
 
@@ -107,19 +107,39 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
 
     blocks = "".join(f"{prepare_key_value_message(name, value)}\n" for name, value in present.items())
     try:
-        with Path(file).open("ab") as opened:
-            size = opened.tell()
-            try:
-                opened.write(blocks.encode())
-                opened.flush()
-            except OSError:
-                # Half a block would have the runner misread all that follows.
-                opened.truncate(size)
-                raise
+        _append(file, blocks.encode())
     except OSError as failed:
         raise BuildDigestsError(
             f"GITHUB_OUTPUT ({file}) cannot be written: {failed.strerror}; no output is set"
         ) from None
+
+
+def _append(file: str, data: bytes) -> None:
+    """Append data to a file as a whole, or leave the file as it is: the runner misreads all that follows half a block.
+
+    Without Python's buffer, which would write its rest when the file is truncated or closed.
+    """
+    opened = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    size = os.fstat(opened).st_size
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(opened, left) :]
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.ftruncate(opened, size)
+        raise
+    finally:
+        _close(opened, file, size)
+
+
+def _close(opened: int, file: str, size: int) -> None:
+    try:
+        os.close(opened)
+    except OSError:
+        # On a file system of a network a full disk may be reported only now.
+        os.truncate(file, size)
+        raise
 
 
 def _issue(command: str, message: str) -> None:

@@ -82,6 +82,6 @@ def _merge_outputs(outcome: Outcome[BuildResults]) -> Mapping[str, str]:
         "digest": results.digest or "",
         "digests": compact(results.digests),
         "exporters": compact(json_values(results.exporters)),
-        "results": str(write_results(json_text(results))),
+        "results": write_results(json_text(results)),
         **write_checksums(results.exporters),
     }

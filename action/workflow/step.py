@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from action.buildx.log import Log
@@ -22,7 +21,7 @@ from action.outcome import Outcome, Trace
 from action.packages import GITHUB, STEP, SUMMARY
 from action.preparation import Part, Preparation
 from action.workflow import commands
-from action.workspace import runner_temporary_folder
+from action.workspace import folder_for_later_steps
 
 if TYPE_CHECKING:
     from action.results.models import BakeResults, BuildResults, ExporterResult
@@ -173,8 +172,8 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def write_results(document: str) -> Path:
-    """Write the results file where later steps of the job find it; the runner removes it with the job."""
+def write_results(document: str) -> str:
+    """Write the results file where later steps find it; return its path, or an empty text, with a warning."""
     return _write("results", ".json", document + "\n")
 
 
@@ -186,7 +185,7 @@ def write_checksums(exporters: Iterable[ExporterResult]) -> Mapping[str, str]:
     pushed = references(every)
     if not pushed:
         return {"refs": "[]"}
-    return {"refs": compact(pushed), "checksums": str(_write("checksums", ".txt", checksums(every)))}
+    return {"refs": compact(pushed), "checksums": _write("checksums", ".txt", checksums(every))}
 
 
 def write_record(trace: Trace | None, refs: Sequence[str]) -> Mapping[str, str]:
@@ -203,22 +202,18 @@ def write_record(trace: Trace | None, refs: Sequence[str]) -> Mapping[str, str]:
     return {"record": str(file)}
 
 
-def _write(kind: str, suffix: str, text: str) -> Path:
-    file = _file(kind, suffix)
+def _write(kind: str, suffix: str, text: str) -> str:
     try:
+        file = _file(kind, suffix)
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        message = f"the {kind} file {file} cannot be written: {error.strerror}"
-        raise BuildDigestsError(message) from None
-    return file
+        # What was built is there, whatever becomes of a file that describes it.
+        place = f" {error.filename}" if error.filename else ""
+        commands.warning(f"the {kind} file{place} cannot be written: {error.strerror}; the output is empty")
+        return ""
+    return str(file)
 
 
 def _file(kind: str, suffix: str) -> Path:
     """A new file's path, in a folder that is there."""
-    folder = (runner_temporary_folder() or Path(gettempdir())) / "build-digests"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"the folder {folder} cannot be made: {error.strerror}"
-        raise BuildDigestsError(message) from None
-    return folder / f"{kind}-{os.urandom(16).hex()}{suffix}"
+    return folder_for_later_steps() / f"{kind}-{os.urandom(16).hex()}{suffix}"
