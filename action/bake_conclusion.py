@@ -46,15 +46,17 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     # All of them where one is needed: a summary wants the others, and one export is as fast as the other.
     wanted = [metadata.ref for metadata in read.targets.values() if needed and metadata.ref is not None]
     record_of = _records(wanted, export)
-    results, warnings = {}, [read.too_long] if read.too_long else []
+    results, notices = {}, []
+    warnings = [read.too_long] if read.too_long else []
     for name, requested in targets.items():
         file = MetadataFile(None, read.targets.get(name, Metadata()), None)
         outcome = conclude(requested, None, file, record_of, folder, require_digests=require_digests)
         errors += [_of_target(name, error) for error in outcome.errors]
         warnings += [f"target {name}: {warning}" for warning in outcome.warnings]
+        notices += [f"target {name}: {notice}" for notice in outcome.notices]
         if outcome.results is not None:
             results[name] = outcome.results
-    return Outcome(BakeResults(targets=results), read.text, tuple(errors), tuple(warnings))
+    return Outcome(BakeResults(targets=results), read.text, tuple(errors), tuple(warnings), tuple(notices))
 
 
 def _records(refs: Sequence[str], export: ExportMany) -> RecordOf:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
-from action.buildx.command_line import given_options, read_command_line
+from action.buildx.command_line import read_command_line, read_options
 from action.buildx.definition import read_definition
 from action.errors import InputError
 from action.inputs.lists import csv_fields, csv_record, split_lines, split_list, split_raw_lines
@@ -72,12 +72,12 @@ def _command_line(data: bytes) -> None:
         printable(str(error))
         return
     assert request.arguments == ("build", *arguments)
-    given = given_options(arguments)
-    for values in given.values():
+    given = read_options(arguments)
+    for values in given.options.values():
         for value in values:
             assert value == "true" or any(value in argument for argument in arguments)
     if "--" in arguments[:1]:
-        assert not given
+        assert not given.options
 
 
 def _definition(data: bytes) -> None:

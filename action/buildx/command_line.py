@@ -1,4 +1,4 @@
-"""Reads the arguments of a `docker buildx build` that somebody typed: only what says which exporters it asks for.
+"""Reads the arguments of a `docker buildx build` or `bake` that somebody typed: only what the results depend on.
 
 buildx reads its flags with spf13/pflag: `--name value`, `--name=value`, `-nvalue`, `-n=value`, `-n value`, and
 one-letter flags without a value can stand together. The flags are those of docker/buildx 0.36 (commands/build.go and
@@ -7,13 +7,15 @@ root.go).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from action.buildx.request import BuildRequest
 from action.errors import InputError
 from action.inputs.booleans import go_boolean
 from action.outputs.exporters import requested_exporters
-from action.outputs.parse import parse_outputs
+from action.outputs.parse import STDOUT_PATHS, parse_outputs
 
 _SHORT = {
     "c": "cpu-shares",
@@ -46,16 +48,53 @@ _WITHOUT_VALUE = frozenset(
 )
 
 
-def given_options(arguments: Sequence[str]) -> dict[str, list[str]]:
-    """Every option of a command line with its values in order; `true` for one that stands without.
+@dataclass(frozen=True)
+class Given:
+    """The options of a command line.
+
+    Attributes:
+        options: option name to its values in order; `true` for one without a value.
+        call: what is asked for instead of a build, such as `check` or `outline,format=json`; empty if nothing is.
+    """
+
+    options: Mapping[str, Sequence[str]]
+    call: str
+
+    @property
+    def metadata_file(self) -> str | None:
+        """The path of the metadata file, or None."""
+        return self.last("metadata-file") or None
+
+    @property
+    def method(self) -> str:
+        """The method of the call, without its attributes."""
+        return next((field for field in self.call.split(",") if "=" not in field), "")
+
+    def last(self, name: str) -> str:
+        """Return an option's last value, which is the one that counts, or an empty text."""
+        return self.options[name][-1] if name in self.options else ""
+
+    def flag(self, name: str) -> bool:
+        """Whether a boolean option is set."""
+        return bool(go_boolean(self.last(name)))
+
+
+def read_options(arguments: Sequence[str]) -> Given:
+    """Read every option of a command line.
 
     Raises:
         InputError: an option without its value.
     """
-    given: dict[str, list[str]] = {}
+    options: dict[str, list[str]] = {}
+    call = ""
     for name, value in _options(arguments):
-        given.setdefault(name, []).append(value)
-    return given
+        options.setdefault(name, []).append(value)
+        # Three options write the same value, and the last one stands; `--check=false` writes nothing.
+        if name in {"call", "print"}:
+            call = value
+        elif name == "check" and go_boolean(value):
+            call = "check"
+    return Given(options, call)
 
 
 def read_command_line(arguments: Sequence[str]) -> BuildRequest:
@@ -67,36 +106,27 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
     Raises:
         InputError: an option without its value, or an output that breaks a rule.
     """
-    given = given_options(arguments)
-
-    def flag(name: str) -> bool:
-        return bool(go_boolean(given.get(name, ["false"])[-1]))
-
-    call = _call(arguments)
+    given = read_options(arguments)
     requested = requested_exporters(
-        parse_outputs(given.get("output", ()), source="--output"),
-        tags=tuple(given.get("tag", ())),
-        push=flag("push"),
-        load=flag("load"),
-        call=call,
+        parse_outputs(given.options.get("output", ()), source="--output"),
+        tags=tuple(given.options.get("tag", ())),
+        push=given.flag("push"),
+        load=given.flag("load"),
+        call=given.call,
     )
     return BuildRequest(
         arguments=("build", *arguments),
         requested=requested,
-        metadata_file=given["metadata-file"][-1] if "metadata-file" in given else None,
-        call=call.partition(",")[0],
+        metadata_file=given.metadata_file,
+        call=given.method,
+        writes_stdout=_prints_image_id(given),
     )
 
 
-def _call(arguments: Sequence[str]) -> str:
-    """What is asked for instead of a build: three options write the same value, and the last one stands."""
-    call = ""
-    for name, value in _options(arguments):
-        if name in {"call", "print"}:
-            call = value
-        elif name == "check" and go_boolean(value):
-            call = "check"
-    return call
+def _prints_image_id(given: Given) -> bool:
+    """Whether the image ID goes to standard output: with `--quiet`, or where its file is standard output."""
+    progress = given.last("progress") or os.environ.get("BUILDKIT_PROGRESS", "")
+    return given.flag("quiet") or progress == "quiet" or given.last("iidfile") in STDOUT_PATHS
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,8 @@ class Command:
         droppable: option to a warning: if buildx does not know the option, the build runs without it. The option and
             its value must be two arguments.
         folder: the folder that buildx runs in, and that paths in outputs start from.
+        writes_stdout: whether buildx prints data of its own, such as the image ID that `--quiet` prints; what outputs
+            and `call` write is not counted.
         contexts: bake target, or empty for a build, to its context as written: by it a build is told from others that
             run at once; empty where it is not known.
     """
@@ -36,6 +38,7 @@ class Command:
     without_defaults: tuple[str, ...] | None = None
     droppable: Mapping[str, str] = field(default_factory=dict)
     folder: str = "."
+    writes_stdout: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
 
 

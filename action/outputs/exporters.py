@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from action.inputs.booleans import go_boolean
 from action.inputs.lists import csv_fields
-from action.outputs.parse import NO_EXPORTER, STDOUT, Output
+from action.outputs.parse import NO_EXPORTER, STDOUT_PATHS, Output
 
 IMAGE_TYPES = frozenset(("image", "registry", "moby", "oci", "docker"))
 """Exporter types that make an image."""
@@ -105,8 +106,16 @@ class Requested:
 
     @property
     def writes_stdout(self) -> bool:
-        """Whether buildx itself writes to standard output: an output with `dest=-`, or the result of a `call`."""
-        return not self.exports or any(exporter.dest == STDOUT for exporter in self.exporters)
+        """Whether buildx itself writes to standard output: an output that goes there, or the result of a `call`."""
+        return not self.exports or any(map(_goes_to_stdout, self.exporters))
+
+
+def _goes_to_stdout(exporter: RequestedExporter) -> bool:
+    """Whether an output is written to standard output, which is the default of a tar (docker/buildx, build/opt.go)."""
+    if exporter.dest:
+        return exporter.dest in STDOUT_PATHS
+    as_tar = go_boolean(exporter.attributes.get("tar", "true")) is not False
+    return exporter.type == "tar" or (exporter.type == "oci" and as_tar)
 
 
 def requested_exporters(

@@ -16,6 +16,9 @@ NO_EXPORTER = "cacheonly"
 STDOUT = "-"
 """The `dest` that means standard output."""
 
+STDOUT_PATHS = frozenset((STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
+"""Paths that lead to standard output."""
+
 _ATTRIBUTE = re.compile(r"\s*[a-z-]+=")
 _ID = re.compile(r"[A-Za-z0-9_.-]+")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
@@ -15,18 +15,21 @@ from action import __version__
 from action.build import run_build
 from action.buildx.command_line import read_command_line
 from action.buildx.log import Log
+from action.buildx.request import Command
 from action.buildx.signals import Interrupted, end_by_signal, ending_on_signals
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
+from action.outcome import Outcome
+from action.outputs.exporters import Requested
 from action.packages import STEP
 from action.preparation import Part, Preparation
 from action.streams import close_output, drop_what_cannot_be_written
 from action.terminal.line import line
-from action.terminal.output import SaidError, finish, print_results, say
+from action.terminal.output import SaidError, finish, has_exporters, print_results, say
 from action.workspace import temporary_folder
 
 if TYPE_CHECKING:
-    pass
+    from action.results.models import BakeResults, BuildResults
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _FORMAT = click.option(
@@ -79,10 +82,7 @@ def build(  # noqa: PLR0913  # one for each option
         return
     with temporary_folder() as workspace, Preparation(Part(STEP, ("action.conclusion",))) as ready:
         outcome = run_build(request, workspace, Policy(require_digests, verify), _log(), ready)
-    shown = outcome.results is not None and request.requested.exports and bool(outcome.results.exporters)
-    # Where buildx itself wrote data to standard output, ours would be mixed with it.
-    target = sys.stderr if request.requested.writes_stdout else sys.stdout
-    finish(outcome, results_file, form, target if shown or not outcome.errors else None)
+    finish(outcome, results_file, form, _results_stream(outcome, request, [request.requested]))
 
 
 @main.command(context_settings=_PASS_ON)
@@ -103,17 +103,16 @@ def bake(  # noqa: PLR0913  # the same
 ) -> None:
     """Run any docker buildx bake, and say what each output of each target is."""
     from action.bake import run_bake  # noqa: PLC0415  # draws in what other commands do not need
-    from action.buildx.bake_command_line import read_bake_command_line  # noqa: PLC0415
+    from action.buildx.bake_command_line import read_bake_command_line, read_bake_options  # noqa: PLC0415
 
     if dry_run:
+        read_bake_options(arguments)
         click.echo(json.dumps(["bake", *arguments]))
         return
     request = read_bake_command_line(arguments)
     with temporary_folder() as workspace, Preparation(Part(STEP, ("action.bake_conclusion",))) as ready:
         outcome = run_bake(request, workspace, Policy(require_digests, verify), _log(), ready)
-    writes_stdout = any(requested.writes_stdout for requested in request.targets.values())
-    target = sys.stderr if writes_stdout else sys.stdout
-    finish(outcome, results_file, form, target if outcome.results is not None else None)
+    finish(outcome, results_file, form, _results_stream(outcome, request, request.targets.values()))
 
 
 @main.command()
@@ -301,6 +300,25 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
         end_by_signal(interrupted.number)
         sys.exit(FAILED)
     sys.exit(0)
+
+
+def _results_stream(
+    outcome: Outcome[BuildResults] | Outcome[BakeResults], request: Command, builds: Iterable[Requested]
+) -> TextIO | None:
+    """Return where a run's results are printed, or None if it failed and has none.
+
+    Data that buildx itself writes to standard output, such as a tar or an image ID, must not be mixed with ours.
+    """
+    results = outcome.results
+    if results is None:
+        return None
+    if outcome.errors and not has_exporters(results):
+        return None
+    # A frontend may have buildx print a message; that is known only afterwards (docker/buildx, commands/build.go).
+    has_message = '"frontend.result.inlinemessage"' in (outcome.metadata or "")
+    if request.writes_stdout or has_message or any(each.writes_stdout for each in builds):
+        return sys.stderr
+    return sys.stdout
 
 
 def _log() -> Log:

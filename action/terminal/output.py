@@ -61,22 +61,33 @@ def finish(
         raise SaidError(outcome.errors[0].exit_code)
 
 
+def has_exporters(results: BuildResults | BakeResults) -> bool:
+    """Whether a build, or any target of a bake, has an exporter."""
+    return any(build.exporters for build in _builds(results).values())
+
+
 def print_results(results: BuildResults | BakeResults, form: str, target: TextIO) -> None:
     """Print results as a `table` or as `json`."""
-    from action.results.models import BuildResults, json_text  # noqa: PLC0415  # imported while the build ran
+    from action.results.models import json_text  # noqa: PLC0415  # imported while the build ran
 
     if form == "json":
         target.write(json_text(results) + "\n")
         return
     from action.terminal.table import print_table  # noqa: PLC0415  # rich is for this alone
 
-    builds = {"": results} if isinstance(results, BuildResults) else results.targets
-    for name, build in builds.items():
+    for name, build in _builds(results).items():
         if not build.exporters:
             continue
         if name:
             target.write(f"{line(name)}:\n")
         print_table(build, target)
+
+
+def _builds(results: BuildResults | BakeResults) -> dict[str, BuildResults]:
+    """Return a bake's results by target; those of a build have an empty name."""
+    from action.results.models import BuildResults  # noqa: PLC0415  # imported while the build ran
+
+    return {"": results} if isinstance(results, BuildResults) else results.targets
 
 
 def _write(file: Path, results: BuildResults | BakeResults) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action.buildx.command_line import given_options, read_command_line
+from action.buildx.command_line import read_command_line, read_options
 from action.errors import InputError
 
 
@@ -80,7 +80,7 @@ def test_every_way_to_write_a_value_gives_the_same_value(
         arguments += data.draw(st.sampled_from([[], ["."], ["--pull"], ["-q"], ["-"], ["-qD"]]))
         forms = [[f"--{name}", value], [f"--{name}={value}"], [f"-{_LONG[name]}", value], [f"-{_LONG[name]}={value}"]]
         arguments += forms[form]
-    given_values = given_options([*arguments, "--", "--tag", "no"])
+    given_values = read_options([*arguments, "--", "--tag", "no"]).options
     for name in _LONG:
         assert given_values.get(name, []) == [value for each, _, value in options if each == name]
 
