@@ -27,6 +27,7 @@ class GitHub:
         comments: the comments on pull request 7 of octo/app.
         author: who the token belongs to: login and type.
         private: whether the repository is private.
+        viewer: what GraphQL answers when it is asked whose the token is; the author if None.
         fault: a status that everything is answered with, "hang" for no answer, or None.
         requests: method and path of each request.
     """
@@ -35,17 +36,18 @@ class GitHub:
     comments: list[dict[str, Any]] = field(default_factory=list)
     author: tuple[str, str] = ("github-actions[bot]", "Bot")
     private: bool = False
+    viewer: dict[str, Any] | None = None
     fault: int | str | None = None
     requests: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, body: str, login: str = "somebody", kind: str = "User") -> dict[str, Any]:
-        """Add a comment of somebody's."""
+    def add(self, body: str, login: str | None = "somebody", kind: str = "User") -> dict[str, Any]:
+        """Add a comment of somebody's; of a user who has been deleted if the login is None."""
         number = len(self.comments) + 1
         made = {
             "id": number,
             "url": f"{self.url}/repos/octo/app/issues/comments/{number}",
             "body": body,
-            "user": {"login": login, "type": kind, "url": f"{self.url}/users/{login}"},
+            "user": {"login": login, "type": kind, "url": f"{self.url}/users/{login}"} if login else None,
         }
         self.comments.append(made)
         return made
@@ -53,7 +55,7 @@ class GitHub:
     @property
     def own(self) -> list[str]:
         """The texts of the token's own comments."""
-        return [each["body"] for each in self.comments if each["user"]["login"] == self.author[0]]
+        return [each["body"] for each in self.comments if each["user"] and each["user"]["login"] == self.author[0]]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -79,13 +81,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _of(self, path: str, sent: dict[str, Any], query: dict[str, list[str]]) -> tuple[int, Any]:
         github = self.server.github
-        documents = {
-            "/user": {"login": github.author[0], "type": github.author[1]},
-            "/repos/octo/app": {"full_name": "octo/app", "private": github.private, "url": f"{github.url}{path}"},
-            "/repos/octo/app/issues/7": {"number": 7, "url": f"{github.url}{path}", "pull_request": {}},
+        # A token of an app, as each workflow's own is, acts for no user.
+        refused = {"message": "Resource not accessible by integration"}
+        user = {"login": github.author[0], "type": github.author[1]}
+        documents: dict[str, tuple[int, Any]] = {
+            "/user": (403, refused) if github.author[1] == "Bot" else (200, user),
+            "/api/graphql": (200, github.viewer or {"data": {"viewer": {"login": github.author[0]}}}),
+            "/repos/octo/app": (
+                200,
+                {"full_name": "octo/app", "private": github.private, "url": f"{github.url}{path}"},
+            ),
+            "/repos/octo/app/issues/7": (200, {"number": 7, "url": f"{github.url}{path}", "pull_request": {}}),
         }
         if path in documents:
-            return 200, documents[path]
+            return documents[path]
         if path == "/repos/octo/app/issues/7/comments" and self.command == "POST":
             return 201, github.add(sent["body"], *github.author)
         if path == "/repos/octo/app/issues/7/comments":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from action.github.client import connected
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from github import Github
     from github.Issue import Issue
     from github.IssueComment import IssueComment
+    from github.NamedUser import NamedUser
 
 
 def put_comment(  # noqa: PLR0913  # where, as whom, and what
@@ -22,7 +23,7 @@ def put_comment(  # noqa: PLR0913  # where, as whom, and what
     marker: str,
     body: Callable[[str], str],
 ) -> None:
-    """Write a comment, in place of the one with the same marker where there is one.
+    """Write a comment, in place of the one that the token's author wrote with the same marker, if there is one.
 
     Args:
         name: the repository, `owner/name`.
@@ -45,11 +46,27 @@ def put_comment(  # noqa: PLR0913  # where, as whom, and what
 
 
 def _own_comment(client: Github, issue: Issue, marker: str) -> IssueComment | None:
-    """The first comment with the marker that is ours: somebody else who wrote one could change it afterwards."""
+    """Return the first comment with the marker that the token's own author wrote; anybody can write the marker."""
+    login: str | None = None
     for comment in issue.get_comments():
-        # A workflow's own token is a bot's, and may not ask who it is.
-        if (comment.body or "").startswith(marker) and (
-            comment.user.type == "Bot" or comment.user.login == client.get_user().login
-        ):
+        if not (comment.body or "").startswith(marker):
+            continue
+        if login is None:
+            login = _login(client)
+        # A user who has been deleted is None.
+        author = cast("NamedUser | None", comment.user)
+        if login and author is not None and author.login == login:
             return comment
     return None
+
+
+def _login(client: Github) -> str:
+    """Ask whose the token is; return the login, or an empty text if GitHub does not say.
+
+    A token of an app, such as GITHUB_TOKEN, may not read `GET /user`; GraphQL answers it with the login that its
+    comments carry, `github-actions[bot]` or `APP[bot]`.
+    """
+    _, answer = client.requester.graphql_query("query { viewer { login } }", {})
+    viewer = (answer.get("data") or {}).get("viewer") or {}
+    login = viewer.get("login")
+    return login if isinstance(login, str) else ""

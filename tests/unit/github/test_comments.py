@@ -39,7 +39,8 @@ def test_a_comment_is_made_once_and_changed_in_place(github: GitHub) -> None:
 def test_a_text_that_is_the_same_is_not_written_again(github: GitHub) -> None:
     put(github, "one")
     put(github, "one")
-    assert [method for method, _ in github.requests if method != "GET"] == ["POST"]
+    written = [method for method, path in github.requests if method != "GET" and path != "/api/graphql"]
+    assert written == ["POST"]
 
 
 def test_another_marker_is_another_comment(github: GitHub) -> None:
@@ -63,11 +64,54 @@ def test_a_comment_that_somebody_else_wrote_is_never_taken_for_ours(github: GitH
     assert github.own == [f"{MARKER}\none"]
 
 
-def test_a_persons_own_token_finds_its_own_comment(github: GitHub) -> None:
-    github.author = ("octocat", "User")
+@pytest.mark.parametrize(
+    ("login", "kind"),
+    [
+        ("somebody", "User"),
+        ("dependabot[bot]", "Bot"),
+        ("github-actions", "User"),
+        ("Github-Actions[bot]", "User"),
+        (None, ""),
+    ],
+)
+def test_only_a_comment_of_the_tokens_own_author_is_ours(github: GitHub, login: str | None, kind: str) -> None:
+    theirs = [github.add(f"{MARKER}\nforged {number}", login, kind) for number in range(3)]
+    for text in ("one", "two"):
+        put(github, text)
+    assert github.own == [f"{MARKER}\ntwo"]
+    assert [each["body"] for each in theirs] == [f"{MARKER}\nforged {number}" for number in range(3)]
+
+
+@pytest.mark.parametrize("author", [("octocat", "User"), ("my-app[bot]", "Bot")])
+def test_the_token_of_a_person_or_an_app_finds_its_own_comment(github: GitHub, author: tuple[str, str]) -> None:
+    github.add(f"{MARKER}\nof another bot", "github-actions[bot]", "Bot")
+    github.author = author
     put(github, "one")
     put(github, "two")
     assert github.own == [f"{MARKER}\ntwo"]
+    assert len(github.comments) == 2
+
+
+def test_whose_the_token_is_is_asked_only_if_a_comment_could_be_ours(github: GitHub) -> None:
+    github.add("Nice work!")
+    put(github, "one")
+    assert ("POST", "/api/graphql") not in github.requests
+
+
+@pytest.mark.parametrize("answer", [{"data": {"viewer": None}}, {"data": None}, {"data": {"viewer": {"login": 1}}}])
+def test_without_an_answer_whose_the_token_is_no_comment_is_ours(github: GitHub, answer: dict[str, object]) -> None:
+    theirs = github.add(f"{MARKER}\nforged", None)
+    github.viewer = answer
+    put(github, "one")
+    assert github.own == [f"{MARKER}\none"]
+    assert theirs["body"] == f"{MARKER}\nforged"
+
+
+def test_an_error_of_graphql_is_one_of_github(github: GitHub) -> None:
+    github.add(f"{MARKER}\nforged")
+    github.viewer = {"errors": [{"message": "Something went wrong"}]}
+    with pytest.raises(GitHubError, match="GitHub answers 400"):
+        put(github, "one")
 
 
 @pytest.mark.parametrize(
