@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-UV_VERSION := 0.13.9
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
 SETS := step summary retries schemas github
 PATHS := action benchmarks engine examples fuzz soak tests
@@ -16,14 +15,14 @@ help: ## Say what there is.
 
 setup: $(VENV)/ready ## Make the environment from the locks.
 
-$(VENV)/ready: requirements/dev.txt pyproject.toml
+$(VENV)/ready: requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or later is needed; name one with: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	  { echo "Python's venv module is needed: apt-get install python3-venv"; exit 1; }
 	@echo "Setting up $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -75,7 +74,8 @@ lock: setup ## Compile the locks again.
 	@for set in $(filter-out step,$(SETS)); do \
 	  $(COMPILE) --upgrade requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done
-	@$(COMPILE) --upgrade $(SETS:%=--constraint requirements/%.txt) pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt
+	@$(COMPILE) --upgrade requirements/uv.in --output-file requirements/uv.txt
+	@$(COMPILE) --upgrade $(SETS:%=--constraint requirements/%.txt) --constraint requirements/uv.txt pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt
 	@$(COMPILE) --upgrade --group fuzz --output-file requirements/fuzz.txt
 
 clean: ## Remove the environment and what was downloaded.
