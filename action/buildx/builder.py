@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from action.buildx.local_state import state_folder
+from action.buildx.search import docker_folder
 
 DOCKER = "docker"
 """The driver that builds in the Docker engine itself."""
@@ -33,17 +34,17 @@ def find_driver(environment: Mapping[str, str], builder: str = "") -> str | None
         builder: the value of `--builder`, or empty.
     """
     folder = state_folder(environment)
-    config = _config_folder(environment)
+    config = docker_folder(environment)
     name = builder or environment.get("BUILDX_BUILDER", "")
     if name:
-        if _NAME.fullmatch(name) and (folder / "instances" / name.lower()).exists():
+        if _is_builder(folder, name):
             return _driver(folder, name)
         return DOCKER if name == _DEFAULT_CONTEXT or _is_context(config, name) else None
     context = _current_context(config, environment)
     current = _current_builder(folder, _host(environment) if context == _DEFAULT_CONTEXT else context)
     if current and _driver(folder, current) is not None:
         return _driver(folder, current)
-    if _NAME.fullmatch(context) and (folder / "instances" / context.lower()).exists():
+    if _is_builder(folder, context):
         return _driver(folder, context)
     # A docker context is a builder of the docker driver.
     return DOCKER
@@ -63,9 +64,24 @@ def _current_builder(folder: Path, key: str) -> str:
     if name and current.get("Key") == key:
         return name
     try:
-        return (folder / "defaults" / hashlib.sha256(key.encode()).hexdigest()[:20]).read_text(encoding="utf-8")
+        return (folder / "defaults" / _hash(key)[:20]).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
+
+
+def _is_builder(folder: Path, name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and _is_there(folder / "instances" / name.lower())
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that may not be searched
+        return False
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()
 
 
 def _driver(folder: Path, name: str) -> str | None:
@@ -73,11 +89,6 @@ def _driver(folder: Path, name: str) -> str | None:
         return None
     driver = _json(folder / "instances" / name.lower()).get("Driver")
     return driver if isinstance(driver, str) and driver else None
-
-
-def _config_folder(environment: Mapping[str, str]) -> Path:
-    config = environment.get("DOCKER_CONFIG")
-    return Path(config) if config else Path.home() / ".docker"
 
 
 def _current_context(config: Path, environment: Mapping[str, str]) -> str:
@@ -88,7 +99,7 @@ def _current_context(config: Path, environment: Mapping[str, str]) -> str:
 
 
 def _is_context(config: Path, name: str) -> bool:
-    return (config / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()).is_dir()
+    return _is_there(config / "contexts" / "meta" / _hash(name))
 
 
 def _host(environment: Mapping[str, str]) -> str:

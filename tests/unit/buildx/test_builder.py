@@ -117,3 +117,9 @@ def test_buildxs_own_folder_counts_first(state: Path, tmp_path: Path) -> None:
     use(state, "box")
     assert driver(state, BUILDX_CONFIG=str(tmp_path / "other")) == "docker"
     assert driver(tmp_path / "other", BUILDX_CONFIG=str(state / "buildx")) == "docker-container"
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\udcff", "-", "a/b"])
+def test_a_name_that_no_builder_can_have_is_not_known(state: Path, name: str) -> None:
+    assert driver(state, name) is driver(state, BUILDX_BUILDER=name) is None
+    assert driver(state, DOCKER_CONTEXT=name) == driver(state, DOCKER_HOST=f"unix:///{name}") == "docker"
