@@ -33,7 +33,7 @@ def run_bake(
 
     Raises:
         ProgramError: there is no buildx, or it cannot be started.
-        PackagesError: what verifies it, or holds a faulty metadata file against its schema, cannot be installed.
+        PackagesError: what verifies it cannot be installed.
         Interrupted: a signal came while nothing was being built.
     """
     executed = execute(request, workspace, policy.patience, log, preparation)

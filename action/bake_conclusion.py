@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from action.attribution.attribute import needs_record
-from action.conclusion import conclude
+from action.conclusion import conclude, deviation_warnings
 from action.errors import BuildDigestsError, EvidenceError, SlowEvidenceError
 from action.metadata.file import BakeMetadataFile, MetadataFile
 from action.metadata.responses import Metadata
@@ -39,19 +40,24 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
         folder: where paths in outputs start from.
         require_digests: whether an exporter that makes an image and has no digest is an error.
     """
-    errors: list[BuildDigestsError] = [error for error in (failed, *(read.faults if not failed else ())) if error]
     if failed:
-        return Outcome(None, read.text, tuple(errors))
-    needed = any(name in targets and needs_record(targets[name], metadata) for name, metadata in read.targets.items())
+        return Outcome(None, read.text, (failed,))
+    # A target that is only called has no reference of its own: what a file says of it, its frontend wrote.
+    files = {name: file for name, file in read.targets.items() if name in targets and targets[name].exports}
+    needed = any(needs_record(targets[name], file.metadata) for name, file in files.items())
     # All of them where one is needed: a summary wants the others, and one export is as fast as the other.
-    wanted = [metadata.ref for metadata in read.targets.values() if needed and metadata.ref is not None]
+    wanted = [file.metadata.ref for file in files.values() if needed and file.metadata.ref is not None]
     record_of = _records(wanted, export)
+    errors: list[BuildDigestsError] = []
     results, notices = {}, []
-    warnings = [read.too_long] if read.too_long else []
+    warnings = deviation_warnings(read.deviations) + ([read.too_long] if read.too_long else [])
     for name, requested in targets.items():
-        file = MetadataFile(None, read.targets.get(name, Metadata()), None)
+        # The file's own fault is the same for each target, and its deviations are reported once.
+        file = replace(files.get(name, MetadataFile(None, Metadata(), read.fault)), deviations=())
         outcome = conclude(requested, None, file, record_of, folder, require_digests=require_digests)
-        errors += [_of_target(name, error) for error in outcome.errors]
+        errors += [_of_target(name, error) for error in outcome.errors if error is not read.fault]
+        if read.fault in outcome.errors and read.fault not in errors:
+            errors.append(read.fault)
         warnings += [f"target {name}: {warning}" for warning in outcome.warnings]
         notices += [f"target {name}: {notice}" for notice in outcome.notices]
         if outcome.results is not None:

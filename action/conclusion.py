@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from action.attribution.attribute import Attribution, attribute
+from action.attribution.attribute import Attribution, attribute, makes_image, uses_response
 from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
 from action.metadata.file import MetadataFile
+from action.metadata.responses import Metadata
 from action.observation import RecordOf, misleading_folders, observe
 from action.outcome import Outcome
 from action.outputs.exporters import Requested
@@ -16,6 +18,8 @@ _NOTHING_EXPORTED = (
     "nothing was exported: this builder keeps a build in its cache unless it is told where to put it; set push, load "
     "or outputs (such as outputs: type=image,name=…,push=true)"
 )
+
+_MOST_SHOWN = 5
 
 
 def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it, and where its evidence is
@@ -39,17 +43,19 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
     """
     if failed and read.text is None:
         return Outcome(None, None, (failed,))
-    errors: list[BuildDigestsError] = [error for error in (failed, read.fault) if error]
+    # With call a frontend writes every key of the response (docker/buildx 0.36, build/build.go): nothing is used.
+    metadata = read.metadata if requested.exports else Metadata()
+    errors, ignored = _faults(requested, read)
     if failed:
         # What a build that failed exported before it did so is in no list of exporters that can be trusted.
-        return Outcome(results_of(read.metadata.ref, ()), read.text, tuple(errors))
-    observed = observe(requested, read.metadata, record_of, folder)
+        return Outcome(results_of(metadata.ref, ()), read.text, (failed, *errors))
+    observed = observe(requested, metadata, record_of, folder)
     try:
         attribution = attribute(requested, observed)
     except DisagreementError as error:
-        return Outcome(None, read.text, (*errors, error), warnings=observed.missing)
-    results = results_of(read.metadata.ref, attribution.exporters)
-    warnings = [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
+        return Outcome(None, read.text, (*errors, error), warnings=(*ignored, *observed.missing))
+    results = results_of(metadata.ref, attribution.exporters)
+    warnings = ignored + [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
     warnings += [each for each in observed.missing if not any(each in warning for warning in warnings)]
     warnings += misleading_folders(attribution.exporters, folder)
     warnings += [read.too_long] if read.too_long else []
@@ -63,6 +69,28 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
         tuple(warnings),
         (_NOTHING_EXPORTED,) if nothing else (),
     )
+
+
+def deviation_warnings(deviations: Sequence[str]) -> list[str]:
+    """Warn of places of a metadata file that are not as the schema says."""
+    if not deviations:
+        return []
+    more = f" and {len(deviations) - _MOST_SHOWN} more" if len(deviations) > _MOST_SHOWN else ""
+    places = ", ".join(deviations[:_MOST_SHOWN])
+    expected = "no digest depends on that, and build-digests validate says what is expected there"
+    return [f"the metadata file is not as its schema says at {places}{more}; {expected}"]
+
+
+def _faults(requested: Requested, read: MetadataFile) -> tuple[list[BuildDigestsError], list[str]]:
+    """Split the faults of a metadata file into errors, for what a digest is derived from, and warnings."""
+    errors: list[BuildDigestsError] = []
+    warnings = deviation_warnings(read.deviations)
+    for fault, matters in ((read.fault, makes_image(requested)), (read.response_fault, uses_response(requested))):
+        if fault and matters:
+            errors.append(fault)
+        elif fault:
+            warnings.append(f"{fault}; no digest depends on that")
+    return errors, warnings
 
 
 def _missing(attribution: Attribution) -> MissingDigestError:

@@ -7,7 +7,8 @@ import re
 
 from action.metadata.document import document_of
 from action.metadata.file import read_bake_metadata_file, read_metadata_file
-from action.metadata.known import WARNINGS, read_known, read_known_bake
+from action.metadata.known import read_known, read_known_bake
+from action.metadata.places import WARNINGS, Judged, judge
 from action.metadata.responses import Metadata, read_responses
 from action.metadata.schema import SCHEMAS, faults
 from action.metadata.validation import validate_file
@@ -47,18 +48,21 @@ def _metadata(data: bytes) -> None:
     file.write_bytes(data)
     read = read_metadata_file(file)
     _check(read.metadata)
-    printable(f"{read.text}{read.fault}")
+    printable(f"{read.text}{read.faults}{read.deviations}")
     _validate(data)
     document = document_of(data, "x")
     known = read_known(data)
     if known is not None:
+        assert not read.faults
         assert document.fault is None or "twice" in document.fault.problem, document.fault
         if document.fault is None:
-            assert not list(faults(document.value, "metadata", "x"))
-            _same(read_responses(known), read_responses(document.value))
-    elif document.fault is None and not list(faults(document.value, "metadata", "x")):
-        assert read.fault is None
-        assert read.metadata == read_responses(document.value)
+            assert not (known.is_valid and list(faults(document.value, "metadata", "x")))
+            _same(read_responses(known.document), judge(document.value))
+    elif document.fault is None:
+        valid = not list(faults(document.value, "metadata", "x"))
+        assert valid is not bool(read.faults or read.deviations)
+        if valid:
+            assert read.metadata == read_responses(document.value)
     else:
         assert read.fault is not None
         assert read.metadata == Metadata()
@@ -68,21 +72,23 @@ def _bake(data: bytes) -> None:
     file = folder() / "metadata.json"
     file.write_bytes(data)
     read = read_bake_metadata_file(file)
-    for fault in read.faults:
-        printable(str(fault))
+    printable(f"{read.faults}{read.deviations}")
     for name, target in read.targets.items():
         printable(name)
-        _check(target)
+        _check(target.metadata)
     document = document_of(data, "x")
     known = read_known_bake(data)
     if known is not None and document.fault is None:
         assert isinstance(document.value, dict)
-        assert not list(faults(document.value, "bake", "x"))
-        assert list(known) == [name for name in document.value if name != WARNINGS]
-        for name, value in known.items():
-            _same(read_responses(value), read_responses(document.value[name]))
+        assert not (known.is_valid and list(faults(document.value, "bake", "x")))
+        assert list(known.document) == [name for name in document.value if name != WARNINGS]
+        for name, value in known.document.items():
+            _same(read_responses(value), judge(document.value[name]))
     elif known is not None:
         assert "twice" in str(document.fault), document.fault
+    elif document.fault is None:
+        valid = not list(faults(document.value, "bake", "x"))
+        assert valid is not bool(read.faults or read.deviations)
 
 
 def _validate(data: bytes) -> None:
@@ -93,7 +99,9 @@ def _validate(data: bytes) -> None:
             printable(str(fault))
 
 
-def _same(known: Metadata, whole: Metadata) -> None:
+def _same(known: Metadata, judged: Judged) -> None:
+    assert not judged.distrusted
+    whole = read_responses(judged.document)
     assert known.ref == whole.ref
     assert known.merged.image == whole.merged.image
     assert known.merged.names == whole.merged.names

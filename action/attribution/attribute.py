@@ -64,6 +64,16 @@ def needs_record(requested: Requested, metadata: Metadata) -> bool:
     return _image_makers(requested) > 1 or requested.may_add_docker > requested.adds_docker
 
 
+def makes_image(requested: Requested) -> bool:
+    """Tell whether a build may make an image, so that there is a digest to be derived."""
+    return requested.may_default or _image_makers(requested) > 0
+
+
+def uses_response(requested: Requested) -> bool:
+    """Tell whether a digest may be derived from the merged response: only one exporter can have reported it."""
+    return requested.may_default or _image_makers(requested) == 1
+
+
 def attribute(requested: Requested, observed: Observed) -> Attribution:
     """Give every exporter its digest.
 

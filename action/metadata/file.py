@@ -1,4 +1,7 @@
-"""A metadata file, read and held against its schema: the whole of this room."""
+"""A metadata file, read and judged: the whole of this room.
+
+Only faults in places that a digest is derived from can fail a step. Other deviations from the schema are reported.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from action.errors import DocumentError
+from action.errors import DocumentError, PackagesError
 from action.metadata.document import MAX_WHOLE_BYTES, Document, document_of, read_file
-from action.metadata.known import WARNINGS, read_known, read_known_bake
+from action.metadata.known import read_known, read_known_bake
+from action.metadata.places import WARNINGS, Judged, is_valid, judge
 from action.metadata.position import pointer
 from action.metadata.responses import Metadata, read_responses
 from action.packages import SCHEMAS, provide
@@ -21,19 +25,28 @@ _MOST_SHOWN = 5
 
 @dataclass(frozen=True)
 class MetadataFile:
-    """A metadata file that was read.
+    """A metadata file that was read, or the part of a bake's that is one target's.
 
     Attributes:
-        text: its text; None where it is none, or is longer than MAX_TEXT_BYTES.
-        metadata: what it says; nothing where it has a fault.
-        fault: what is wrong with it, or None.
+        text: its text; None if it is none, is longer than MAX_TEXT_BYTES, or is one target's.
+        metadata: what can be used of it.
+        fault: why nothing can be used of it, or None.
+        response_fault: why what it says of images cannot be used, or None; its reference can.
         too_long: why its text is not handed on, or None.
+        deviations: JSON pointers to places that are not as the schema says, and that no digest is derived from.
     """
 
     text: str | None
     metadata: Metadata
-    fault: DocumentError | None
+    fault: DocumentError | None = None
+    response_fault: DocumentError | None = None
     too_long: str | None = None
+    deviations: tuple[str, ...] = ()
+
+    @property
+    def faults(self) -> tuple[DocumentError, ...]:
+        """Its faults."""
+        return tuple(fault for fault in (self.fault, self.response_fault) if fault)
 
 
 @dataclass(frozen=True)
@@ -41,61 +54,63 @@ class BakeMetadataFile:
     """A bake's metadata file that was read.
 
     Attributes:
-        text: its text; None where it is none, or is longer than MAX_TEXT_BYTES.
-        targets: target name to what it says of that target; one with a fault is left out.
-        faults: what is wrong with it.
+        text: its text; None if it is none, or is longer than MAX_TEXT_BYTES.
+        targets: target name to what it says of that target.
+        fault: why nothing can be used of it, or None.
         too_long: why its text is not handed on, or None.
+        deviations: JSON pointers to places that are not as the schema says, and that no digest is derived from.
     """
 
     text: str | None
-    targets: Mapping[str, Metadata]
-    faults: tuple[DocumentError, ...]
+    targets: Mapping[str, MetadataFile]
+    fault: DocumentError | None = None
     too_long: str | None = None
+    deviations: tuple[str, ...] = ()
+
+    @property
+    def faults(self) -> tuple[DocumentError, ...]:
+        """Its faults, and those of its targets."""
+        own = (self.fault,) if self.fault else ()
+        return (*own, *(fault for target in self.targets.values() for fault in target.faults))
 
 
 def read_bake_metadata_file(path: Path, *, written: bool = True) -> BakeMetadataFile:
-    """Read a bake's metadata file and hold it against its schema. A fault in one target costs no other.
+    """Read a bake's metadata file. A fault in one target costs no other.
 
     Args:
         path: the file.
         written: whether buildx wrote it; else it is as good as none.
-
-    Raises:
-        PackagesError: the file is not known at once, and what holds it against its schema cannot be installed.
     """
     try:
         data = _read(path, written=written)
     except DocumentError as fault:
-        return BakeMetadataFile(None, {}, (fault,))
+        return BakeMetadataFile(None, {}, fault)
     known = read_known_bake(data)
     if known is not None:
-        targets = {name: read_responses(value) for name, value in known.items()}
-        return BakeMetadataFile(_text(data), targets, (), _too_long(data))
+        targets = {name: MetadataFile(None, read_responses(value)) for name, value in known.document.items()}
+        return BakeMetadataFile(_text(data), targets, None, _too_long(data), known.deviations)
     document = _whole(data, path)
-    text, too_long = _kept(document), _too_long(data)
-    if document.fault:
-        return BakeMetadataFile(text, {}, (document.fault,), too_long)
-    found = _faults(document, "bake")
-    if not isinstance(document.value, dict) or _may_be_more(found):
-        return BakeMetadataFile(text, {}, found, too_long)
-    faulty = {fault.pointer for fault in found}
-    targets = {
-        name: read_responses(value)
-        for name, value in document.value.items()
-        if name != WARNINGS and not any(f"{each}/".startswith(f"{pointer([name])}/") for each in faulty)
-    }
-    return BakeMetadataFile(text, targets, found, too_long)
+    text, too_long, value = _kept(document), _too_long(data), document.value
+    if document.fault is None and not isinstance(value, dict):
+        return BakeMetadataFile(text, {}, _described(document, "bake", ""), too_long)
+    if not isinstance(value, dict):
+        return BakeMetadataFile(text, {}, document.fault, too_long)
+    judged = {name: judge(member, (name,)) for name, member in value.items() if name != WARNINGS}
+    distrusted = [name for name, each in judged.items() if each.distrusted]
+    described = _described_targets(document, distrusted)
+    targets = {name: _part(each, described.get(name)) for name, each in judged.items()}
+    deviations = [place for each in judged.values() for place in each.deviations]
+    if not is_valid(WARNINGS, value.get(WARNINGS)):
+        deviations.append(pointer([WARNINGS]))
+    return BakeMetadataFile(text, targets, None, too_long, tuple(deviations))
 
 
 def read_metadata_file(path: Path, *, written: bool = True) -> MetadataFile:
-    """Read a metadata file and hold it against its schema.
+    """Read a metadata file.
 
     Args:
         path: the file.
         written: whether buildx wrote it; else it is as good as none.
-
-    Raises:
-        PackagesError: the file is not known at once, and what holds it against its schema cannot be installed.
     """
     try:
         data = _read(path, written=written)
@@ -103,11 +118,22 @@ def read_metadata_file(path: Path, *, written: bool = True) -> MetadataFile:
         return MetadataFile(None, Metadata(), fault)
     known = read_known(data)
     if known is not None:
-        return MetadataFile(_text(data), read_responses(known), None, _too_long(data))
+        metadata = read_responses(known.document)
+        return MetadataFile(_text(data), metadata, too_long=_too_long(data), deviations=known.deviations)
     document = _whole(data, path)
-    found = document.fault or _first_faults(_faults(document, "metadata"))
-    metadata = Metadata() if found else read_responses(document.value)
-    return MetadataFile(_kept(document), metadata, found, _too_long(data))
+    text, too_long = _kept(document), _too_long(data)
+    if document.fault:
+        return MetadataFile(text, Metadata(), document.fault, too_long=too_long)
+    judged = judge(document.value)
+    part = _part(judged, _described(document, "metadata", "") if judged.distrusted else None)
+    return MetadataFile(text, part.metadata, part.fault, part.response_fault, too_long, part.deviations)
+
+
+def _part(judged: Judged, fault: DocumentError | None) -> MetadataFile:
+    if judged.document is None:
+        return MetadataFile(None, Metadata(), fault, deviations=judged.deviations)
+    metadata = read_responses(judged.document)
+    return MetadataFile(None, metadata, response_fault=fault, deviations=judged.deviations)
 
 
 def _read(path: Path, *, written: bool) -> bytes:
@@ -125,24 +151,39 @@ def _whole(data: bytes, path: Path) -> Document:
     return document
 
 
-def _faults(document: Document, schema: str) -> tuple[DocumentError, ...]:
-    # A file that is known needs no schema; this draws in a lot.
-    provide(SCHEMAS)
+def _described(document: Document, schema: str, place: str) -> DocumentError:
+    """Say what is wrong with a document that has a fault in a place that a digest is derived from."""
+    return _first_faults(_faults(document, schema), document.source, place)
+
+
+def _described_targets(document: Document, names: Sequence[str]) -> dict[str, DocumentError]:
+    if not names:
+        return {}
+    found = _faults(document, "bake")
+    described = {}
+    for name in names:
+        place = pointer([name])
+        own = [fault for fault in found if f"{fault.pointer}/".startswith(f"{place}/")]
+        described[name] = _first_faults(own, document.source, place)
+    return described
+
+
+def _faults(document: Document, schema: str) -> list[DocumentError]:
+    """The faults that the schema finds; none if what looks for them cannot be installed."""
+    try:
+        provide(SCHEMAS)
+    except PackagesError:
+        return []
+    # Only a faulty file needs it; it draws in a lot.
     from action.metadata.schema import faults  # noqa: PLC0415
 
-    return tuple(faults(document.value, schema, document.source))
+    return list(faults(document.value, schema, document.source))
 
 
-def _may_be_more(found: Sequence[DocumentError]) -> bool:
-    """Whether there may be faults that were not told: then no part of the document is known to be good."""
-    from action.metadata.schema import MOST_FAULTS  # noqa: PLC0415  # the same
-
-    return len(found) >= MOST_FAULTS
-
-
-def _first_faults(found: Sequence[DocumentError]) -> DocumentError | None:
+def _first_faults(found: Sequence[DocumentError], source: str, place: str) -> DocumentError:
     if not found:
-        return None
+        problem = "expected metadata as the schema says, found a fault: build-digests validate names it"
+        return DocumentError(source, place, problem)
     shown = [f"at {fault.pointer or 'the top'}: {fault.problem}" for fault in found[1:_MOST_SHOWN]]
     more = [f"and {len(found) - _MOST_SHOWN} more"] if len(found) > _MOST_SHOWN else []
     return DocumentError(found[0].source, found[0].pointer, "; ".join([found[0].problem, *shown, *more]))

@@ -13,19 +13,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from action.metadata.places import CONFIG_DIGEST, DESCRIPTOR, DIGEST, MAPS, NAME, REF, RESPONSES
 from action.oci.image import Image, PlatformImage
 from action.oci.models import CONFIG_TYPES, INDEX_TYPES, MANIFEST_TYPES, Descriptor
 
-DIGEST = "containerimage.digest"
-CONFIG_DIGEST = "containerimage.config.digest"
-DESCRIPTOR = "containerimage.descriptor"
-NAME = "image.name"
-REF = "buildx.build.ref"
-
-_LISTS = ("ExporterResponses", "exporterResponses", "exporter.responses")
 _IDS = ("id", "ID", "exporter.id")
 _TYPES = ("type", "Type", "exporter.type")
-_MAPS = ("data", "Data", "response", "metadata")
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,10 @@ class Response:
             config = None
         if digest is not None and descriptor and descriptor.media_type in CONFIG_TYPES:
             return Image(imageid=digest)
+        if descriptor and descriptor.media_type in INDEX_TYPES:
+            # An index has no config. BuildKit takes this from the annotation config.digest of the index's descriptor,
+            # which a frontend or a user can set (moby/buildkit 0.32, exporter/containerimage/export.go).
+            config = None
         platforms: tuple[PlatformImage, ...] = ()
         if digest and descriptor and descriptor.platform and descriptor.media_type in MANIFEST_TYPES:
             platforms = (PlatformImage(str(descriptor.platform) or None, digest, config),)
@@ -94,7 +91,7 @@ def read_responses(value: object) -> Metadata:
     if not isinstance(value, dict):
         return Metadata()
     separate = None
-    for name in _LISTS:
+    for name in RESPONSES:
         if isinstance(listed := value.get(name), list):
             separate = tuple(_separate(item) for item in listed if isinstance(item, dict))
             break
@@ -109,7 +106,7 @@ def _read_list(items: list[dict[str, object]]) -> Metadata:
 
 
 def _separate(item: Mapping[str, object]) -> Response:
-    inner = next((item[name] for name in _MAPS if isinstance(item.get(name), dict)), item)
+    inner = next((item[name] for name in MAPS if isinstance(item.get(name), dict)), item)
     values = inner if isinstance(inner, dict) else item
     return Response(values, _first(item, _IDS), _first(item, _TYPES))
 

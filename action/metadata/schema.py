@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 from referencing import Registry, Resource
 
 from action.errors import DocumentError
+from action.metadata.document import parse_document
 from action.metadata.position import pointer
 
 if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
+    from collections.abc import Mapping
 
 SCHEMAS = ("metadata", "bake", "results", "digests")
 """The names of the schemas."""
@@ -104,4 +107,23 @@ def _problem(error: ValidationError) -> str:
 def _validator(name: str) -> Any:  # noqa: ANN401  # jsonschema's validator classes have no type of their own
     resources = [Resource.from_contents(json.loads(schema_text(each))) for each in SCHEMAS]
     registry: Registry[Any] = Registry().with_resources([(resource.id() or "", resource) for resource in resources])
-    return Draft202012Validator(json.loads(schema_text(name)), registry=registry)
+    # jsonschema has no types of its own.
+    validator: Any = extend(Draft202012Validator, {"contentSchema": _check_content})  # type: ignore[no-untyped-call]
+    return validator(json.loads(schema_text(name)), registry=registry)
+
+
+def _check_content(
+    validator: Any,  # noqa: ANN401  # the same
+    content_schema: Mapping[str, Any],
+    value: object,
+    _: object,
+) -> Iterator[ValidationError]:
+    """Check JSON in a text. The specification leaves that to the application (JSON Schema Validation, section 8)."""
+    if not isinstance(value, str):
+        return
+    try:
+        content = parse_document(value, "text")
+    except DocumentError as fault:
+        yield ValidationError(fault.problem)
+        return
+    yield from validator.descend(content, content_schema)

@@ -26,7 +26,8 @@ def validate_file(file: Path, schema: str | None) -> Iterator[DocumentError]:
     if len(data) > MAX_WHOLE_BYTES and schema in {None, "metadata", "bake"}:
         # Of a long file only what is known is read; where that is in order, so is the file.
         readers = {"metadata": read_known, "bake": read_known_bake}
-        if any(reader(data) for name, reader in readers.items() if schema in {None, name}):
+        known = [reader(data) for name, reader in readers.items() if schema in {None, name}]
+        if any(each.is_valid for each in known if each):
             return
     document = document_of(data, str(file))
     if document.fault:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from action.attribution.attribute import Observed, attribute
+from action.conclusion import deviation_warnings
 from action.errors import EvidenceError, InputError
 from action.metadata.file import read_metadata_file
 from action.observation import is_spread, observe_artifacts
@@ -44,8 +45,8 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
     """
     requested = requested_exporters(parse_outputs(outputs, source="--output"), tags=tuple(tags), push=push, load=load)
     read = read_metadata_file(metadata_file)
-    if read.fault:
-        raise read.fault
+    for fault in read.faults:
+        raise fault
     ref = read.metadata.ref
     record = None
     if record_file is not None:
@@ -58,5 +59,6 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
         missing.append("no --record was given")
     observed = Observed(read.metadata, record, artifacts, tuple(missing), is_spread(read.metadata))
     attribution = attribute(requested, observed)
-    warnings = [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
+    warnings = deviation_warnings(read.deviations)
+    warnings += [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
     return results_of(ref, attribution.exporters), warnings

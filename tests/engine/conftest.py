@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,9 +19,11 @@ import pytest
 from engine.docker import private_docker
 from engine.errors import EngineError
 from engine.packages import docker_root
+from tests.engine.metadata_schema import check_metadata
 from tests.github_output import read_github_output
 
 ROOT = Path(__file__).resolve().parents[2]
+_SCHEMAS = {"build": "metadata", "bake": "bake", "merge": "metadata"}
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,21 @@ class Step:
 
 @dataclass
 class Workplace:
-    """A folder with a Dockerfile, an engine, and a registry."""
+    """A folder with a Dockerfile, an engine, and a registry.
+
+    Attributes:
+        folder: the folder.
+        environment: the environment of what runs in it.
+        registry: the registry's address.
+        spoils_metadata: whether a program of the test changes what buildx wrote. Otherwise each run that succeeds is
+            checked: the published schemas must take its metadata.
+        name: a name that no other test uses.
+    """
 
     folder: Path
     environment: Mapping[str, str]
     registry: str
+    spoils_metadata: bool = False
     name: str = field(default_factory=lambda: f"app-{uuid.uuid4().hex[:12]}")
 
     @property
@@ -89,13 +102,16 @@ class Workplace:
         file.touch()
         environment = {**self.environment, "INPUTS": json.dumps(named), "GITHUB_OUTPUT": str(file)}
         done = self.python("-m", "action", "action", action, environment=environment, path=path)
-        return Step(done.returncode, done.stdout + done.stderr, read_github_output(file))
+        step = Step(done.returncode, done.stdout + done.stderr, read_github_output(file))
+        if step.code == 0 and not self.spoils_metadata:
+            check_metadata(step.outputs["metadata"], _SCHEMAS[action])
+        return step
 
     def python(
         self, *arguments: str, environment: Mapping[str, str] | None = None, path: tuple[Path, ...] = ()
     ) -> subprocess.CompletedProcess[str]:
         """Run this project's Python in the folder."""
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
             env={**(environment or self.environment), "PYTHONPATH": os.pathsep.join(map(str, (*path, ROOT)))},
@@ -104,6 +120,16 @@ class Workplace:
             timeout=120,
             check=False,
         )
+        if done.returncode == 0 and not self.spoils_metadata:
+            self._check_metadata_file(arguments)
+        return done
+
+    def _check_metadata_file(self, arguments: tuple[str, ...]) -> None:
+        """Check the metadata file that a command of the terminal names."""
+        command = next((each for each in arguments if each in {"build", "bake"}), None)
+        named = re.search(r"(?:^|\0)--metadata-file[=\0]([^\0]+)", "\0".join(arguments))
+        if command and named:
+            check_metadata((self.folder / named[1]).read_text(), _SCHEMAS[command])
 
     def docker(self, *arguments: str) -> str:
         """Run the docker command."""
