@@ -117,7 +117,8 @@ def execute(command: Command, workspace: Path, patience: Patience, log: Log, pre
         ended = build(without_dropped(command.without_defaults))
     warnings = tuple(command.droppable[option] for option in dropped)
     failed = failure(ended, call=command.call) if ended.code else None
-    trace = Trace(known, command.contexts, Path(command.folder), ended.stderr, Records(buildx, os.environ, workspace))
+    records = Records(buildx, os.environ, workspace)
+    trace = Trace(known, command.contexts, Path(command.folder), ended.stderr, records, command.builds)
     return Executed(
         buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, warnings, trace
     )

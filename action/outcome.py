@@ -26,6 +26,7 @@ class Trace:
         folder: the folder that it ran in, where contexts start from.
         log: the end of what it printed on standard error, empty where that was not captured.
         records: the records of its builds.
+        builds: whether it built anything; with `call` there are no builds of its own.
     """
 
     known_refs: frozenset[str]
@@ -33,6 +34,7 @@ class Trace:
     folder: Path
     log: str
     records: Records
+    builds: bool = True
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,11 @@ class Command:
     writes_stdout: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def builds(self) -> bool:
+        """Whether it builds anything: with `call` a frontend only answers, and buildx keeps nothing of that."""
+        return True
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRequest(Command):
@@ -52,6 +57,11 @@ class BuildRequest(Command):
 
     requested: Requested
 
+    @property
+    def builds(self) -> bool:
+        """Whether it builds anything."""
+        return self.requested.exports
+
 
 @dataclass(frozen=True, kw_only=True)
 class BakeRequest(Command):
@@ -62,6 +72,11 @@ class BakeRequest(Command):
     """
 
     targets: Mapping[str, Requested]
+
+    @property
+    def builds(self) -> bool:
+        """Whether it builds anything."""
+        return any(requested.exports for requested in self.targets.values())
 
 
 def without_option(arguments: tuple[str, ...], option: str) -> tuple[str, ...]:

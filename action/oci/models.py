@@ -59,10 +59,10 @@ class Descriptor(Struct, frozen=True, rename={"media_type": "mediaType"}):
 
 
 class Manifest(Struct, frozen=True):
-    """A manifest of one image: its config and its layers."""
+    """A manifest of one image: its config and its layers; BuildKit writes null for an image without any."""
 
     config: Descriptor
-    layers: tuple[Descriptor, ...] = ()
+    layers: tuple[Descriptor, ...] | None = None
 
 
 class Index(Struct, frozen=True):

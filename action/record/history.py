@@ -139,7 +139,7 @@ def _read(layout: TarLayout, manifest: Manifest) -> Record:
         raise EvidenceError(message)
     record = parse(_HistoryRecord, data, layout.source)
     blobs = {}
-    for layer in manifest.layers:
+    for layer in manifest.layers or ():
         # The manifests and indexes that exporters made; logs and attestations have media types of their own.
         if layer.media_type == "application/json" and (data := read_blob(layout, layer.digest)) is not None:
             blobs[layer.digest] = data

@@ -110,7 +110,7 @@ def _read(layout: TarLayout, manifest: Manifest, logs: _Logs) -> Progress:
     data = read_blob(layout, manifest.config.digest)
     record = parse(_Record, data or b"{}", layout.source)
     steps: dict[str, Step] = {}
-    for layer in manifest.layers:
+    for layer in manifest.layers or ():
         if layer.media_type == STATUS_TYPE and (chunks := layout.chunks(blob_member(layer.digest))) is not None:
             for message in logs.messages(chunks):
                 logs.take(message, steps)

@@ -16,7 +16,7 @@ def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool
     """Target name, empty for a build, to `builder/node/ref`.
 
     A build that failed writes no metadata. What buildx keeps of it on this machine names its context and its target, so
-    another build of both that began meanwhile leaves both out.
+    another build of both that began meanwhile leaves both out. A run with `call` has no builds.
 
     Args:
         outcome: what became of the run.
@@ -30,7 +30,7 @@ def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool
             return {name: target.ref for name, target in results.targets.items() if target.ref}
         if results.ref:
             return {"": results.ref}
-    if outcome.trace is None:
+    if outcome.trace is None or not outcome.trace.builds:
         return {}
     folder, trace = state_folder(os.environ), outcome.trace
     found: dict[str, list[str]] = {}

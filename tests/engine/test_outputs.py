@@ -206,3 +206,19 @@ def test_files_for_later_steps_lie_in_the_runners_temporary_folder_and_nothing_e
     assert json.loads(results.read_text())["exporters"] == step.exporters
     temporary = Path(work.environment["RUNNER_TEMP"])
     assert {path for path in temporary.rglob("*") if path.is_file()} == {results, checksums}
+
+
+def test_an_image_without_layers_has_its_digests_too(work: Workplace) -> None:
+    # BuildKit writes "layers": null.
+    (work.folder / "Dockerfile").write_text('FROM scratch\nLABEL name="nothing"\n')
+    step = work.step(
+        outputs=lines(f"type=image,name={work.image}:1,push=true", "type=oci,dest=oci.tar", "type=docker,dest=d.tar"),
+        require_digests="true",
+        verify="true",
+    )
+    assert step.code == 0, step.log
+    assert step.digests == {
+        "0": served_digest(work.image, "1"),
+        "1": tar_digest(work.folder / "oci.tar"),
+        "2": tar_digest(work.folder / "d.tar"),
+    }
