@@ -7,7 +7,7 @@ from pathlib import Path
 
 from action.bake_conclusion import conclude_bake
 from action.errors import EvidenceError
-from action.metadata.file import BakeMetadataFile
+from action.metadata.file import BakeMetadataFile, MetadataFile
 from action.metadata.responses import Metadata
 from action.outputs.exporters import requested_exporters
 
@@ -18,6 +18,7 @@ def no_record(refs: Sequence[str]) -> Path:
 
 def test_a_target_that_exported_nothing_is_noticed_as_a_build_is() -> None:
     targets = {"web": requested_exporters(()), "asked": requested_exporters((), push=True)}
-    read = BakeMetadataFile("{}", {"web": Metadata("b/n/r"), "asked": Metadata("b/n/s")}, ())
+    files = {name: MetadataFile(None, Metadata(f"b/n/{name}")) for name in targets}
+    read = BakeMetadataFile("{}", files)
     outcome = conclude_bake(targets, None, read, no_record, Path(), require_digests=False)
     assert [notice.partition(": nothing was exported")[0] for notice in outcome.notices] == ["target web"]
