@@ -54,6 +54,7 @@ _NEEDS = {
     "--metadata-file": "0.6",
     "--provenance": "0.10",
     "--sbom": "0.10",
+    "--var": "0.31",
 }
 _CHECKED = re.compile(r"^Check complete, (\d{1,9}) warnings? (?:has|have) been found!", re.MULTILINE)
 """What a check with findings says (docker/buildx 0.36, commands/build.go). A bake names the target before it."""
