@@ -69,7 +69,7 @@ def test_secrets_that_are_there_reach_the_build_beside_those_that_are_not(work: 
 
 
 def test_an_input_that_is_not_declared_is_a_warning(work: Workplace) -> None:
-    # GitHub's runner hands it to a composite action in toJSON(inputs).
+    # GitHub's runner hands it to a composite action in toJSON(inputs); act 0.2.89 leaves it out.
     step = work.step(tags=f"{work.image}:1", push="true", platform="linux/amd64", secret="KEY=hunter2")
     assert step.code == 0, step.log
     assert step.digests == {"0": served_digest(work.image, "1")}
