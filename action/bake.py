@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,13 +46,20 @@ def run_bake(
     except PackagesError as error:
         return Outcome(None, None, (*((executed.failed,) if executed.failed else ()), error), trace=executed.trace)
     from action.bake_conclusion import conclude_bake  # noqa: PLC0415
+    from action.buildx.pushed_digests import proved_digests  # noqa: PLC0415
     from action.metadata.file import read_bake_metadata_file  # noqa: PLC0415
 
     metadata = read_bake_metadata_file(executed.metadata_file, written=executed.written)
     folder = Path(request.folder)
     export = executed.trace.records.file
     outcome = conclude_bake(
-        request.targets, executed.failed, metadata, export, folder, require_digests=policy.require_digests
+        request.targets,
+        executed.failed,
+        metadata,
+        export,
+        folder,
+        prove=partial(proved_digests, executed.buildx, os.environ),
+        require_digests=policy.require_digests,
     )
     if policy.verify and outcome.results is not None:
         preparation.wait(RETRIES)

@@ -11,7 +11,7 @@ from action.conclusion import conclude, deviation_warnings
 from action.errors import BuildDigestsError, EvidenceError, SlowEvidenceError
 from action.metadata.file import BakeMetadataFile, MetadataFile
 from action.metadata.responses import Metadata
-from action.observation import RecordOf
+from action.observation import Prove, RecordOf
 from action.outcome import Outcome
 from action.outputs.exporters import Requested
 from action.record.history import Record, read_records
@@ -28,6 +28,7 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     export: ExportMany,
     folder: Path,
     *,
+    prove: Prove,
     require_digests: bool,
 ) -> Outcome[BakeResults]:
     """Say what each exporter of each target made.
@@ -38,6 +39,7 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
         read: the metadata file.
         export: writes records.
         folder: where paths in outputs start from.
+        prove: proves what a registry answered when buildx asked it by tag.
         require_digests: whether an exporter that makes an image and has no digest is an error.
     """
     if failed:
@@ -54,7 +56,7 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     for name, requested in targets.items():
         # The file's own fault is the same for each target, and its deviations are reported once.
         file = replace(files.get(name, MetadataFile(None, Metadata(), read.fault)), deviations=())
-        outcome = conclude(requested, None, file, record_of, folder, require_digests=require_digests)
+        outcome = conclude(requested, None, file, record_of, folder, prove=prove, require_digests=require_digests)
         errors += [_of_target(name, error) for error in outcome.errors if error is not read.fault]
         if read.fault in outcome.errors and read.fault not in errors:
             errors.append(read.fault)

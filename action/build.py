@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +46,11 @@ def run_build(
         preparation.wait(STEP)
     except PackagesError as error:
         return Outcome(None, None, (*((executed.failed,) if executed.failed else ()), error), trace=executed.trace)
+    from action.buildx.pushed_digests import proved_digests  # noqa: PLC0415
     from action.conclusion import conclude  # noqa: PLC0415
     from action.metadata.file import read_metadata_file  # noqa: PLC0415
     from action.record.history import read_record  # noqa: PLC0415
+    from action.results.legacy import other_pushed  # noqa: PLC0415
 
     def record_of(ref: str) -> Record:
         return read_record(executed.trace.records.file((ref,)), ref.rpartition("/")[2])
@@ -54,16 +58,23 @@ def run_build(
     metadata = read_metadata_file(executed.metadata_file, written=executed.written)
     folder = Path(request.folder)
     outcome = conclude(
-        request.requested, executed.failed, metadata, record_of, folder, require_digests=policy.require_digests
+        request.requested,
+        executed.failed,
+        metadata,
+        record_of,
+        folder,
+        prove=partial(proved_digests, executed.buildx, os.environ),
+        require_digests=policy.require_digests,
     )
     if policy.verify and outcome.results is not None:
         preparation.wait(RETRIES)
         from action.verification.outcome import verified_build  # noqa: PLC0415  # few ask for it
 
         outcome = verified_build(outcome, folder, executed.buildx, log)
+    other = other_pushed(outcome.results) if outcome.results is not None else None
     return replace(
         outcome,
-        notices=(*executed.notices, *outcome.notices),
+        notices=(*executed.notices, *outcome.notices, *((other,) if other else ())),
         warnings=(*executed.warnings, *outcome.warnings),
         trace=executed.trace,
     )

@@ -9,10 +9,10 @@ from action.attribution.attribute import Attribution, attribute, makes_image, us
 from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
 from action.metadata.file import MetadataFile
 from action.metadata.responses import Metadata
-from action.observation import RecordOf, misleading_folders, observe
+from action.observation import Prove, RecordOf, misleading_folders, observe
 from action.outcome import Outcome
 from action.outputs.exporters import Requested
-from action.results.models import BuildResults, results_of
+from action.results.models import BuildResults, legacy_exporter, results_of
 
 _NOTHING_EXPORTED = (
     "nothing was exported: this builder keeps a build in its cache unless it is told where to put it; set push, load "
@@ -29,6 +29,7 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
     record_of: RecordOf,
     folder: Path,
     *,
+    prove: Prove,
     require_digests: bool,
 ) -> Outcome[BuildResults]:
     """Say what each exporter of a build made.
@@ -39,6 +40,7 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
         read: the metadata file.
         record_of: gives the build's record.
         folder: where paths in outputs start from.
+        prove: proves what a registry answered when buildx asked it by tag.
         require_digests: whether an exporter that makes an image and has no digest is an error.
     """
     if failed and read.text is None:
@@ -49,13 +51,13 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
     if failed:
         # What a build that failed exported before it did so is in no list of exporters that can be trusted.
         return Outcome(results_of(metadata.ref, ()), read.text, (failed, *errors))
-    observed = observe(requested, metadata, record_of, folder)
+    observed = observe(requested, metadata, record_of, prove, folder)
     try:
         attribution = attribute(requested, observed)
     except DisagreementError as error:
         return Outcome(None, read.text, (*errors, error), warnings=(*ignored, *observed.missing))
     results = results_of(metadata.ref, attribution.exporters)
-    warnings = ignored + [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
+    warnings = ignored + missing_digests(attribution)
     warnings += [each for each in observed.missing if not any(each in warning for warning in warnings)]
     warnings += misleading_folders(attribution.exporters, folder)
     warnings += [read.too_long] if read.too_long else []
@@ -91,6 +93,20 @@ def _faults(requested: Requested, read: MetadataFile) -> tuple[list[BuildDigests
         elif fault:
             warnings.append(f"{fault}; no digest depends on that")
     return errors, warnings
+
+
+def missing_digests(attribution: Attribution) -> list[str]:
+    """Return a warning for each exporter that makes an image and has no digest."""
+    first = legacy_exporter(attribution.exporters)
+    return [
+        f"exporter {key} has no digest: {why}"
+        + (
+            f"; so the build's `digest` is empty: it is that of exporter {key}, the first that makes an image"
+            if first is not None and key == first.key
+            else ""
+        )
+        for key, why in attribution.unknown.items()
+    ]
 
 
 def _missing(attribution: Attribution) -> MissingDigestError:

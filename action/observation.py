@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from action.artifacts.read import ARTIFACT_TYPES, digests_in_folder, is_passed_on, read_artifact
-from action.attribution.attribute import Observed, needs_record
-from action.buildx.local_state import node_count, state_folder
+from action.attribution.attribute import Observed, asked_by_tag, needs_record
+from action.buildx.local_state import is_of_docker_engine, node_count, state_folder
 from action.errors import EvidenceError
 from action.metadata.responses import Metadata
 from action.oci.image import Image
+from action.oci.reference import repositories_of
 from action.outputs.exporters import Requested
 from action.outputs.parse import STDOUT
 from action.record.history import Record
@@ -20,14 +22,21 @@ from action.results.models import ExporterResult
 RecordOf = Callable[[str], Record]
 """Gives the record of the build with a given `builder/node/ref`, or raises an EvidenceError."""
 
+Prove = Callable[[str | None, Image, frozenset[str]], frozenset[str]]
+"""Gives `repository@digest` of each repository that surely holds an image by the digest that a registry gave for a tag.
 
-def observe(requested: Requested, metadata: Metadata, record_of: RecordOf, folder: Path) -> Observed:
+Its arguments: the build's `builder/node/ref`, the image with that digest and its own config, the repositories.
+"""
+
+
+def observe(requested: Requested, metadata: Metadata, record_of: RecordOf, prove: Prove, folder: Path) -> Observed:
     """Gather the evidence of a build.
 
     Args:
         requested: the exporters asked for.
         metadata: what the metadata file says.
         record_of: gives the build's record.
+        prove: proves what a registry answered; called only if it was asked by tag.
         folder: where paths in outputs start from.
     """
     missing: list[str] = []
@@ -39,7 +48,25 @@ def observe(requested: Requested, metadata: Metadata, record_of: RecordOf, folde
         except EvidenceError as error:
             missing.append(f"the build record is missing: {error}")
     artifacts, unreadable = observe_artifacts(requested, folder)
-    return Observed(metadata, record, artifacts, (*missing, *unreadable), spread)
+    return with_engine(Observed(metadata, record, artifacts, (*missing, *unreadable), spread), requested, prove)
+
+
+def with_engine(observed: Observed, requested: Requested, prove: Prove) -> Observed:
+    """Add what depends on the engine: whether it keeps its images itself, and whether a registry's answer is proved.
+
+    Args:
+        observed: what was seen of the build.
+        requested: the exporters asked for.
+        prove: proves what a registry answered; called only if it was asked by tag.
+    """
+    metadata = observed.metadata
+    docker = is_of_docker_engine(state_folder(os.environ), metadata.ref) if metadata.ref else None
+    if docker is False or not asked_by_tag(metadata):
+        return replace(observed, docker=bool(docker))
+    names = [name for exporter in requested.exporters if exporter.push for name in exporter.names]
+    repositories = repositories_of((*names, *(requested.tags if requested.push else ())))
+    proved = prove(metadata.ref, metadata.merged.image, repositories) if repositories else frozenset()
+    return replace(observed, docker=bool(docker), asked_by_tag=True, proved=proved)
 
 
 def is_spread(metadata: Metadata) -> bool:

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from action.attribution.match import Matches, ObservedExporter, match
 from action.errors import DisagreementError
+from action.inputs.booleans import go_boolean
 from action.metadata.responses import Metadata
 from action.oci.image import Image, with_known_imageids
+from action.oci.models import INDEX_TYPES
+from action.oci.reference import repositories_of
 from action.outputs.exporters import FILE_TYPES, Requested, RequestedExporter
 from action.record.history import Record
 from action.results.models import Evidence, ExporterResult, PlatformResult, result_descriptor
@@ -32,6 +35,9 @@ class Observed:
         missing: why a piece of evidence is missing, one sentence each.
         spread: whether several nodes built it, each for platforms of its own, and buildx joined nothing: metadata and
             record are then those of one node.
+        docker: whether a Docker Engine itself built it (the driver `docker`), which keeps the images that it makes.
+        asked_by_tag: whether the merged digest is what a registry answered when it was asked by tag.
+        proved: `repository@digest` of images that are proved to be this build's.
     """
 
     metadata: Metadata = field(default_factory=Metadata)
@@ -39,6 +45,9 @@ class Observed:
     artifacts: Mapping[int, Image] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     spread: bool = False
+    docker: bool = False
+    asked_by_tag: bool = False
+    proved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,16 @@ def uses_response(requested: Requested) -> bool:
     return requested.may_default or _image_makers(requested) == 1
 
 
+def asked_by_tag(metadata: Metadata) -> bool:
+    """Tell whether the merged digest is a registry's answer to a tag, which another push may have moved meanwhile.
+
+    With the classic image store buildx asks so after a push (docker/buildx 0.38, build/build.go, remoteDigestWithMoby).
+    BuildKit itself names a descriptor beside a digest, since 0.10.
+    """
+    image = metadata.merged.image
+    return metadata.separate is None and bool(image.digest and image.imageid) and image.descriptor is None
+
+
 def attribute(requested: Requested, observed: Observed) -> Attribution:
     """Give every exporter its digest.
 
@@ -104,24 +123,31 @@ def attribute(requested: Requested, observed: Observed) -> Attribution:
         if metadata.separate is not None:
             if response_place is not None:
                 said.append(("response", "its response in the metadata file", metadata.separate[response_place].image))
-        elif exporter is sole:
-            said.append(("response", "the metadata file", _merged_image(exporter, metadata.merged.image)))
+        elif exporter is sole or _has_pushed_classic_image(exporter, record_place, observed):
+            said.append(("response", "the metadata file", _merged_image(exporter, observed)))
         if record is not None and record_place is not None and record_place in record.images:
             said.append(("record", "the build record", record.images[record_place]))
         if exporter.index in observed.artifacts:
             said.append(("artifact", f"the artifact {exporter.dest}", observed.artifacts[exporter.index]))
         said = [(evidence, source, with_known_imageids(image, known)) for evidence, source, image in said]
-        result = _result(exporter, said)
+        ran = recorded[record_place] if record_place is not None else None
+        loaded = exporter.type == "docker" or exporter.index >= requested.outputs
+        result = _result(exporter, said, observed, ran if loaded else None)
         exporters.append(result)
         if result.digest is None and exporter.type not in FILE_TYPES:
-            unknown[result.key] = _why(said, observed)
+            unknown[result.key] = _why(exporter, said, observed)
     return Attribution(tuple(exporters), unknown)
 
 
 def _known_imageids(observed: Observed) -> dict[str, str]:
     """Digest of every manifest that was seen to the digest of its config."""
     images = [*(observed.record.images.values() if observed.record else ()), *observed.artifacts.values()]
-    return {each.digest: each.imageid for image in images for each in image.platforms if each.imageid}
+    return {
+        each.digest: each.imageid
+        for image in images
+        for each in (image, *image.platforms)
+        if each.digest and each.imageid
+    }
 
 
 def _recorded(record: Record | None) -> list[ObservedExporter]:
@@ -193,15 +219,45 @@ def _sole_image_maker(
     return makers[0] if surely and len(images_in_record) <= 1 else None
 
 
-def _merged_image(exporter: RequestedExporter, image: Image) -> Image:
-    """What the merged response says of its one exporter.
+def _has_pushed_classic_image(exporter: RequestedExporter, record_place: int | None, observed: Observed) -> bool:
+    """Tell whether it pushed the image of which the merged response has the registry's digest.
+
+    The classic image store has one image for all exporters, and buildx asks the registry for one digest of it.
+    """
+    if (
+        observed.record is None
+        or record_place is None
+        or not observed.asked_by_tag
+        or not _asks_buildx_to_push(exporter)
+    ):
+        return False
+    kept = observed.record.images.get(record_place, Image())
+    return kept.digest is None and kept.imageid == observed.metadata.merged.image.imageid
+
+
+def _asks_buildx_to_push(exporter: RequestedExporter) -> bool:
+    """Tell whether buildx itself takes it for one that pushes: it ignores `push=`."""
+    return exporter.push and (exporter.type == "registry" or exporter.attributes.get("push") != "")
+
+
+def _merged_image(exporter: RequestedExporter, observed: Observed) -> Image:
+    """Return what the merged response says of an exporter.
 
     Docker 20.10 calls an image ID `containerimage.digest`, and says nothing beside it. It keeps the image itself:
     what was pushed or written to a file has a digest.
     """
+    image = observed.metadata.merged.image
+    if observed.asked_by_tag and not _is_proved(exporter, observed):
+        return Image(imageid=image.imageid)
     alone = image.digest is not None and image.imageid is None and image.descriptor is None
-    kept = not exporter.push and exporter.dest is None
+    kept = not _asks_buildx_to_push(exporter) and exporter.dest is None
     return Image(imageid=image.digest) if alone and kept else image
+
+
+def _is_proved(exporter: RequestedExporter, observed: Observed) -> bool:
+    digest = observed.metadata.merged.image.digest
+    repositories = repositories_of(exporter.names)
+    return bool(repositories) and all(f"{each}@{digest}" in observed.proved for each in repositories)
 
 
 def _image_makers(requested: Requested) -> int:
@@ -214,7 +270,9 @@ def _has_image(metadata: Metadata) -> bool:
     return bool(image.digest or image.imageid)
 
 
-def _result(exporter: RequestedExporter, said: _Said) -> ExporterResult:
+def _result(
+    exporter: RequestedExporter, said: _Said, observed: Observed, loaded: ObservedExporter | None
+) -> ExporterResult:
     _check_agreement(exporter, said, "digest")
     _check_agreement(exporter, said, "imageid")
     first = next(((evidence, image) for evidence, _, image in said if image.digest), None)
@@ -229,10 +287,10 @@ def _result(exporter: RequestedExporter, said: _Said) -> ExporterResult:
         id=exporter.id,
         type=exporter.type,
         names=exporter.names,
-        push=exporter.push,
+        push=_is_pushed(exporter, said, observed),
         dest=exporter.dest,
         digest=image.digest,
-        imageid=_imageid(said),
+        imageid=_imageid(said, in_containerd_store=_is_in_containerd_store(exporter, observed, loaded)),
         descriptor=result_descriptor(descriptor),
         platforms=tuple(
             PlatformResult(platform=each.platform, digest=each.digest, imageid=each.imageid) for each in platforms
@@ -245,12 +303,51 @@ def _detail(platforms: Sequence[object]) -> tuple[int, int]:
     return len(platforms), sum(1 for each in platforms if getattr(each, "imageid", None))
 
 
-def _imageid(said: _Said) -> str | None:
-    """The image ID: what a source says, else buildx's own rule for a response, which falls back to the digest."""
-    known = next((image.imageid for _, _, image in said if image.imageid), None)
-    if known:
-        return known
-    return next((image.digest for evidence, _, image in said if evidence == "response"), None)
+def _is_pushed(exporter: RequestedExporter, said: _Said, observed: Observed) -> bool:
+    """Tell whether it was pushed, which depends on the builder.
+
+    The docker driver makes an image exporter of `docker` without `dest`, other drivers do not. With the classic image
+    store buildx pushes, and ignores `push=` (docker/buildx 0.38, build/build.go); elsewhere BuildKit does.
+    """
+    if not exporter.push or (exporter.type == "docker" and not observed.docker):
+        return False
+    return _asks_buildx_to_push(exporter) or not _is_in_classic_store(said)
+
+
+def _is_in_classic_store(said: _Said) -> bool:
+    """Tell whether an engine keeps it that knows images by their config: no manifest or index was named."""
+    return any(image.imageid for _, _, image in said) and not any(image.descriptor for _, _, image in said)
+
+
+def _is_in_containerd_store(exporter: RequestedExporter, observed: Observed, loaded: ObservedExporter | None) -> bool:
+    """Tell whether an engine keeps it that knows images by their manifest or index, if they have one.
+
+    Args:
+        exporter: the exporter.
+        observed: what was seen of the build.
+        loaded: the exporter in the record, if it loads into an engine.
+    """
+    if exporter.dest is not None or exporter.type in FILE_TYPES:
+        return False
+    if observed.docker:
+        return exporter.type != "oci" and go_boolean(exporter.attributes.get("store", "true")) is not False
+    # Another builder sends OCI to a Docker with that store; since buildx 0.24 an attribute says so too.
+    return loaded is not None and (loaded.type == "oci" or "prefer-image-digest" in (loaded.attributes or {}))
+
+
+def _imageid(said: _Said, *, in_containerd_store: bool) -> str | None:
+    """Return the image ID: in an engine what that finds it by, elsewhere what buildx calls so (commands/build.go).
+
+    buildx takes the config's digest if the response has one, which it has for one plain manifest, and else the digest.
+    """
+    digest = next((image.digest for _, _, image in said if image.digest), None)
+    named = [image.descriptor for _, _, image in said if image.descriptor]
+    if digest and in_containerd_store and named:
+        return digest
+    if config := next((image.imageid for _, _, image in said if image.imageid), None):
+        return config
+    by_digest = any(descriptor.media_type in INDEX_TYPES for descriptor in named)
+    return digest if by_digest or any(evidence == "response" for evidence, _, _ in said) else None
 
 
 def _check_agreement(exporter: RequestedExporter, said: _Said, what: str) -> None:
@@ -267,7 +364,17 @@ def _check_agreement(exporter: RequestedExporter, said: _Said, what: str) -> Non
             raise DisagreementError(message)
 
 
-def _why(said: _Said, observed: Observed) -> str:
+def _why(exporter: RequestedExporter, said: _Said, observed: Observed) -> str:
+    if observed.asked_by_tag and _asks_buildx_to_push(exporter):
+        return (
+            "the registry's digest is not proved to be this build's: with this image store buildx asks the registry by "
+            "tag after the push, and another push may have moved the tag; run one after the other, or use the "
+            "containerd image store (https://docs.docker.com/engine/storage/containerd/)"
+        )
+    return _why_no_digest(said, observed)
+
+
+def _why_no_digest(said: _Said, observed: Observed) -> str:
     if observed.spread:
         return (
             "several nodes built it, and buildx says what the first of them made; push the image, so that buildx joins "

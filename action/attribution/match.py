@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from action.inputs.booleans import go_boolean
 from action.oci.reference import full_name
-from action.outputs.exporters import Requested, RequestedExporter
+from action.outputs.exporters import Requested, RequestedExporter, annotation_attribute
 
 _BECOMES: Mapping[str, frozenset[str]] = {
     "image": frozenset(("image", "moby")),
@@ -22,8 +22,10 @@ _BECOMES: Mapping[str, frozenset[str]] = {
 }
 """What buildx may turn an output's type into; any other type stays."""
 
-_CHANGED = frozenset(("name", "push", "unpack", "context"))
-"""Attributes that buildx sets itself, so that a difference there says nothing."""
+_CHANGED = frozenset(
+    ("name", "push", "push-by-digest", "unpack", "context", "prefer-image-digest", "buildinfo-attrs"),
+)
+"""Attributes that buildx sets itself, so that a difference there says nothing (build/opt.go, build/build.go)."""
 
 _DEFAULT_TYPES = frozenset(("image", "moby", "docker", "oci"))
 
@@ -75,7 +77,7 @@ def _match(requested: Requested, observed: Sequence[ObservedExporter], *, by_pus
     fits = [
         [
             (not has_ids or each.id == exporter.id)
-            and _fits(exporter, each, tagged=bool(requested.tags))
+            and _fits(exporter, each, requested)
             and not (by_push and _pushes_otherwise(exporter, each))
             for each in observed
         ]
@@ -94,16 +96,18 @@ def _match(requested: Requested, observed: Sequence[ObservedExporter], *, by_pus
     return Matches(certain)
 
 
-def _fits(exporter: RequestedExporter, observed: ObservedExporter, *, tagged: bool) -> bool:
+def _fits(exporter: RequestedExporter, observed: ObservedExporter, requested: Requested) -> bool:
     """Whether nothing but the ID speaks against the two being one."""
     if observed.type is not None and not _may_become(exporter, observed.type):
         return False
-    if not tagged and observed.names is not None and _full(observed.names) != _full(exporter.names):
+    if not requested.tags and observed.names is not None and _full(observed.names) != _full(exporter.names):
         return False
     if not observed.attributes:
         return True
     return all(
-        observed.attributes.get(name) == value for name, value in exporter.attributes.items() if name not in _CHANGED
+        observed.attributes.get(name) == value
+        for name, value in exporter.attributes.items()
+        if name not in _CHANGED and annotation_attribute(name) not in requested.overwritten
     )
 
 

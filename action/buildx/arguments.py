@@ -51,7 +51,14 @@ def build_request(
     run = read_workflow_run(environment)
     git = GitContext(run, environment, cache(sends_query))
     outputs = parse_outputs(inputs.outputs)
-    requested = requested_exporters(outputs, tags=inputs.tags, push=inputs.push, load=inputs.load, call=inputs.call)
+    requested = requested_exporters(
+        outputs,
+        tags=inputs.tags,
+        push=inputs.push,
+        load=inputs.load,
+        call=inputs.call,
+        annotations=inputs.annotations,
+    )
     context = git.fill(inputs.context) or git.url()
     if context.startswith("-") and context != STDIN:
         rule = f"buildx would take it for an option; a folder of that name is ./{context}"

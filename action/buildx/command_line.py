@@ -113,6 +113,7 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
         push=given.flag("push"),
         load=given.flag("load"),
         call=given.call,
+        annotations=given.options.get("annotation", ()),
     )
     return BuildRequest(
         arguments=("build", *arguments),
@@ -120,6 +121,7 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
         metadata_file=given.metadata_file,
         call=given.method,
         writes_stdout=_prints_image_id(given),
+        image_id_file=given.options["iidfile"][-1] if "iidfile" in given.options else None,
     )
 
 

@@ -94,11 +94,12 @@ def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Targ
         listed = listed[::-1]
     outputs = tuple(_output(output, index, source) for index, output in enumerate(listed))
     check_ids(outputs, source=source)
-    tags = target.get("tags")
+    tags, annotations = target.get("tags"), target.get("annotations")
     requested = requested_exporters(
         outputs,
         tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
         call=str(target.get("call") or ""),
+        annotations=tuple(map(str, annotations)) if isinstance(annotations, list) else (),
     )
     attests = target.get("attest")
     provenance = any(_is_provenance(attest) for attest in (attests if isinstance(attests, list) else ()))

@@ -96,6 +96,21 @@ def node_count(folder: Path, ref: str) -> int:
     )
 
 
+def is_of_docker_engine(folder: Path, ref: str) -> bool | None:
+    """Tell whether a Docker Engine itself ran a build, by the driver `docker`; None if nothing is known of the build.
+
+    buildx keeps a file for each builder that somebody made, and none for an engine (store/store.go).
+
+    Args:
+        folder: buildx's folder.
+        ref: `builder/node/ref`.
+    """
+    parts = _parts(ref)
+    if parts is None or not (folder / "refs" / Path(*parts)).is_file():
+        return None
+    return not (folder / "instances" / parts[0]).is_file()
+
+
 def _is_twin(file: Path, own: Path) -> bool:
     try:
         apart = abs(file.stat().st_mtime - own.stat().st_mtime)

@@ -53,9 +53,11 @@ class BuildRequest(Command):
 
     Attributes:
         requested: the exporters that the arguments ask for.
+        image_id_file: the path of an `--iidfile` that the arguments name, or None.
     """
 
     requested: Requested
+    image_id_file: str | None = None
 
     @property
     def builds(self) -> bool:

@@ -46,7 +46,7 @@ class Image:
 
     Attributes:
         digest: the digest of its manifest or index, or None.
-        imageid: the image ID, or None where this source does not say it.
+        imageid: the digest of its config, or None if it is an index or this source does not say it.
         descriptor: the descriptor of the manifest or index, or None.
         platforms: its images, attestation manifests left out.
     """
@@ -82,7 +82,7 @@ def describe(descriptor: Descriptor, blobs: Blobs) -> Image:
 
 
 def with_known_imageids(image: Image, known: Mapping[str, str]) -> Image:
-    """Fill in image IDs that another source knows.
+    """Fill in digests of configs that another source knows.
 
     Args:
         image: an image.
@@ -90,11 +90,7 @@ def with_known_imageids(image: Image, known: Mapping[str, str]) -> Image:
             not matter whose exporter it was learned from.
     """
     platforms = tuple(replace(each, imageid=each.imageid or known.get(each.digest)) for each in image.platforms)
-    imageid = image.imageid
-    if imageid is None and len(platforms) == 1:
-        imageid = platforms[0].imageid
-    if imageid is None and image.digest is not None:
-        imageid = known.get(image.digest)
+    imageid = image.imageid or (known.get(image.digest) if image.digest else None)
     return replace(image, imageid=imageid, platforms=platforms)
 
 
@@ -122,9 +118,7 @@ def _describe_index(descriptor: Descriptor, blobs: Blobs) -> Image:
         return Image(descriptor.digest, None, descriptor)
     entries = [entry for entry in parse(Index, data, descriptor.digest).manifests if not entry.is_attestation]
     platforms = tuple(_platform_image(entry, blobs) for entry in entries)
-    # An index of several platforms is one thing only by its own digest; that of one platform is as good as its image.
-    imageid = platforms[0].imageid if len(platforms) == 1 else descriptor.digest
-    return Image(descriptor.digest, imageid, descriptor, platforms)
+    return Image(descriptor.digest, None, descriptor, platforms)
 
 
 def _platform_image(descriptor: Descriptor, blobs: Blobs) -> PlatformImage:

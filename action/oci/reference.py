@@ -6,6 +6,7 @@ https://github.com/distribution/reference/blob/v0.6.0/reference.go
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -41,6 +42,11 @@ def parse_reference(text: str) -> Reference | None:
     if (tag is not None and not _TAG.fullmatch(tag)) or ("@" in text and not digest):
         return None
     return Reference(full, tag, digest or None)
+
+
+def repositories_of(names: Iterable[str]) -> frozenset[str]:
+    """Return the repositories, registry included, that names are in; what is no name counts as it is."""
+    return frozenset(reference.repository if (reference := parse_reference(name)) else name for name in names)
 
 
 def full_name(name: str) -> str:

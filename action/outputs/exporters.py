@@ -7,7 +7,8 @@ entries vanish, `push` pushes every image exporter or appends one, `load` append
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.inputs.booleans import go_boolean
@@ -22,6 +23,7 @@ FILE_TYPES = frozenset(("local", "tar"))
 
 _PUSHED_TYPES = frozenset(("image", "registry"))
 _TAGGED_TYPES = frozenset(("image", "registry", "oci", "docker"))
+_ANNOTATION_PLATFORM = re.compile(r"(annotation[a-z-]*)\[[^\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ class RequestedExporter:
         id: the exporter ID, or None.
         type: as the user wrote it, or what buildx adds.
         names: the image names it is given, tags included.
-        push: whether it pushes.
+        push: whether it asks for a push; the builder may not do it for `push=` or for a type other than an image's.
         dest: the path it writes to, `-` for standard output, or None.
-        attributes: the output's attributes as written, `name` and `push` among them.
+        attributes: the output's attributes, `name` and `push` among them; as written, but for `push` if the build has
+            that too.
     """
 
     index: int
@@ -63,6 +66,8 @@ class Requested:
         push: whether `push` was set.
         load: whether `load` was set.
         exports: whether the build exports at all; `call` asks for something else than a build.
+        overwritten: the attributes that the build's annotations set in every output, as `annotation_attribute` names
+            them.
     """
 
     exporters: tuple[RequestedExporter, ...]
@@ -71,6 +76,7 @@ class Requested:
     push: bool = False
     load: bool = False
     exports: bool = True
+    overwritten: frozenset[str] = frozenset()
 
     @property
     def adds_image(self) -> bool:
@@ -100,7 +106,8 @@ class Requested:
             kind: its type.
             names: its names, where something observed says them; else the tags.
         """
-        pushes = self.push and kind in _PUSHED_TYPES
+        # buildx appends the image that is pushed first, and then the one that is loaded.
+        pushes = self.adds_image and place == 0
         known = self.tags if names is None else names
         return RequestedExporter(self.outputs + place, None, kind, known, pushes, None, {})
 
@@ -118,8 +125,19 @@ def _goes_to_stdout(exporter: RequestedExporter) -> bool:
     return exporter.type == "tar" or (exporter.type == "oci" and as_tar)
 
 
-def requested_exporters(
-    outputs: Sequence[Output], *, tags: tuple[str, ...] = (), push: bool = False, load: bool = False, call: str = ""
+def annotation_attribute(name: str) -> str:
+    """Return an attribute's name; that of an annotation without its platform, which can be written in many ways."""
+    return _ANNOTATION_PLATFORM.sub(r"\1", name, count=1) if name.startswith("annotation") else name
+
+
+def requested_exporters(  # noqa: PLR0913  # what one build asks for
+    outputs: Sequence[Output],
+    *,
+    tags: tuple[str, ...] = (),
+    push: bool = False,
+    load: bool = False,
+    call: str = "",
+    annotations: Sequence[str] = (),
 ) -> Requested:
     """Say which exporters the outputs ask for.
 
@@ -129,6 +147,7 @@ def requested_exporters(
         push: the `push` input.
         load: the `load` input.
         call: the `call` input; anything but empty and `build` exports nothing.
+        annotations: the `annotations` input.
 
     Raises:
         InputError: a `call` that is no CSV.
@@ -143,9 +162,23 @@ def requested_exporters(
             names=tags if tags and output.type in _TAGGED_TYPES else output.names,
             push=output.pushes or (push and output.type in _PUSHED_TYPES),
             dest=output.dest,
-            attributes=output.attributes,
+            attributes=_attributes(output, push=push),
         )
         for output in outputs
         if exports and output.type != NO_EXPORTER
     )
-    return Requested(exporters, len(outputs), tags, push, load, exports)
+    overwritten = frozenset(name for annotation in annotations for name in _overwritten(annotation))
+    return Requested(exporters, len(outputs), tags, push, load, exports, overwritten)
+
+
+def _attributes(output: Output, *, push: bool) -> Mapping[str, str]:
+    return {**output.attributes, "push": "true"} if push and output.type in _PUSHED_TYPES else output.attributes
+
+
+def _overwritten(annotation: str) -> Iterator[str]:
+    """Yield the attributes that buildx makes of `[type[platform],…:]key=value` (util/buildflags/export.go)."""
+    types, colon, key = annotation.partition("=")[0].partition(":")
+    if not colon:
+        types, key = "", types
+    for kind in types.split(","):
+        yield annotation_attribute(f"annotation-{kind}.{key}" if kind else f"annotation.{key}")

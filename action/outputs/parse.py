@@ -19,6 +19,7 @@ STDOUT = "-"
 STDOUT_PATHS = frozenset((STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
 """Paths that lead to standard output."""
 
+_IMAGE_EXPORTERS = frozenset(("image", "moby"))
 _ATTRIBUTE = re.compile(r"\s*[a-z-]+=")
 _ID = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -48,10 +49,17 @@ class Output:
 
     @property
     def pushes(self) -> bool:
-        """Whether it asks for a push by itself."""
+        """Whether it asks for a push by itself.
+
+        Only an image exporter pushes; `docker` without `dest` becomes one with the docker driver. `push=` counts:
+        BuildKit takes it for true (moby/buildkit 0.32, exporter/containerimage/export.go).
+        """
+        if self.type == "registry":
+            return True
+        if self.type not in _IMAGE_EXPORTERS and not (self.type == "docker" and self.dest is None):
+            return False
         push = self.attributes.get("push", "false")
-        # BuildKit takes a push without a value for true.
-        return self.type == "registry" or not push or bool(go_boolean(push))
+        return not push or bool(go_boolean(push))
 
 
 def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Output, ...]:
@@ -135,7 +143,8 @@ def output_of(written: Mapping[str, str], index: int, *, source: str = "outputs"
     identifier = attributes.pop("id", None)
     if identifier is not None:
         _check_id(identifier, source)
-    return Output(index, kind, identifier, attributes.pop("dest", None), attributes)
+    # To buildx an empty dest is none.
+    return Output(index, kind, identifier, attributes.pop("dest", None) or None, attributes)
 
 
 def _check_id(identifier: str, source: str) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from action.oci.models import Descriptor, Digest
+from action.outputs.exporters import FILE_TYPES
 
 Evidence = Literal["response", "record", "artifact"]
 """Where a digest comes from."""
@@ -83,11 +84,14 @@ def json_values(part: tuple[ExporterResult, ...] | ResultDescriptor | None) -> A
     return msgspec.to_builtins(part)
 
 
+def legacy_exporter(exporters: tuple[ExporterResult, ...]) -> ExporterResult | None:
+    """Return the exporter that `digest` and `imageid` are of: the first that makes an image, known or not."""
+    return next((exporter for exporter in exporters if exporter.type not in FILE_TYPES), None)
+
+
 def results_of(ref: str | None, exporters: tuple[ExporterResult, ...]) -> BuildResults:
-    """The results of one build; `digest` and `imageid` are those of its first exporter that has a digest."""
-    first = next((exporter for exporter in exporters if exporter.digest), None)
-    if first is None:
-        first = next((exporter for exporter in exporters if exporter.imageid), None)
+    """Return the results of one build; `digest` and `imageid` are those of its first exporter that makes an image."""
+    first = legacy_exporter(exporters)
     return BuildResults(
         ref=ref,
         digest=first.digest if first else None,

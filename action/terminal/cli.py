@@ -24,6 +24,7 @@ from action.outputs.exporters import Requested
 from action.packages import STEP
 from action.preparation import Part, Preparation
 from action.streams import close_output, drop_what_cannot_be_written
+from action.terminal.image_id_file import rewrite_image_id_file
 from action.terminal.line import line
 from action.terminal.output import SaidError, finish, has_exporters, print_results, say
 from action.workspace import temporary_folder
@@ -82,6 +83,7 @@ def build(  # noqa: PLR0913  # one for each option
         return
     with temporary_folder() as workspace, Preparation(Part(STEP, ("action.conclusion",))) as ready:
         outcome = run_build(request, workspace, Policy(require_digests, verify), _log(), ready)
+    rewrite_image_id_file(request, outcome)
     finish(outcome, results_file, form, _results_stream(outcome, request, [request.requested]))
 
 

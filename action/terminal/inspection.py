@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from action.attribution.attribute import Observed, attribute
-from action.conclusion import deviation_warnings
-from action.errors import EvidenceError, InputError
+from action.buildx.program import find_buildx
+from action.buildx.pushed_digests import proved_digests
+from action.conclusion import deviation_warnings, missing_digests
+from action.errors import EvidenceError, InputError, ProgramError
 from action.metadata.document import read_document
 from action.metadata.file import MetadataFile, read_metadata_file
 from action.metadata.responses import Metadata
-from action.observation import is_spread, observe_artifacts
+from action.observation import is_spread, observe_artifacts, with_engine
+from action.oci.image import Image
 from action.outputs.exporters import Requested, requested_exporters
 from action.outputs.parse import Output, parse_outputs
 from action.packages import SCHEMAS, provide
@@ -75,9 +79,8 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
     if record is None:
         missing.append("no --record was given")
     observed = Observed(read.metadata, record, artifacts, tuple(missing), is_spread(read.metadata))
-    attribution = attribute(requested, observed)
-    warnings = deviation_warnings(read.deviations)
-    warnings += [f"exporter {key} has no digest: {why}" for key, why in attribution.unknown.items()]
+    attribution = attribute(requested, with_engine(observed, requested, _prove))
+    warnings = deviation_warnings(read.deviations) + missing_digests(attribution)
     return results_of(ref, attribution.exporters), warnings
 
 
@@ -131,3 +134,11 @@ def _exporters_found(found: Sequence[tuple[str | None, str | None, Mapping[str, 
         for index, (kind, _, attributes) in enumerate(found)
     ]
     return requested_exporters(outputs)
+
+
+def _prove(ref: str | None, image: Image, repositories: frozenset[str]) -> frozenset[str]:
+    try:
+        buildx = find_buildx()
+    except ProgramError:
+        return frozenset()
+    return proved_digests(buildx, os.environ, ref, image, repositories)

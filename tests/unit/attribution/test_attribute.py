@@ -10,16 +10,24 @@ from action.attribution.attribute import Observed, attribute, needs_record
 from action.errors import DisagreementError
 from action.metadata.responses import Metadata, Response
 from action.oci.image import Image, PlatformImage
+from action.oci.models import Descriptor
 from action.outputs.exporters import Requested, requested_exporters
 from action.outputs.parse import parse_outputs
 from action.record.history import Record, RecordedExporter
 from tests.unit.attribution.simulation import Asked, Engine, digest_of, merged, record, seen, simulate
 
 A, B, C = (digest_of(name) for name in "abc")
+_INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-def requested(*outputs: str, push: bool = False, load: bool = False, tags: tuple[str, ...] = ()) -> Requested:
-    return requested_exporters(parse_outputs(outputs), push=push, load=load, tags=tags)
+def requested(
+    *outputs: str,
+    push: bool = False,
+    load: bool = False,
+    tags: tuple[str, ...] = (),
+    annotations: tuple[str, ...] = (),
+) -> Requested:
+    return requested_exporters(parse_outputs(outputs), push=push, load=load, tags=tags, annotations=annotations)
 
 
 def flat(digest: str | None, config: str | None = None) -> Metadata:
@@ -221,11 +229,11 @@ def test_sources_that_disagree_on_the_image_id_are_both_named() -> None:
 
 def test_an_image_id_is_learned_from_another_exporters_manifest_of_the_same_digest() -> None:
     asked = requested("type=image,name=a", "type=oci,dest=o.tar")
-    index = Image(A, None, None, (PlatformImage("linux/amd64", B, None),))
+    index = Image(A, None, Descriptor(_INDEX, A, 1), (PlatformImage("linux/amd64", B, None),))
     made = recorded(("image", {"name": "a"}), ("oci", {}), _0=index, _1=Image(B))
     tar = Image(B, C, None, (PlatformImage("linux/amd64", B, C),))
     first, second = attribute(asked, Observed(record=made, artifacts={1: tar})).exporters
-    assert (first.imageid, second.imageid) == (C, C)
+    assert (first.imageid, second.imageid) == (A, C)
     assert first.platforms[0].imageid == C
 
 

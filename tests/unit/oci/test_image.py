@@ -32,16 +32,16 @@ def test_a_manifest_that_is_not_at_hand_has_a_digest_all_the_same() -> None:
     assert describe(of(AMD, MANIFEST), lambda _: None) == Image(digest_of(AMD), None, of(AMD, MANIFEST))
 
 
-def test_an_index_of_one_platform_has_that_images_id_and_attestations_do_not_count() -> None:
+def test_an_index_of_one_platform_has_no_config_of_its_own_and_attestations_do_not_count() -> None:
     index = encode(
         {"manifests": [descriptor(AMD, MANIFEST, platform={"os": "linux", "architecture": "amd64"}), ATTESTATION]}
     )
     described = describe(of(index, INDEX), {**BLOBS, digest_of(index): index}.get)
-    assert (described.digest, described.imageid) == (digest_of(index), digest_of(AMD_CONFIG))
+    assert (described.digest, described.imageid) == (digest_of(index), None)
     assert [each.platform for each in described.platforms] == ["linux/amd64"]
 
 
-def test_an_index_of_several_platforms_is_its_own_image_id() -> None:
+def test_an_index_of_several_platforms_has_the_image_of_each() -> None:
     platforms = [
         descriptor(AMD, MANIFEST, platform={"os": "linux", "architecture": "amd64"}),
         descriptor(ARM, MANIFEST, platform={"os": "linux", "architecture": "arm64", "variant": "v8"}),
@@ -49,7 +49,7 @@ def test_an_index_of_several_platforms_is_its_own_image_id() -> None:
     ]
     index = encode({"manifests": platforms})
     described = describe(of(index, INDEX), {**BLOBS, digest_of(index): index}.get)
-    assert described.imageid == digest_of(index)
+    assert described.imageid is None
     assert described.platforms == (
         PlatformImage("linux/amd64", digest_of(AMD), digest_of(AMD_CONFIG)),
         PlatformImage("linux/arm64/v8", digest_of(ARM), digest_of(ARM_CONFIG)),
@@ -95,5 +95,6 @@ def test_what_is_no_index_is_a_plain_error(data: bytes) -> None:
 def test_an_image_id_that_another_source_knows_is_taken_over_by_manifest_digest() -> None:
     bare = Image("a:index", None, None, (PlatformImage("linux/amd64", "a:manifest", None),))
     known = with_known_imageids(bare, {"a:manifest": "a:config"})
-    assert (known.imageid, known.platforms[0].imageid) == ("a:config", "a:config")
+    assert (known.imageid, known.platforms[0].imageid) == (None, "a:config")
+    assert with_known_imageids(Image("a:manifest"), {"a:manifest": "a:config"}).imageid == "a:config"
     assert with_known_imageids(bare, {"a:other": "a:config"}) == bare

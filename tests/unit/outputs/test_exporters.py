@@ -43,6 +43,17 @@ def test_tags_are_the_names_of_every_image_and_of_no_files() -> None:
         ("type=registry,name=a", False, True),
         ("type=oci,dest=x", True, False),
         ("type=docker", True, False),
+        ("type=moby,name=a", True, False),
+        ("type=moby,name=a,push=true", False, True),
+        # Only BuildKit's image exporter pushes.
+        ("type=oci,dest=x,push=true", False, False),
+        ("type=oci,dest=x,push=", False, False),
+        ("type=local,dest=x,push=true", False, False),
+        ("type=tar,dest=x,push=true", False, False),
+        ("type=docker,dest=x,push=true", False, False),
+        # The docker driver makes an image exporter of it (buildx 0.38, build/opt.go).
+        ("type=docker,push=true", False, True),
+        ("type=docker,dest=,push=true", False, True),
         ("out", True, False),
     ],
 )
@@ -115,3 +126,23 @@ def test_an_exporter_that_buildx_adds_comes_after_the_users_list() -> None:
         ("1", ("t:1",), True),
         ("2", ("t:1",), False),
     ]
+
+
+def test_only_the_image_that_buildx_adds_for_push_is_pushed() -> None:
+    loaded = requested_exporters(parse_outputs(["type=image,name=a"]), push=True, load=True)
+    assert loaded.added(0, "image").push is False
+    both = requested_exporters((), push=True, load=True)
+    assert [both.added(place, "image").push for place in (0, 1)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "attributes"),
+    [
+        ("org.a=b", {"annotation.org.a"}),
+        ("manifest:org.a=b:c=d", {"annotation-manifest.org.a"}),
+        ("index,manifest-descriptor[linux/amd64]:k=", {"annotation-index.k", "annotation-manifest-descriptor.k"}),
+        ("manifest[linux/arm/v7],manifest[linux/amd64]:k=v", {"annotation-manifest.k"}),
+    ],
+)
+def test_an_annotation_overwrites_these_attributes_of_every_output(annotation: str, attributes: set[str]) -> None:
+    assert requested_exporters((), annotations=(annotation,)).overwritten == attributes

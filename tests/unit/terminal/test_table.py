@@ -64,6 +64,6 @@ def test_control_characters_of_a_name_are_not_printed() -> None:
     assert "\x1b" not in file.getvalue()
 
 
-def test_the_first_exporter_with_a_digest_is_the_legacy_one() -> None:
+def test_the_legacy_digest_is_that_of_the_first_image_and_never_falls_through_to_another() -> None:
     results: BuildResults = results_of(None, (exporter("0", None), exporter("1", B), exporter("2", A)))
-    assert (results.digest, results.digests) == (B, {"1": B, "2": A})
+    assert (results.digest, results.digests) == (None, {"1": B, "2": A})

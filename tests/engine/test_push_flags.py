@@ -1,0 +1,84 @@
+"""`push`, `refs` and `checksums` say what was pushed: what a registry serves, and nothing else."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import Step, Workplace, lines
+from tests.engine.other_end import served
+
+
+def tags(image: str) -> list[str]:
+    """The tags that a registry has in a repository."""
+    registry, _, repository = image.partition("/")
+    connection = http.client.HTTPConnection(registry, timeout=30)
+    connection.request("GET", f"/v2/{repository}/tags/list")
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    return list(answer.get("tags") or [])
+
+
+def check_refs(step: Step) -> list[str]:
+    """Check that a registry serves each ref, and that the checksums are of the refs."""
+    refs = list(json.loads(step.outputs["refs"]))
+    for ref in refs:
+        image, _, digest = ref.partition("@")
+        assert served(image, digest)[0] == digest
+    lines_of_file = Path(step.outputs["checksums"]).read_text().splitlines() if refs else []
+    assert lines_of_file == [f"{ref.rpartition(':')[2]}  {ref.partition('@')[0]}" for ref in refs]
+    return refs
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "type=image,name=IMAGE,push=true",
+        "type=image,name=IMAGE,push=",
+        "type=image,name=IMAGE,push=false",
+        "type=image,name=IMAGE",
+        "type=registry,name=IMAGE,push=",
+        "type=moby,name=IMAGE,push=true",
+        "type=docker,name=IMAGE,push=true",
+        "type=docker,name=IMAGE,push=",
+        "type=docker,name=IMAGE",
+    ],
+)
+@pytest.mark.parametrize("store", ["containerd", "classic"])
+def test_an_output_is_pushed_if_the_registry_has_it(request: pytest.FixtureRequest, output: str, store: str) -> None:
+    work: Workplace = request.getfixturevalue("work" if store == "containerd" else "classic")
+    step = work.step(outputs=output.replace("IMAGE", f"{work.image}:1"))
+    assert step.code == 0, step.log
+    is_there = tags(work.image) == ["1"]
+    assert [each["push"] for each in step.exporters] == [is_there]
+    assert bool(check_refs(step)) is is_there
+
+
+def test_outputs_that_are_no_images_of_an_engine_are_never_pushed(work: Workplace) -> None:
+    step = work.step(
+        outputs=lines(
+            f"type=oci,name={work.image}:1,dest=a.tar,push=true",
+            f"type=docker,name={work.image}:2,dest=b.tar,push=true",
+            "type=local,dest=out,push=true",
+            f"type=oci,name={work.image}:3,dest=c.tar,push=",
+        ),
+        provenance="false",
+    )
+    assert step.code == 0, step.log
+    assert tags(work.image) == []
+    assert [each["push"] for each in step.exporters] == [False] * 4
+    assert step.outputs["refs"] == "[]"
+    assert "checksums" not in step.outputs
+
+
+@pytest.mark.parametrize("store", ["containerd", "classic"])
+def test_of_push_and_load_only_the_first_is_pushed(request: pytest.FixtureRequest, store: str) -> None:
+    work: Workplace = request.getfixturevalue("work" if store == "containerd" else "classic")
+    steps = (work.step(push="true", load="true", tags=f"{work.image}:1") for _ in range(5))
+    step = next(step for step in steps if "already exists" not in step.log)
+    assert step.code == 0, step.log
+    assert [each["push"] for each in step.exporters] == [True, False]
+    assert check_refs(step) == [f"{work.image}@{served(work.image, '1')[0]}"]
