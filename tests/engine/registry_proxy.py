@@ -9,7 +9,7 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -62,6 +62,8 @@ class Proxy:
         authorization: the header that each request must have, or None.
         requests: method and path of every request that came.
         faulted: how many of them a fault befell.
+        after: called with method and path of a request that the registry has answered, before the client gets that
+            answer; or None.
     """
 
     address: str
@@ -69,6 +71,7 @@ class Proxy:
     authorization: str | None = None
     requests: list[tuple[str, str]] = field(default_factory=list)
     faulted: int = 0
+    after: Callable[[str, str], None] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fault_of(self, method: str, path: str) -> Fault | None:
@@ -132,11 +135,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(fault.answer, headers, fault.body.encode())
             return
         connection = http.client.HTTPConnection(self.server.registry, timeout=30)
-        headers = {name: value for name, value in self.headers.items() if name.lower() != "transfer-encoding"}
+        # A header may stand several times: a Docker Engine sends a media type in each Accept.
+        headers = {
+            name: ", ".join(self.headers.get_all(name, ()))
+            for name in self.headers
+            if name.lower() != "transfer-encoding"
+        }
         connection.request(self.command, self.path, body=body or None, headers=headers)
         answer = connection.getresponse()
         content, given = answer.read(), dict(answer.getheaders())
         connection.close()
+        if self.server.proxy.after is not None:
+            self.server.proxy.after(self.command, self.path)
         if fault is not None and content:
             content += b"\n"
             given["Docker-Content-Digest"] = "sha256:" + hashlib.sha256(content).hexdigest()

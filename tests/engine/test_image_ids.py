@@ -124,4 +124,4 @@ def test_a_bake_gives_the_same_ids(work: Workplace) -> None:
     (work.folder / "docker-bake.hcl").write_text(f'target "default" {{ tags = ["{work.image}:1"] }}')
     step = work.bake_step(source=".", push="true", provenance="false")
     assert step.code == 0, step.log
-    assert step.imageids == {"default": {"0": inspected(work, f"{work.image}:1")}}
+    assert json.loads(step.outputs["imageids"]) == {"default": {"0": inspected(work, f"{work.image}:1")}}
