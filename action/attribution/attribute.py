@@ -330,7 +330,9 @@ def _is_in_containerd_store(exporter: RequestedExporter, observed: Observed, loa
     if exporter.dest is not None or exporter.type in FILE_TYPES:
         return False
     if observed.docker:
-        return exporter.type != "oci" and go_boolean(exporter.attributes.get("store", "true")) is not False
+        # What stays a docker exporter there writes a tar; a record does not say to which path.
+        is_tar = exporter.type == "oci" or (loaded is not None and loaded.type == "docker")
+        return not is_tar and go_boolean(exporter.attributes.get("store", "true")) is not False
     # Another builder sends OCI to a Docker with that store; since buildx 0.24 an attribute says so too.
     return loaded is not None and (loaded.type == "oci" or "prefer-image-digest" in (loaded.attributes or {}))
 

@@ -123,3 +123,10 @@ def test_an_oci_tar_on_standard_output_is_not_a_loaded_image() -> None:
     asked = requested("type=oci", "type=image,name=a")
     made = recorded(("oci", {}, image(A, MANIFEST, C)), ("image", {"name": "a"}, image(B, MANIFEST, C)))
     assert imageids(asked, Observed(record=made)) == {"0": C, "1": C}
+
+
+def test_a_docker_exporter_in_the_record_of_a_docker_engine_wrote_a_tar() -> None:
+    # `inspect` knows no path of it.
+    asked = requested("type=docker", "type=image,name=a")
+    made = recorded(("docker", {}, image(A, MANIFEST, C)), ("image", {"name": "a"}, image(B, MANIFEST, C)))
+    assert imageids(asked, Observed(record=made, docker=True)) == {"0": C, "1": B}
