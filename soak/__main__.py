@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,13 +22,12 @@ from engine.docker import Docker
 from engine.errors import EngineError
 from engine.registry import registry
 from soak.case import Case
-from soak.command import step_inputs
-from soak.definition import definition
 from soak.generate import generate
 from soak.judge import Counts, Fault
 from soak.oracle import Verdict, tried
 from soak.place import ABILITIES, EngineKind, Names, Place
 from soak.reduce import reduced
+from soak.show import HEADING, faults_text, figures, shown
 from tests.matrix.engines import Engine, started
 
 ENGINES: dict[EngineKind, Engine] = {
@@ -78,10 +77,10 @@ class Soak:
 
     def _show(self, number: int, case: Case, nonce: str, verdict: Verdict) -> None:
         _say(f"\nFAULT: make soak ENGINE={self.place.kind} SEED={self.seed} ONLY={number}")
-        _say(_faults(verdict.faults))
+        _say(faults_text(verdict.faults))
         if self.reduces:
             case, verdict = self._reduced(case, nonce, verdict)
-            _say(f"reduced:\n{_faults(verdict.faults)}")
+            _say(f"reduced:\n{faults_text(verdict.faults)}")
         _say(shown(case))
         marks = ("::error", "::warning", "::notice", "ERROR")
         _say("\n".join(f"  {line}" for line in verdict.log.splitlines() if line.startswith(marks)))
@@ -111,24 +110,6 @@ def _tried(case: Case, place: Place) -> Verdict:
         return Verdict((Fault("oracle", f"{type(error).__name__}: {error}"),), Counts(builds=1))
 
 
-def _faults(faults: Sequence[Fault]) -> str:
-    return "\n".join(f"  {fault.kind}: {fault.text}" for fault in faults)
-
-
-def shown(case: Case) -> str:
-    """A case as the step's inputs and a bake's definition."""
-    text = json.dumps(step_inputs(case), indent=1, ensure_ascii=False)
-    return f"{case.kind}: {text}" + (f"\n{definition(case)}" if case.kind == "bake" else "")
-
-
-def figures(kind: str, counts: Counts, seconds: float) -> str:
-    """A row of the table in docs/reliability.md."""
-    return (
-        f"| {kind} | {counts.builds} | {counts.refused} | {counts.outputs} | {counts.digests} | {counts.imageids} "
-        f"| {counts.refs} | {counts.wrong} | {counts.absent} | {seconds:.0f} s |"
-    )
-
-
 @contextmanager
 def place_of(kind: EngineKind) -> Iterator[Place]:
     """Start an engine and two registries.
@@ -152,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--count", type=int, default=300, help="how many cases are run (300)")
     parser.add_argument("--only", type=int, action="append", metavar="NUMBER", help="run the case with this number")
+    parser.add_argument("--whole", action="store_true", help="show a case that fails as it is instead of reducing it")
     parser.add_argument("--print", action="store_true", help="print the cases and run nothing")
     options = parser.parse_args(arguments)
     numbers = options.only or range(options.count)
@@ -159,9 +141,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in numbers:
             _say(f"{number} {shown(generate(options.seed, number, ABILITIES[options.engine], Names()))}")
         return 0
+    # The engine is stopped by way of every `finally`.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with place_of(options.engine) as place:
-            soak, begun = Soak(options.seed, place), time.monotonic()
+            soak, begun = Soak(options.seed, place, reduces=not options.whole), time.monotonic()
             _say(f"soak: engine {options.engine}, seed {options.seed}, {len(numbers)} cases")
             soak.run(numbers)
     except EngineError as error:
@@ -169,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     for text, count in soak.refusals.most_common():
         _say(f"refused {count}: {text}")
-    _say("| engine | builds | refused | outputs | digests | image IDs | refs | wrong | absent though knowable | time |")
+    _say(HEADING)
     _say(figures(options.engine, soak.counts, time.monotonic() - begun))
     _say(f"{len(soak.failed)} cases failed: {soak.failed}")
     return 1 if soak.failed else 0

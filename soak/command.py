@@ -10,12 +10,15 @@ from soak.case import Case, Output, Target
 from soak.definition import FILES, definition
 
 CONTENT = "hello.txt"
+LABEL = "org.example.nonce"
 
 
 def fill(folder: Path, case: Case, nonce: str) -> None:
     """Write what a case builds from: a Dockerfile, a file that no other run has, and a bake's definition."""
     copies = "".join(f"COPY {CONTENT} /{layer}/{CONTENT}\n" for layer in range(case.layers))
-    (folder / "Dockerfile").write_text(f"FROM scratch\nARG WHO\nARG WHAT\n{copies}", encoding="utf-8")
+    (folder / "Dockerfile").write_text(
+        f"FROM scratch\nARG WHO\nARG WHAT\nLABEL {LABEL}={nonce}\n{copies}", encoding="utf-8"
+    )
     (folder / CONTENT).write_text(f"{case.name} {nonce}\n", encoding="utf-8")
     if case.kind == "bake":
         (folder / FILES[case.form]).write_text(definition(case), encoding="utf-8")

@@ -46,7 +46,8 @@ class Verdict:
 def tried(case: Case, place: Place) -> Verdict:
     """Run a case as a step in a folder of its own, and compare what it says with the other end."""
     with _folder() as folder:
-        fill(folder, case, uuid.uuid4().hex)
+        nonce = uuid.uuid4().hex
+        fill(folder, case, nonce)
         answer = run_step(case, folder, place.environment)
         for _ in range(_RACES):
             if answer.code and _RACE in answer.log:
@@ -55,7 +56,7 @@ def tried(case: Case, place: Place) -> Verdict:
             return Verdict((Fault("traceback", "the step prints a traceback"),), Counts(builds=1), answer.log)
         if answer.code:
             return _failed(case, place, answer)
-        return _succeeded(case, place, folder, answer)
+        return _succeeded(case, place, folder, nonce, answer)
 
 
 def _failed(case: Case, place: Place, answer: Answer) -> Verdict:
@@ -74,7 +75,7 @@ def _failed(case: Case, place: Place, answer: Answer) -> Verdict:
     return Verdict((), Counts(builds=1, refused=1), answer.log, said[-1] if said else log[-300:])
 
 
-def _succeeded(case: Case, place: Place, folder: Path, answer: Answer) -> Verdict:
+def _succeeded(case: Case, place: Place, folder: Path, nonce: str, answer: Answer) -> Verdict:
     counts = Counts(builds=1)
     faults: list[Fault] = []
     everywhere: list[Truth] = []
@@ -85,7 +86,7 @@ def _succeeded(case: Case, place: Place, folder: Path, answer: Answer) -> Verdic
         faults += odd
         metadata = answer.metadata.get(target.name, {}) if target.name else answer.metadata
         ref = str(metadata.get("buildx.build.ref", "")).rpartition("/")[2]
-        end = OtherEnd(case, target, [exporter for exporter, _ in pairs], place, folder, ref)
+        end = OtherEnd(case, target, [exporter for exporter, _ in pairs], place, folder, ref, nonce)
         truths = [end.truth(exporter, Claim(each["digest"], each["imageid"])) for exporter, each in pairs]
         everywhere += truths
         found = judge_target(pairs, said, truths)

@@ -12,14 +12,15 @@ known: each is new enough to record what every exporter made, and one node build
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from soak import images
 from soak.case import Case, Target
-from soak.command import alone
+from soak.command import LABEL, alone
 from soak.exporters import Exporter
 from soak.images import Blobs, Image, full_name
 from soak.place import Place
@@ -69,6 +70,7 @@ class OtherEnd:
         place: where it ran.
         folder: where the paths of its outputs start.
         ref: the last part of its reference, or nothing.
+        nonce: what the label of its images says.
     """
 
     case: Case
@@ -77,6 +79,7 @@ class OtherEnd:
     place: Place
     folder: Path
     ref: str
+    nonce: str
     _likenesses: dict[tuple[str, bool], frozenset[str]] = field(default_factory=dict)
 
     def truth(self, exporter: Exporter, claim: Claim) -> Truth:
@@ -185,17 +188,22 @@ class OtherEnd:
 
     def _imageids(self, exporter: Exporter, claim: Claim, found: Truth) -> frozenset[str]:
         """The image ID: in an engine what `docker image inspect` says, else the config's digest or the index's own."""
-        if exporter.is_kept(self.place.kind):
-            if exporter.names and self._keeps_alone(exporter):
-                inspected = [images.kept(name, self.place.environment) for name in exporter.names]
-                return frozenset(str(each["Id"]) for each in inspected if each)
-            inspected = [images.kept(claim.imageid, self.place.environment)] if claim.imageid else []
-            known = frozenset(str(each["Id"]) for each in inspected if each)
-            # An image whose name another one took may be gone from the engine.
-            return known if known or not exporter.names else found.digests
-        if found.image is None:
-            return frozenset()
-        return frozenset((found.image.config or found.image.digest,))
+        own = frozenset((found.image.config or found.image.digest,)) if found.image else frozenset()
+        if not exporter.is_kept(self.place.kind):
+            return own
+        if exporter.names and self._keeps_alone(exporter):
+            inspected = [images.kept(name, self.place.environment) for name in exporter.names]
+            return frozenset(str(each["Id"]) for each in inspected if each)
+        inspected = [images.kept(each, self.place.environment) for each in (claim.imageid, claim.digest) if each]
+        known = frozenset(str(each["Id"]) for each in inspected if each and self._is_own(each, own | found.digests))
+        # An image that has no name, or whose name another one took, may be gone from the engine.
+        return known or own | found.digests
+
+    def _is_own(self, image: Mapping[str, Any], right: frozenset[str]) -> bool:
+        """Whether an image of the engine is of this build: the classic store has no digest, so that its label tells."""
+        if self.place.kind == "classic":
+            return bool(image["Config"]["Labels"][LABEL] == self.nonce)
+        return image["Id"] in right
 
     def _kept_digest(self, name: str) -> str | None:
         image = images.kept(name, self.place.environment)
