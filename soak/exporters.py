@@ -61,18 +61,19 @@ def expected_exporters(case: Case, target: Target, kind: EngineKind) -> tuple[Ex
     """The exporters of one build of a case: those that outputs ask for, then those that buildx adds, in any order."""
     if case.call:
         return ()
+    outputs = _without_duplicates(target.outputs) if case.kind == "bake" else target.outputs
     asked = [
         _asked(output, index, target, push=case.push)
-        for index, output in enumerate(target.outputs)
+        for index, output in enumerate(outputs)
         if output.type != "cacheonly"
     ]
-    kinds = _added_in_bake(case, target.outputs) if case.kind == "bake" else _added_in_build(case, target.outputs)
-    if not target.outputs and not kinds and kind in {"containerd", "classic"}:
+    kinds = _added_in_bake(case, outputs) if case.kind == "bake" else _added_in_build(case, outputs)
+    if not outputs and not kinds and kind in {"containerd", "classic"}:
         kinds = ["image"]
     added = [
         Exporter(
-            key=str(len(target.outputs) + place),
-            index=len(target.outputs) + place,
+            key=str(len(outputs) + place),
+            index=len(outputs) + place,
             id=None,
             types=frozenset(("image",)) if each == "image" else frozenset(("docker", "image", "oci")),
             names=target.tags,
@@ -82,6 +83,22 @@ def expected_exporters(case: Case, target: Target, kind: EngineKind) -> tuple[Ex
         for place, each in enumerate(kinds)
     ]
     return (*asked, *added)
+
+
+def _without_duplicates(outputs: Sequence[Output]) -> list[Output]:
+    """The outputs of a bake target as buildx leaves them: a duplicate is replaced by the last one of the list.
+
+    util/buildflags/utils.go, removeDupes.
+    """
+    left = list(outputs)
+    for place in range(len(left) - 2, -1, -1):
+        same = [
+            other for other in range(place + 1, len(left)) if sorted(left[other].pairs) == sorted(left[place].pairs)
+        ]
+        if same:
+            left[same[0]] = left[-1]
+            left.pop()
+    return left
 
 
 def _asked(output: Output, index: int, target: Target, *, push: bool) -> Exporter:

@@ -185,7 +185,11 @@ class _Maker:
         if kind in {"image", "registry"}:
             attributes += self.image_names(name, kind, matrix=matrix)
         elif kind == "docker":
-            attributes += [("name", f"kept-{self.names.nonce}-{self.next()}")] if chance.happens(0.7) else []
+            attributes += (
+                [("name", f"kept-{self.names.nonce}-{self.next()}{MATRIX_VARIABLE * matrix}")]
+                if chance.happens(0.7)
+                else []
+            )
         elif kind == "folder":
             kind, dest = "oci", self.path(name, "", matrix=matrix)
             attributes += [("tar", "false")]
