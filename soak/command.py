@@ -101,6 +101,8 @@ def alone(case: Case, target: Target, output: Output | None, name: str, *, attes
     unlike = ("name", "push", "push-by-digest", "name-canonical", "store", "unpack")
     attributes = [(key, value) for key, value in written if key not in unlike]
     only = Output("image", attributes=(*attributes, ("name", name), ("push", "true")))
-    build = replace(target, outputs=(only,), tags=(), cache_to=(), cache_from=(), attests=(), matrix=())
+    # An inline cache is part of the image's config.
+    caches = tuple(cache for cache in target.cache_to if cache == "type=inline")
+    build = replace(target, outputs=(only,), tags=(), cache_to=caches, cache_from=(), attests=(), matrix=())
     provenance = "mode=max" if attested else "false"
     return replace(case, targets=(build,), push=False, load=False, provenance=provenance, flags=(), call="")
