@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,7 +53,6 @@ class Soak:
     reduces: bool = True
     counts: Counts = field(default_factory=Counts)
     failed: list[int] = field(default_factory=list)
-    refusals: Counter[str] = field(default_factory=Counter)
 
     def run(self, numbers: Sequence[int]) -> None:
         """Run the cases with some numbers, and print each one that fails."""
@@ -64,7 +62,7 @@ class Soak:
             verdict = _tried(case, self.place)
             self.counts.add(verdict.counts)
             if verdict.refused:
-                self.refusals[verdict.refused] += 1
+                _say(f"{number} is refused, by buildx alone too: {verdict.refused}")
             if verdict.faults:
                 self.failed.append(number)
                 self._show(number, case, nonce, verdict)
@@ -151,8 +149,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EngineError as error:
         _say(str(error))
         return 1
-    for text, count in soak.refusals.most_common():
-        _say(f"refused {count}: {text}")
     _say(HEADING)
     _say(figures(options.engine, soak.counts, time.monotonic() - begun))
     _say(f"{len(soak.failed)} cases failed: {soak.failed}")

@@ -73,6 +73,7 @@ class _Maker:
     name: str
     number: int
     pushes: bool = False
+    bare: bool = False
     images: int = 0
     files: int = 0
 
@@ -86,10 +87,7 @@ class _Maker:
         if not self.abilities.attests and provenance not in {"", "false"}:
             provenance = "false"
         form = chance.one(_FORMS)
-        targets = tuple(
-            self.target(name, form, push=push, load=load, attested=provenance not in {"", "false"})
-            for name in self.named(bake)
-        )
+        targets = tuple(self.target(name, form, provenance, push=push, load=load) for name in self.named(bake))
         exports = any(
             output.type not in {"local", "tar", "cacheonly", "path"} for each in targets for output in each.outputs
         )
@@ -113,8 +111,9 @@ class _Maker:
     def named(self, bake: bool) -> tuple[str, ...]:  # noqa: FBT001
         return self.chance.several(_TARGETS, 3) if bake else ("",)
 
-    def target(self, name: str, form: Form, *, push: bool, load: bool, attested: bool) -> Target:
+    def target(self, name: str, form: Form, provenance: str, *, push: bool, load: bool) -> Target:
         chance = self.chance
+        attested = provenance not in {"", "false"}
         self.images = int(load) + int(push)
         several = self.abilities.platforms and chance.happens(0.2)
         platforms = chance.several(_PLATFORMS, 3) if several else ()
@@ -126,7 +125,7 @@ class _Maker:
             )
         indexed = bool(platforms[1:])
         tars = self.abilities.archives and not attests and not attested and not indexed
-        self.pushes = push
+        self.pushes, self.bare = push, provenance == "false" and not attests
         outputs = self.outputs(name, docker_tars=tars, matrix=bool(matrix))
         tags = self.tags(name, outputs, push=push, matrix=bool(matrix))
         if push and not tags and not any(output.type in {"image", "registry"} for output in outputs):
@@ -220,7 +219,8 @@ class _Maker:
         chance = self.chance
         found: list[tuple[str, str]] = []
         if chance.happens(0.25):
-            found.append(("oci-mediatypes", chance.one(("true", "false"))))
+            # BuildKit 0.34 refuses attestations with oci-mediatypes=false.
+            found.append(("oci-mediatypes", chance.one(("true", "false" if self.bare else "true"))))
         if chance.happens(0.2):
             found += [("compression", chance.one(_COMPRESSIONS)), ("force-compression", "true")]
             if found[-2][1] in {"zstd", "gzip"} and chance.happens(0.3):
