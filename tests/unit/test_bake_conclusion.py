@@ -10,6 +10,7 @@ from action.errors import EvidenceError
 from action.metadata.file import BakeMetadataFile, MetadataFile
 from action.metadata.responses import Metadata
 from action.outputs.exporters import requested_exporters
+from action.outputs.parse import parse_outputs
 
 
 def no_record(refs: Sequence[str]) -> Path:
@@ -22,3 +23,19 @@ def test_a_target_that_exported_nothing_is_noticed_as_a_build_is() -> None:
     read = BakeMetadataFile("{}", files)
     outcome = conclude_bake(targets, None, read, no_record, Path(), prove=lambda *_: frozenset(), require_digests=False)
     assert [notice.partition(": nothing was exported")[0] for notice in outcome.notices] == ["target web"]
+
+
+def test_the_record_of_what_a_called_targets_frontend_names_is_not_asked_for() -> None:
+    outputs = parse_outputs(["type=image,name=a,push=true", "type=oci,dest=nowhere.tar"], source="outputs")
+    targets = {"web": requested_exporters(outputs), "called": requested_exporters((), call="check")}
+    files = {name: MetadataFile(None, Metadata(f"b/n/{name}")) for name in targets}
+    asked: list[str] = []
+
+    def export(refs: Sequence[str]) -> Path:
+        asked.extend(refs)
+        raise EvidenceError("no record")
+
+    outcome = conclude_bake(targets, None, BakeMetadataFile("{}", files), export, Path(), require_digests=False)
+    assert set(asked) == {"b/n/web"}
+    assert outcome.results is not None
+    assert outcome.results.targets["called"].ref is None
