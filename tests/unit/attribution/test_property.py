@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action.attribution.attribute import Observed, attribute, needs_record
+from action.attribution.attribute import Observed, asked_by_tag, attribute, needs_record
 from action.metadata.responses import Metadata, Response
 from action.oci.image import Image
 from action.record.history import Record, RecordedExporter
@@ -100,7 +100,18 @@ def _observed(draw: st.DrawFn, simulated: Simulated) -> Observed:
             ]
         )
     )
-    return Observed(metadata, draw(_partial_record(simulated)), artifacts)
+    # A Docker Engine pushes one image by one digest, under whichever names: that of the last exporter here.
+    digest = merged(simulated).image.digest
+    repositories = ["localhost:5000/a", "localhost:5000/b", "localhost:5000/t", "docker.io/library/app"]
+    proved = frozenset(f"{each}@{digest}" for each in repositories if draw(st.booleans()))
+    return Observed(
+        metadata,
+        draw(_partial_record(simulated)),
+        artifacts,
+        docker=draw(st.booleans()),
+        asked_by_tag=draw(st.booleans()) and asked_by_tag(metadata),
+        proved=proved,
+    )
 
 
 def _wrong(simulated: Simulated, exporters: tuple[ExporterResult, ...]) -> list[str]:
