@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from action.attribution.match import Matches, ObservedExporter, match
 from action.errors import DisagreementError
 from action.inputs.booleans import go_boolean
+from action.metadata.places import DIGEST, WARNINGS
 from action.metadata.responses import Metadata
 from action.oci.image import Image, with_known_imageids
 from action.oci.models import INDEX_TYPES
@@ -70,6 +71,8 @@ def needs_record(requested: Requested, metadata: Metadata) -> bool:
     if requested.may_default:
         # With nothing asked for only the record says whether the driver exported, and as what.
         return _has_image(metadata)
+    if _is_joined(metadata):
+        return False
     return _image_makers(requested) > 1 or requested.may_add_docker > requested.adds_docker
 
 
@@ -93,6 +96,17 @@ def asked_by_tag(metadata: Metadata) -> bool:
     return metadata.separate is None and bool(image.digest and image.imageid) and image.descriptor is None
 
 
+def _is_joined(metadata: Metadata) -> bool:
+    """Tell whether several nodes built it and buildx joined what they pushed.
+
+    Then it reports the digest of the index and nothing else, not even which builds it is of (docker/buildx 0.38,
+    build/build.go). One node's response names the build (since 0.13, the first release with several outputs).
+    """
+    values = metadata.merged.values
+    keys = values.keys() - {WARNINGS}
+    return metadata.separate is None and metadata.ref is None and keys == {DIGEST}
+
+
 def attribute(requested: Requested, observed: Observed) -> Attribution:
     """Give every exporter its digest.
 
@@ -112,6 +126,8 @@ def attribute(requested: Requested, observed: Observed) -> Attribution:
     response_matches = match(requested, responses)
     added = _added(requested, observed, recorded, record_matches, responses, response_matches)
     sole = _sole_image_maker(requested, [exporter for exporter, _, _ in added], recorded, observed)
+    if sole is None and _is_joined(metadata):
+        sole = _joined_exporter([*requested.exporters, *(exporter for exporter, _, _ in added)])
     known = _known_imageids(observed)
     exporters, unknown = [], {}
     asked = [
@@ -238,6 +254,15 @@ def _has_pushed_classic_image(exporter: RequestedExporter, record_place: int | N
 def _asks_buildx_to_push(exporter: RequestedExporter) -> bool:
     """Tell whether buildx itself takes it for one that pushes: it ignores `push=`."""
     return exporter.push and (exporter.type == "registry" or exporter.attributes.get("push") != "")
+
+
+def _joined_exporter(exporters: Sequence[RequestedExporter]) -> RequestedExporter | None:
+    """Return the exporter whose images of several nodes buildx joins: the first image that it takes for pushed.
+
+    Of the other images each node pushes its own under the same name.
+    """
+    pushed = (each for each in exporters if each.type in {"image", "registry"} and _asks_buildx_to_push(each))
+    return next(pushed, None)
 
 
 def _merged_image(exporter: RequestedExporter, observed: Observed) -> Image:
@@ -372,6 +397,11 @@ def _why(exporter: RequestedExporter, said: _Said, observed: Observed) -> str:
             "the registry's digest is not proved to be this build's: with this image store buildx asks the registry by "
             "tag after the push, and another push may have moved the tag; run one after the other, or use the "
             "containerd image store (https://docs.docker.com/engine/storage/containerd/)"
+        )
+    if not said and _is_joined(observed.metadata):
+        return (
+            "several nodes built it, and buildx joins what they made for the first image that is pushed alone; build "
+            "each image by itself, or all with one node"
         )
     return _why_no_digest(said, observed)
 

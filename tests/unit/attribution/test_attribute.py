@@ -83,6 +83,38 @@ def test_what_one_of_several_nodes_made_is_no_digest_of_the_whole() -> None:
     assert attribute(asked, spread).unknown["0"].startswith("several nodes built it")
 
 
+@pytest.mark.parametrize(
+    ("outputs", "push", "joined"),
+    [
+        (("type=image,name=a,push=true", "type=image,name=b,push=true"), False, "0"),
+        (("type=local,dest=o", "type=registry,name=a", "type=image,name=b,push=true"), False, "1"),
+        # Each node pushes its own image for these (docker/buildx 0.38, build/build.go).
+        (("type=image,name=a", "type=image,name=b,push=true"), False, "1"),
+        (("type=image,name=a,push=", "type=image,name=b,push=true"), False, "1"),
+        (("type=image,name=a,push=", "type=image,name=b"), True, "0"),
+        (("type=docker,dest=d.tar",), True, "1"),
+    ],
+)
+def test_what_buildx_joined_of_several_nodes_is_the_first_pushed_image_alone(
+    outputs: tuple[str, ...], *, push: bool, joined: str
+) -> None:
+    metadata = Metadata(None, Response({"containerimage.digest": A, "buildx.build.warnings": []}))
+    asked = requested(*outputs, push=push)
+    assert not needs_record(asked, metadata)
+    attribution = attribute(asked, Observed(metadata))
+    digests_found = {each.key: each.digest for each in attribution.exporters if each.digest}
+    assert digests_found == {joined: A}
+    assert all(why.startswith("several nodes built it, and buildx joins") for why in attribution.unknown.values())
+
+
+@pytest.mark.parametrize("key", ["containerimage.descriptor", "containerimage.config.digest", "image.name"])
+def test_what_says_more_than_a_digest_was_not_joined(key: str) -> None:
+    metadata = Metadata(None, Response({"containerimage.digest": A, key: B}))
+    asked = requested("type=image,name=a,push=true", "type=image,name=b,push=true")
+    assert needs_record(asked, metadata)
+    assert digests(asked, Observed(metadata)) == {"0": None, "1": None}
+
+
 def test_two_images_never_take_the_merged_response() -> None:
     asked = requested("type=image,name=a", "type=oci,dest=o.tar")
     attribution = attribute(asked, Observed(flat(A), missing=("no record",)))
