@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from action.buildx.local_state import state_folder
 from action.buildx.log import Log
 from action.buildx.request import BakeRequest
 from action.errors import PackagesError
-from action.execution import execute
+from action.execution import Executed, execute
 from action.inputs.policy import Policy
 from action.outcome import Outcome
 from action.packages import RETRIES, STEP
@@ -52,6 +53,7 @@ def run_bake(
     metadata = read_bake_metadata_file(executed.metadata_file, written=executed.written)
     folder = Path(request.folder)
     export = executed.trace.records.file
+    begun = _begun(request, executed) if executed.failed else {}
     outcome = conclude_bake(
         request.targets,
         executed.failed,
@@ -60,6 +62,7 @@ def run_bake(
         folder,
         prove=partial(proved_digests, executed.buildx, os.environ),
         require_digests=policy.require_digests,
+        begun=begun,
     )
     if policy.verify and outcome.results is not None:
         preparation.wait(RETRIES)
@@ -72,3 +75,16 @@ def run_bake(
         warnings=(*executed.warnings, *outcome.warnings),
         trace=executed.trace,
     )
+
+
+def _begun(request: BakeRequest, executed: Executed) -> dict[str, str]:
+    """Return the builds that a bake which failed surely began: target name to `builder/node/ref`."""
+    from action.buildx.bake_state import failed_target, refs_of_failed_bake  # noqa: PLC0415  # few bakes fail
+
+    built = [name for name, requested in request.targets.items() if requested.exports]
+    trace = executed.trace
+    if failed_target(trace.log, built) is None:
+        # It may have failed before it built anything; the builds found might then be another bake's.
+        return {}
+    state = state_folder(os.environ)
+    return refs_of_failed_bake(state, built, trace.contexts, trace.folder, trace.known_groups, trace.known_refs)

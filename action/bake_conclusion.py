@@ -30,8 +30,9 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     *,
     prove: Prove,
     require_digests: bool,
+    begun: Mapping[str, str] | None = None,
 ) -> Outcome[BakeResults]:
-    """Say what each exporter of each target made.
+    """Say what each exporter of each target made; of a bake that failed, of each target that was exported.
 
     Args:
         targets: target name to the exporters asked for.
@@ -41,15 +42,29 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
         folder: where paths in outputs start from.
         prove: proves what a registry answered when buildx asked it by tag.
         require_digests: whether an exporter that makes an image and has no digest is an error.
+        begun: the builds of a bake that failed: target name to `builder/node/ref`.
     """
-    if failed:
-        return Outcome(None, read.text, (failed,))
     # A target that is only called has no reference of its own: what a file says of it, its frontend wrote.
     files = {name: file for name, file in read.targets.items() if name in targets and targets[name].exports}
+    if failed:
+        return _conclude_failed(targets, failed, read, files, export, folder, begun or {}, prove)
     needed = any(needs_record(targets[name], file.metadata) for name, file in files.items())
     # All of them where one is needed: a summary wants the others, and one export is as fast as the other.
     wanted = [file.metadata.ref for file in files.values() if needed and file.metadata.ref is not None]
     record_of = _records(wanted, export)
+    return _conclude_each(targets, read, files, record_of, folder, prove=prove, require_digests=require_digests)
+
+
+def _conclude_each(  # noqa: PLR0913  # the same
+    targets: Mapping[str, Requested],
+    read: BakeMetadataFile,
+    files: Mapping[str, MetadataFile],
+    record_of: RecordOf,
+    folder: Path,
+    *,
+    prove: Prove,
+    require_digests: bool,
+) -> Outcome[BakeResults]:
     errors: list[BuildDigestsError] = []
     results, notices = {}, []
     warnings = deviation_warnings(read.deviations) + ([read.too_long] if read.too_long else [])
@@ -65,6 +80,39 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
         if outcome.results is not None:
             results[name] = outcome.results
     return Outcome(BakeResults(targets=results), read.text, tuple(errors), tuple(warnings), tuple(notices))
+
+
+def _conclude_failed(  # noqa: PLR0913, PLR0917  # the same
+    targets: Mapping[str, Requested],
+    failed: BuildDigestsError,
+    read: BakeMetadataFile,
+    files: Mapping[str, MetadataFile],
+    export: ExportMany,
+    folder: Path,
+    begun: Mapping[str, str],
+    prove: Prove,
+) -> Outcome[BakeResults]:
+    """Say what the targets made that were exported before the bake failed, or beside one that failed."""
+    refs = {file.metadata.ref for file in files.values() if file.metadata.ref}
+    record_of = _records(tuple(sorted(refs | set(begun.values()))), export)
+    succeeded = {name: ref for name, ref in begun.items() if name not in files and _has_succeeded(ref, record_of)}
+    files = {**files, **{name: MetadataFile(None, Metadata(ref)) for name, ref in succeeded.items()}}
+    exported = {name: targets[name] for name in targets if name in files}
+    if not exported:
+        return Outcome(None, read.text, (failed,))
+    outcome = _conclude_each(
+        exported, replace(read, fault=None), files, record_of, folder, prove=prove, require_digests=False
+    )
+    rest = ", ".join(name for name in targets if name not in files)
+    warnings = [f"the bake failed; exported: {', '.join(exported)}; not exported: {rest or 'nothing else'}"]
+    return replace(outcome, errors=(failed, *outcome.errors), warnings=(*warnings, *outcome.warnings))
+
+
+def _has_succeeded(ref: str, record_of: RecordOf) -> bool:
+    try:
+        return record_of(ref).succeeded
+    except EvidenceError:
+        return False
 
 
 def _records(refs: Sequence[str], export: ExportMany) -> RecordOf:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from action.buildx.diagnosis import failure, refuses_attestations, unknown_option
 from action.buildx.history import Records
-from action.buildx.local_state import known_refs, state_folder
+from action.buildx.local_state import known_groups, known_refs, state_folder
 from action.buildx.log import Log
 from action.buildx.program import Ended, find_buildx, run
 from action.buildx.request import Command, with_metadata_file, without_option
@@ -70,14 +70,15 @@ def execute(command: Command, workspace: Path, patience: Patience, log: Log, pre
     metadata_file = Path(command.folder, command.metadata_file) if command.metadata_file else own
     before = _version(metadata_file)
     known: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
     def build(arguments: tuple[str, ...]) -> Ended:
         if command.metadata_file is None:
             arguments = with_metadata_file(arguments, str(own))
 
         def once() -> Ended:
-            nonlocal known
-            known = known_refs(state_folder(os.environ))
+            nonlocal known, groups
+            known, groups = known_refs(state_folder(os.environ)), known_groups(state_folder(os.environ))
             return run(
                 (*buildx, *arguments),
                 environment,
@@ -118,7 +119,7 @@ def execute(command: Command, workspace: Path, patience: Patience, log: Log, pre
     warnings = tuple(command.droppable[option] for option in dropped)
     failed = failure(ended, call=command.call) if ended.code else None
     records = Records(buildx, os.environ, workspace)
-    trace = Trace(known, command.contexts, Path(command.folder), ended.stderr, records, command.builds)
+    trace = Trace(known, command.contexts, Path(command.folder), ended.stderr, records, command.builds, groups)
     return Executed(
         buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, warnings, trace
     )

@@ -27,6 +27,7 @@ class Trace:
         log: the end of what it printed on standard error, empty where that was not captured.
         records: the records of its builds.
         builds: whether it built anything; with `call` there are no builds of its own.
+        known_groups: the bakes that buildx knew before it.
     """
 
     known_refs: frozenset[str]
@@ -35,6 +36,7 @@ class Trace:
     log: str
     records: Records
     builds: bool = True
+    known_groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from action.buildx.search import docker_folder
 
+_GROUPS = "__group__"
+
 _TWIN_SECONDS = 5.0
 """How far apart two files of one build may be written: buildx writes them one after the other, before it builds."""
 
@@ -148,3 +150,27 @@ def _names(folder: Path) -> list[str]:
         return [name for name in os.listdir(folder) if not name.startswith("_")]  # noqa: PTH208  # there are thousands
     except OSError:
         return []
+
+
+def known_groups(folder: Path) -> frozenset[str]:
+    """Return the names of all groups of builds that buildx knows; each bake is one.
+
+    Args:
+        folder: buildx's folder.
+    """
+    return frozenset(_names(folder / "refs" / _GROUPS))
+
+
+def read_group(folder: Path, group: str) -> frozenset[str] | None:
+    """Return the last parts of the references of a group's builds, or None if the file cannot be read.
+
+    Args:
+        folder: buildx's folder.
+        group: the group's name.
+    """
+    try:
+        read = json.loads((folder / "refs" / _GROUPS / group).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    refs = read.get("Refs") if isinstance(read, dict) else None
+    return frozenset(map(str, refs)) if isinstance(refs, list) else None

@@ -47,8 +47,21 @@ class _Result(Struct, frozen=True, rename={"results": "Results"}):
     results: dict[str, _Descriptor] | None = None
 
 
-class _HistoryRecord(Struct, frozen=True, rename={"ref": "Ref", "exporters": "Exporters", "result": "Result"}):
+class _Time(Struct, frozen=True):
+    """A time, whatever it is."""
+
+
+class _Error(Struct, frozen=True):
+    """Why a build failed."""
+
+
+_KEYS = {"ref": "Ref", "exporters": "Exporters", "result": "Result", "completed": "CompletedAt"}
+
+
+class _HistoryRecord(Struct, frozen=True, rename=_KEYS):
     ref: str = ""
+    completed: _Time | None = None
+    error: _Error | None = None
     exporters: tuple[RecordedExporter, ...] | None = None
     result: _Result | None = None
 
@@ -63,6 +76,7 @@ class Record:
         exporters: the exporters that BuildKit ran, in its order; empty where the record does not say.
         images: exporter's place in `exporters` to what it made; an exporter without an image has none.
         blobs: digest to bytes of the manifests and indexes in the record.
+        succeeded: whether the build ended without an error, its exporters and pushes by BuildKit included.
     """
 
     source: str
@@ -70,6 +84,7 @@ class Record:
     exporters: tuple[RecordedExporter, ...]
     images: dict[int, Image]
     blobs: dict[str, bytes]
+    succeeded: bool = False
 
 
 def read_record(file: Path, ref: str | None) -> Record:
@@ -157,4 +172,5 @@ def _read(layout: TarLayout, manifest: Manifest) -> Record:
         for place, result in results.items()
         if _PLACE.fullmatch(place)
     }
-    return Record(layout.source, record.ref, record.exporters or (), images, blobs)
+    succeeded = record.completed is not None and record.error is None
+    return Record(layout.source, record.ref, record.exporters or (), images, blobs, succeeded)

@@ -23,15 +23,18 @@ def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool
         bake: whether it was a bake.
     """
     results = outcome.results
+    known: dict[str, str] = {}
     if results is not None:
         from action.results.models import BakeResults  # noqa: PLC0415  # imported while the build ran
 
         if isinstance(results, BakeResults):
-            return {name: target.ref for name, target in results.targets.items() if target.ref}
-        if results.ref:
+            known = {name: target.ref for name, target in results.targets.items() if target.ref}
+            if not outcome.errors:
+                return known
+        elif results.ref:
             return {"": results.ref}
     if outcome.trace is None or not outcome.trace.builds:
-        return {}
+        return known
     folder, trace = state_folder(os.environ), outcome.trace
     found: dict[str, list[str]] = {}
     for ref in sorted(known_refs(folder) - trace.known_refs):
@@ -40,7 +43,8 @@ def refs_of(outcome: Outcome[BuildResults] | Outcome[BakeResults], *, bake: bool
         if trace.contexts and not _is_ours(state, target, trace):
             continue
         found.setdefault(target, []).append(ref)
-    return {target: refs[0] for target, refs in found.items() if len(refs) == 1}
+    # Of a bake that failed some targets have results, and others may have a log.
+    return {target: refs[0] for target, refs in found.items() if len(refs) == 1} | known
 
 
 def _is_ours(state: LocalState | None, target: str, trace: Trace) -> bool:

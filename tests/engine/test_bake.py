@@ -77,7 +77,7 @@ def test_a_target_that_fails_fails_the_step_in_buildx_words(bake: Workplace) -> 
     step = bake.bake_step(source=".", targets="plain,broken", push="true")
     assert step.code == 1
     assert "::error::buildx failed with: ERROR: " in step.log
-    assert step.outputs["digests"] == "{}"
+    assert "broken" not in json.loads(step.outputs["digests"])
 
 
 def test_an_id_that_is_used_twice_names_the_target(bake: Workplace) -> None:

@@ -6,22 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from action.bake_conclusion import conclude_bake
-from action.errors import EvidenceError
+from action.errors import BuildFailedError, EvidenceError
 from action.metadata.file import BakeMetadataFile, MetadataFile
-from action.metadata.responses import Metadata
+from action.metadata.responses import Metadata, Response
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
+from tests.unit.record.records import write_records
 
 
 def no_record(refs: Sequence[str]) -> Path:
     raise EvidenceError(str(refs))
 
 
+def no_proof(*_: object) -> frozenset[str]:
+    return frozenset()
+
+
 def test_a_target_that_exported_nothing_is_noticed_as_a_build_is() -> None:
     targets = {"web": requested_exporters(()), "asked": requested_exporters((), push=True)}
     files = {name: MetadataFile(None, Metadata(f"b/n/{name}")) for name in targets}
     read = BakeMetadataFile("{}", files)
-    outcome = conclude_bake(targets, None, read, no_record, Path(), prove=lambda *_: frozenset(), require_digests=False)
+    outcome = conclude_bake(targets, None, read, no_record, Path(), prove=no_proof, require_digests=False)
     assert [notice.partition(": nothing was exported")[0] for notice in outcome.notices] == ["target web"]
 
 
@@ -40,3 +45,51 @@ def test_the_record_of_what_a_called_targets_frontend_names_is_not_asked_for() -
     assert set(asked) == {"b/n/web"}
     assert outcome.results is not None
     assert outcome.results.targets["called"].ref is None
+
+
+DIGESTS = {name: "sha256:" + letter * 64 for name, letter in {"web": "a", "api": "b", "docs": "c", "cli": "d"}.items()}
+ENDED: dict[str, object] = {"CompletedAt": {"seconds": 1}}
+
+
+def test_of_a_bake_that_failed_the_records_without_an_error_count(tmp_path: Path) -> None:
+    targets = {name: requested_exporters((), push=True, tags=(f"a/{name}",)) for name in DIGESTS}
+    more: dict[str, dict[str, object]] = {
+        "web": ENDED,
+        "api": {**ENDED, "error": {"code": 1, "message": "context canceled"}},
+        "docs": {},
+        "cli": {**ENDED, "error": {}},
+    }
+    records = {name: ([("image", {"push": "true"}, digest)], more[name]) for name, digest in DIGESTS.items()}
+    file = write_records(tmp_path / "r", records)
+    failed = BuildFailedError("target cli")
+    begun = {name: f"b/n/{name}" for name in DIGESTS}
+    read = BakeMetadataFile(None, {})
+    outcome = conclude_bake(
+        targets, failed, read, lambda _: file, tmp_path, prove=no_proof, require_digests=True, begun=begun
+    )
+    assert outcome.errors == (failed,)
+    assert outcome.results is not None
+    assert {name: each.digests for name, each in outcome.results.targets.items()} == {"web": {"0": DIGESTS["web"]}}
+    assert outcome.results.targets["web"].ref == "b/n/web"
+    assert outcome.warnings == ("the bake failed; exported: web; not exported: api, docs, cli",)
+
+
+def test_of_a_bake_that_failed_the_targets_in_the_metadata_file_count(tmp_path: Path) -> None:
+    targets = {name: requested_exporters((), push=True) for name in ("web", "api")}
+    response = Response({"containerimage.digest": DIGESTS["web"]})
+    read = BakeMetadataFile("{}", {"web": MetadataFile(None, Metadata("b/n/web", response))})
+    outcome = conclude_bake(
+        targets, BuildFailedError("x"), read, no_record, tmp_path, prove=no_proof, require_digests=False
+    )
+    assert outcome.results is not None
+    assert {name: each.digest for name, each in outcome.results.targets.items()} == {"web": DIGESTS["web"]}
+
+
+def test_of_a_bake_that_failed_nothing_is_said_without_a_record(tmp_path: Path) -> None:
+    targets = {"web": requested_exporters((), push=True)}
+    read, failed = BakeMetadataFile(None, {}), BuildFailedError("x")
+    begun = {"web": "b/n/web"}
+    outcome = conclude_bake(
+        targets, failed, read, no_record, tmp_path, prove=no_proof, require_digests=False, begun=begun
+    )
+    assert (outcome.results, outcome.errors) == (None, (failed,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from action.record.history import RECORD_TYPE
@@ -40,3 +41,29 @@ def record_of_two_images(folder: Path) -> tuple[Path, Path]:
         json.dumps({"buildx.build.ref": "default/default/build", "containerimage.digest": digest_of(made["archive"])})
     )
     return metadata, write_tar(folder / "record.dockerbuild", members)
+
+
+Exporter = tuple[str, dict[str, str], str | None]
+"""The type of an exporter, its attributes, and the digest of the manifest that it made."""
+
+
+def write_record(file: Path, *exporters: Exporter) -> Path:
+    """Write the record of a build `r`, without the manifests themselves."""
+    return write_records(file, {"r": (exporters, {"CompletedAt": {"seconds": 1}})})
+
+
+def write_records(file: Path, builds: Mapping[str, tuple[Sequence[Exporter], Mapping[str, object]]]) -> Path:
+    """Write records: reference to the exporters of a build, and what else its record has."""
+    blobs, manifests = [], []
+    for ref, (exporters, more) in builds.items():
+        results = {
+            str(place): {"media_type": MANIFEST, "digest": digest, "size": 1}
+            for place, (_, _, digest) in enumerate(exporters)
+            if digest
+        }
+        asked = [{"Type": kind, "Attrs": attributes} for kind, attributes, _ in exporters]
+        record = encode({"Ref": ref, "Exporters": asked, "Result": {"Results": results}, **more})
+        manifest = encode({"config": descriptor(record, RECORD_TYPE), "layers": []})
+        blobs += [record, manifest]
+        manifests.append(descriptor(manifest, MANIFEST))
+    return write_tar(file, layout(*manifests, blobs=tuple(blobs)))

@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 import json
-import tarfile
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from tests.unit.record.records import write_record
 from tests.unit.terminal.test_cli import DIGEST, command
 
 OTHER = "sha256:" + "b" * 64
 REF = "b/n/r"
-
-
-def write_record(file: Path, *exporters: tuple[str, dict[str, str], str | None]) -> None:
-    """Write a record of a build: the type, the attributes and the manifest's digest of each exporter."""
-    results = {
-        str(place): {"media_type": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 1}
-        for place, (_, _, digest) in enumerate(exporters)
-        if digest
-    }
-    record = {
-        "Ref": "r",
-        "Exporters": [{"Type": kind, "Attrs": attributes} for kind, attributes, _ in exporters],
-        "CompletedAt": {"seconds": 1},
-        "Result": {"Results": results},
-    }
-    blobs: dict[str, bytes] = {}
-
-    def put(value: object) -> str:
-        from hashlib import sha256  # noqa: PLC0415
-
-        data = json.dumps(value).encode()
-        name = sha256(data).hexdigest()
-        blobs[f"blobs/sha256/{name}"] = data
-        return f"sha256:{name}"
-
-    manifest_type = "application/vnd.oci.image.manifest.v1+json"
-    config = {"mediaType": "application/vnd.buildkit.historyrecord.v0", "digest": put(record), "size": 1}
-    manifest = put({"schemaVersion": 2, "mediaType": manifest_type, "config": config, "layers": []})
-    index = {"schemaVersion": 2, "manifests": [{"mediaType": manifest_type, "digest": manifest, "size": 1}]}
-    blobs["index.json"] = json.dumps(index).encode()
-    with tarfile.open(file, "w") as tar:
-        for name, data in blobs.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, BytesIO(data))
 
 
 @pytest.fixture
