@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from action.buildx.diagnosis import failure
-from action.buildx.program import ask
+from action.buildx.program import Ended, Programs, ask
+from action.buildx.version import LAZY_OUTPUTS, Version, ask_version, satisfies
 from action.errors import DocumentError, InputError, ProgramError
 from action.metadata.document import parse_document
 from action.outputs.exporters import Requested, requested_exporters
@@ -40,25 +42,62 @@ class Target:
     context: str = "."
 
 
-def ask_definition(
-    buildx: tuple[str, ...], environment: Mapping[str, str], arguments: Sequence[str], folder: str
+def ask_definition(  # noqa: PLR0913  # a question to a program, and what it may not do
+    buildx: tuple[str, ...],
+    environment: Mapping[str, str],
+    arguments: Sequence[str],
+    folder: str,
+    *,
+    version: Version | None = None,
+    dry_run: bool = False,
 ) -> dict[str, Target]:
-    """Ask buildx for the definition of a bake.
+    """Ask buildx for the definition of a bake. The files that outputs name are not touched.
 
     Args:
         buildx: the command that runs buildx.
         environment: its whole environment.
         arguments: `bake`, its options, `--print` and its targets.
         folder: the folder that the bake runs in.
+        version: buildx's version, or None if it is not known.
+        dry_run: whether the bake itself does not follow, which would write the files anyway.
 
     Raises:
-        BuildDigestsError: buildx finds a fault in it, or wrote none that can be read.
+        BuildDigestsError: buildx finds a fault in it, wrote none that can be read, or would empty files in a dry run.
         InputError: a target's output has an `id` that breaks a rule.
     """
-    ended = ask((*buildx, *arguments), environment, seconds=_PRINT_SECONDS, folder=folder)
+    ended = _print(buildx, environment, (*buildx, *arguments), folder, version, dry_run=dry_run)
     if ended.code:
         raise failure(ended, call="")
     return read_definition(ended.stdout, adds_both={"--push", "--load"}.issubset(arguments))
+
+
+def _print(  # noqa: PLR0913  # the same
+    buildx: tuple[str, ...],
+    environment: Mapping[str, str],
+    command: tuple[str, ...],
+    folder: str,
+    version: Version | None,
+    *,
+    dry_run: bool,
+) -> Ended:
+    def print_definition(programs: Programs | None = None) -> Ended:
+        return ask(command, environment, seconds=_PRINT_SECONDS, folder=folder, programs=programs)
+
+    if satisfies(version, LAZY_OUTPUTS):
+        return print_definition()
+    from action.buildx.untouched import CannotBeKeptError, can_start, without_touching  # noqa: PLC0415  # old buildx
+
+    if can_start(buildx[0]):
+        with contextlib.suppress(CannotBeKeptError):
+            return without_touching(print_definition)
+    if dry_run and not satisfies(version or ask_version(buildx, environment), LAZY_OUTPUTS):
+        message = (
+            "this buildx empties the files that outputs name when it prints a definition, and nothing on this system "
+            "keeps it from that: install buildx 0.30 or later (https://docs.docker.com/go/buildx)"
+        )
+        raise ProgramError(message)
+    # The bake itself opens the same files in the next moment.
+    return print_definition()
 
 
 def read_definition(text: str, *, adds_both: bool = False) -> dict[str, Target]:

@@ -18,6 +18,9 @@ FILE_ENTITLEMENT = (0, 18)
 BAKE_ENTITLEMENTS = (0, 17)
 """The first buildx whose bake takes `--allow`."""
 
+LAZY_OUTPUTS = (0, 30)
+"""The first buildx whose bake opens the files of outputs when it writes to them, and not when it reads a definition."""
+
 ATTESTATIONS = (0, 10)
 """The first buildx that takes attestations."""
 

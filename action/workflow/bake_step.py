@@ -69,7 +69,8 @@ def _run_bake(*, dry_run: bool) -> int:
     version = ask_version(buildx, os.environ)
     bake = read_bake(inputs, os.environ, lambda: satisfies(version, GIT_QUERY), version)
     warn(bake.warnings, dry_run=dry_run)
-    targets = ask_definition(buildx, {**os.environ, **bake.environment}, bake.print_arguments, bake.folder)
+    environment = {**os.environ, **bake.environment}
+    targets = ask_definition(buildx, environment, bake.print_arguments, bake.folder, version=version, dry_run=dry_run)
     driver = find_driver(os.environ, inputs.builder)
     request = bake_request(bake, inputs, targets, os.environ, is_private, driver=driver)
     if dry_run:
