@@ -52,7 +52,7 @@ def run_bake(
 
     metadata = read_bake_metadata_file(executed.metadata_file, written=executed.written)
     folder = Path(request.folder)
-    export = executed.trace.records.file
+    export = executed.trace.records.files
     begun = _begun(request, executed) if executed.failed else {}
     outcome = conclude_bake(
         request.targets,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from action.attribution.attribute import needs_record
 from action.conclusion import conclude, deviation_warnings
-from action.errors import BuildDigestsError, EvidenceError, SlowEvidenceError
+from action.errors import BuildDigestsError, EvidenceError
 from action.metadata.file import BakeMetadataFile, MetadataFile
 from action.metadata.responses import Metadata
 from action.observation import Prove, RecordOf
@@ -17,8 +18,8 @@ from action.outputs.exporters import Requested
 from action.record.history import Record, read_records
 from action.results.models import BakeResults
 
-ExportMany = Callable[[Sequence[str]], Path]
-"""Writes the records of builds, by their `builder/node/ref`, to one file, and names it."""
+ExportMany = Callable[[Sequence[str]], Iterable[Path]]
+"""Writes the records of builds, by their `builder/node/ref`, to files, and yields each; a missing record is in none."""
 
 
 def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of it, and where its evidence is
@@ -48,9 +49,12 @@ def conclude_bake(  # noqa: PLR0913  # what a bake was asked for, what became of
     files = {name: file for name, file in read.targets.items() if name in targets and targets[name].exports}
     if failed:
         return _conclude_failed(targets, failed, read, files, export, folder, begun or {}, prove)
-    needed = any(needs_record(targets[name], file.metadata) for name, file in files.items())
-    # All of them where one is needed: a summary wants the others, and one export is as fast as the other.
-    wanted = [file.metadata.ref for file in files.values() if needed and file.metadata.ref is not None]
+    # No others: each takes time on a busy engine, and a digest must not wait for what only a summary wants.
+    wanted = [
+        file.metadata.ref
+        for name, file in files.items()
+        if file.metadata.ref is not None and needs_record(targets[name], file.metadata)
+    ]
     record_of = _records(wanted, export)
     return _conclude_each(targets, read, files, record_of, folder, prove=prove, require_digests=require_digests)
 
@@ -116,32 +120,26 @@ def _has_succeeded(ref: str, record_of: RecordOf) -> bool:
 
 
 def _records(refs: Sequence[str], export: ExportMany) -> RecordOf:
-    """Get all records in one call for each builder; where that fails, each by itself when it is asked for."""
+    """Get all records, several in a call; if one is missing, it is asked for by itself once more."""
     known: dict[str, Record] = {}
-    slow: dict[str, SlowEvidenceError] = {}
-    builders: dict[str, list[str]] = {}
-    for ref in refs:
-        builders.setdefault(ref.partition("/")[0], []).append(ref)
-    for group in builders.values():
-        try:
-            found = {record.ref: record for record in read_records(export(group))}
-        except SlowEvidenceError as error:
-            slow |= dict.fromkeys(group, error)
-            continue
-        except EvidenceError:
-            continue
-        known |= {ref: found[_id(ref)] for ref in group if _id(ref) in found}
+    given_up: EvidenceError | None = None
+    try:
+        for file in export(refs):
+            with contextlib.suppress(EvidenceError):
+                known |= {record.ref: record for record in read_records(file)}
+    except EvidenceError as error:
+        # Each by itself would take longer still.
+        given_up = error
 
     def record_of(ref: str) -> Record:
-        if ref in slow:
-            # Each by itself would take longer still.
-            raise slow[ref]
-        if ref not in known:
-            matching = [record for record in read_records(export([ref])) if record.ref == _id(ref)]
-            if not matching:
-                raise EvidenceError(f"the record of build {ref} is not in what buildx exported")
-            known[ref] = matching[0]
-        return known[ref]
+        if _id(ref) not in known:
+            if given_up is not None:
+                raise given_up
+            for file in export([ref]):
+                known.update({record.ref: record for record in read_records(file)})
+        if _id(ref) not in known:
+            raise EvidenceError(f"the record of build {ref} is not in what buildx exported")
+        return known[_id(ref)]
 
     return record_of
 

@@ -72,6 +72,10 @@ class SlowEvidenceError(EvidenceError):
     """A record that did not come in time: asking again would take as long."""
 
 
+class NoRecordsError(EvidenceError):
+    """This buildx exports no records, or this BuildKit keeps none: asking for another one is of no use."""
+
+
 class DisagreementError(BuildDigestsError):
     """Two sources that speak of one exporter and say different things."""
 

@@ -203,7 +203,7 @@ def ask(
             with guarded(process), (programs or Programs()).holding(process):
                 code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            message = f"{_shown(command)} did not end within {seconds:g} s"
+            message = f"{_shown(command)} did not end within {seconds:.3g} s"
             raise SlowProgramError(message) from None
         finally:
             if process.poll() is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, Gi
 from action.github.comments import put_comment
 from action.inputs.look import Look
 from action.inputs.workflow_run import read_workflow_run
-from action.oci.image import PlatformImage
+from action.oci.image import Image, PlatformImage
 from action.outcome import Outcome, Trace
 from action.record.history import read_records
 from action.record.progress import Progress, read_progress
@@ -35,7 +36,9 @@ from action.workflow.refs import refs_of
 MOST_ANNOTATIONS = 10
 """Most warnings of a step that GitHub shows."""
 
-_RECORD_SECONDS = 10.0
+_RECORD_SECONDS = 5.0
+"""How long a summary waits in all for records that no digest depends on."""
+
 _TELLING_INPUTS = ("context", "file", "target", "source", "targets", "workdir", "keys")
 _SECRET_INPUTS = ("github-token", "secrets", "secret-envs", "secret-files")
 
@@ -162,12 +165,12 @@ def _recorded(
     """How each build went, by the last part of its reference, and digest to platforms; nothing where no record is."""
     if trace is None or not refs:
         return {}, {}
-    try:
-        file = trace.records.file(refs, seconds=_RECORD_SECONDS)
-        progress = {each.ref: each for each in read_progress(file)}
-        images = [image for record in read_records(file) for image in record.images.values()]
-    except EvidenceError:
-        return {}, {}
+    progress: dict[str, Progress] = {}
+    images: list[Image] = []
+    with contextlib.suppress(EvidenceError):
+        for file in trace.records.files(refs, seconds=_RECORD_SECONDS):
+            progress |= {each.ref: each for each in read_progress(file)}
+            images += [image for record in read_records(file) for image in record.images.values()]
     return progress, {image.digest: image.platforms for image in images if image.digest}
 
 

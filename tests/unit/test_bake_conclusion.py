@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from action.bake_conclusion import conclude_bake
-from action.errors import BuildFailedError, EvidenceError
+from action.errors import BuildFailedError, EvidenceError, NoRecordsError, SlowEvidenceError
 from action.metadata.file import BakeMetadataFile, MetadataFile
 from action.metadata.responses import Metadata, Response
 from action.outputs.exporters import requested_exporters
 from action.outputs.parse import parse_outputs
-from tests.unit.record.records import write_records
+from tests.unit.oci.layouts import digest_of, image
+from tests.unit.record.records import record_of_two_images, write_records
 
 
-def no_record(refs: Sequence[str]) -> Path:
+def no_record(refs: Sequence[str]) -> Iterator[Path]:
     raise EvidenceError(str(refs))
 
 
@@ -36,12 +39,12 @@ def test_the_record_of_what_a_called_targets_frontend_names_is_not_asked_for() -
     files = {name: MetadataFile(None, Metadata(f"b/n/{name}")) for name in targets}
     asked: list[str] = []
 
-    def export(refs: Sequence[str]) -> Path:
+    def export(refs: Sequence[str]) -> Iterator[Path]:
         asked.extend(refs)
         raise EvidenceError("no record")
 
     read = BakeMetadataFile("{}", files)
-    outcome = conclude_bake(targets, None, read, export, Path(), prove=lambda *_: frozenset(), require_digests=False)
+    outcome = conclude_bake(targets, None, read, export, Path(), prove=no_proof, require_digests=False)
     assert set(asked) == {"b/n/web"}
     assert outcome.results is not None
     assert outcome.results.targets["called"].ref is None
@@ -65,7 +68,7 @@ def test_of_a_bake_that_failed_the_records_without_an_error_count(tmp_path: Path
     begun = {name: f"b/n/{name}" for name in DIGESTS}
     read = BakeMetadataFile(None, {})
     outcome = conclude_bake(
-        targets, failed, read, lambda _: file, tmp_path, prove=no_proof, require_digests=True, begun=begun
+        targets, failed, read, lambda _: [file], tmp_path, prove=no_proof, require_digests=True, begun=begun
     )
     assert outcome.errors == (failed,)
     assert outcome.results is not None
@@ -93,3 +96,44 @@ def test_of_a_bake_that_failed_nothing_is_said_without_a_record(tmp_path: Path) 
         targets, failed, read, no_record, tmp_path, prove=no_proof, require_digests=False, begun=begun
     )
     assert (outcome.results, outcome.errors) == (None, (failed,))
+
+
+@pytest.mark.parametrize("error", [SlowEvidenceError("late"), NoRecordsError("too old")])
+def test_records_that_cannot_be_had_are_asked_for_once_and_only_those_that_a_digest_needs(
+    error: EvidenceError,
+) -> None:
+    two = parse_outputs(("type=image,name=x,push=true", "type=image,name=y,push=true"))
+    files = parse_outputs(("type=local,dest=out",))
+    targets = {name: requested_exporters(files if name == "files" else two) for name in ("web", "api", "files")}
+    read = BakeMetadataFile("{}", {name: MetadataFile(None, Metadata(f"b/n/{name}")) for name in targets})
+    calls: list[Sequence[str]] = []
+
+    def export(refs: Sequence[str]) -> Iterator[Path]:
+        calls.append(refs)
+        raise error
+
+    outcome = conclude_bake(targets, None, read, export, Path(), prove=no_proof, require_digests=False)
+    assert calls == [["b/n/web", "b/n/api"]]
+    assert outcome.results is not None
+    assert {name: target.digests for name, target in outcome.results.targets.items()} == {name: {} for name in targets}
+    assert sum(str(error) in warning for warning in outcome.warnings) >= 2
+
+
+def test_records_that_came_before_the_time_was_over_give_their_digests(tmp_path: Path) -> None:
+    _, file = record_of_two_images(tmp_path)
+    outputs = parse_outputs(
+        ("type=image,name=localhost:5000/app:1,push=true,id=release", f"type=oci,dest={tmp_path}/a.tar,id=archive")
+    )
+    targets = {name: requested_exporters(outputs) for name in ("web", "api")}
+    refs = {"web": "b/n/build", "api": "b/n/other"}
+    read = BakeMetadataFile("{}", {name: MetadataFile(None, Metadata(ref)) for name, ref in refs.items()})
+
+    def export(_refs: Sequence[str]) -> Iterator[Path]:
+        yield file
+        raise SlowEvidenceError("late")
+
+    outcome = conclude_bake(targets, None, read, export, tmp_path, prove=no_proof, require_digests=False)
+    assert outcome.results is not None
+    images = {"release": image("amd64")[0], "archive": image("arm64")[0]}
+    assert outcome.results.targets["web"].digests == {key: digest_of(data) for key, data in images.items()}
+    assert outcome.results.targets["api"].digests == {}

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +51,9 @@ class Bake:
         assert outcome.results is not None
         return outcome.results
 
-    def _export(self, refs: Sequence[str]) -> Path:
+    def _export(self, refs: Sequence[str]) -> Iterator[Path]:
         assert len(refs) == len(self.targets)
-        return self.records
+        yield self.records
 
 
 def _no_proof(*_arguments: object) -> frozenset[str]:

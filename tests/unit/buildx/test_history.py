@@ -115,15 +115,106 @@ def test_records_that_are_slow_are_not_asked_for_again(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "docker").symlink_to(real)
     environment = {**os.environ, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "DOCKER_CONFIG": f"{tmp_path}/config"}
-    records = Records(docker(tmp_path, f"echo docker >> {asked}"), environment, tmp_path)
+    records = Records(docker(tmp_path, f"echo docker >> {asked}"), environment, tmp_path, seconds=0.3)
     for _ in range(2):
         with pytest.raises(SlowEvidenceError, match=r"did not end within 0\.3 s"):
-            records.file((REF,), seconds=0.3)
+            records.file((REF,))
+    with pytest.raises(SlowEvidenceError, match=r"did not end within 0\.3 s"):
+        list(records.files((REF, "default/default/another")))
     assert asked.read_text() == "plugin\n"
 
 
+def _records(folder: Path, script: str, *, seconds: float = 30) -> Records:
+    environment = {**os.environ, "PATH": f"{folder}:/usr/bin:/bin"}
+    noting = f'echo "$(( $# - 7 ))" >> {folder}/asked\n{script}'
+    return Records(docker(folder, noting), environment, folder, seconds=seconds)
+
+
+def _asked(folder: Path) -> list[int]:
+    """How many records each call asked for."""
+    return [int(line) for line in (folder / "asked").read_text().split()]
+
+
+def _refs(count: int) -> tuple[str, ...]:
+    return tuple(f"b/n/r{number}" for number in range(count))
+
+
 def test_a_bakes_records_may_take_a_second_more_for_each(tmp_path: Path) -> None:
-    command = docker(tmp_path, 'sleep 1.2; touch "${@: -1}"')
-    environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"}
-    refs = tuple(f"b/n/r{number}" for number in range(4))
-    assert Records(command, environment, tmp_path).file(refs, seconds=0.5).is_file()
+    assert _records(tmp_path, 'sleep 1.2; touch "${@: -1}"', seconds=0.5).file(_refs(4)).is_file()
+
+
+def test_few_records_are_exported_at_once(tmp_path: Path) -> None:
+    assert len(list(_records(tmp_path, 'touch "${@: -1}"').files(_refs(4)))) == 1
+    assert _asked(tmp_path) == [4]
+
+
+def test_many_records_are_exported_some_at_a_time_and_those_in_time_are_kept(tmp_path: Path) -> None:
+    # The third call hangs. Each record adds a second to what all may take: 39 here, so 4 s are left.
+    script = f'[ "$(wc -l < {tmp_path}/asked)" = 3 ] && exec sleep 300; touch "${{@: -1}}"'
+    files = _records(tmp_path, script, seconds=-35).files(_refs(40))
+    assert next(files).is_file()
+    assert next(files).is_file()
+    with pytest.raises(SlowEvidenceError, match="did not end within"):
+        next(files)
+    assert _asked(tmp_path) == [4, 32, 4]
+
+
+def test_records_that_take_long_are_exported_fewer_at_a_time(tmp_path: Path) -> None:
+    script = f'[ "$(wc -l < {tmp_path}/asked)" = 1 ] && sleep 6; touch "${{@: -1}}"'
+    assert len(list(_records(tmp_path, script).files(_refs(10)))) == 3
+    assert _asked(tmp_path) == [4, 3, 3]
+
+
+def test_a_record_is_exported_once(tmp_path: Path) -> None:
+    records = _records(tmp_path, 'touch "${@: -1}"')
+    first = list(records.files(_refs(3)))
+    assert list(records.files(_refs(5)))[:1] == first
+    assert records.file(_refs(3)) == first[0]
+    assert _asked(tmp_path) == [3, 2]
+
+
+def test_records_of_several_builders_are_asked_for_apart(tmp_path: Path) -> None:
+    records = _records(tmp_path, 'touch "${@: -1}"')
+    assert len(list(records.files(("a/n/r1", "b/n/r2", "a/n/r3")))) == 2
+    assert _asked(tmp_path) == [2, 1]
+
+
+def test_what_shows_a_run_waits_a_short_time_in_all(tmp_path: Path) -> None:
+    records, started = _records(tmp_path, "exec sleep 300"), time.monotonic()
+    with pytest.raises(SlowEvidenceError, match=r"did not end within 0\.5 s"):
+        list(records.files(_refs(100), seconds=0.5))
+    assert time.monotonic() - started < 15
+    assert _asked(tmp_path) == [4]
+
+
+def test_a_record_that_is_missing_costs_no_other_its_own(tmp_path: Path) -> None:
+    script = 'case "$*" in *r1*) echo "ERROR: no record found for ref r1" >&2; exit 1;; esac; touch "${@: -1}"'
+    records = _records(tmp_path, script)
+    assert len(list(records.files(_refs(6)))) == 1
+    assert len(list(records.files(_refs(1)))) == 1
+    with pytest.raises(EvidenceError, match="no record found for ref r1"):
+        list(records.files(("b/n/r1",)))
+    assert _asked(tmp_path) == [4, 2, 1, 1]
+
+
+def test_a_buildx_that_cannot_export_is_asked_once(tmp_path: Path) -> None:
+    records = _records(tmp_path, "echo 'unknown flag: --builder' >&2; exit 125")
+    for _ in range(2):
+        with pytest.raises(EvidenceError, match=r"install buildx 0\.23 or later"):
+            list(records.files(_refs(10)))
+    assert _asked(tmp_path) == [4]
+
+
+def test_all_exports_together_have_a_time_limit(tmp_path: Path) -> None:
+    records = _records(tmp_path, 'sleep 1; touch "${@: -1}"', seconds=0.7)
+    assert records.file(("b/n/r1", "b/n/r2")).is_file()
+    for _ in range(2):
+        with pytest.raises(SlowEvidenceError, match="did not end within"):
+            records.file(("b/n/r1",))
+    assert _asked(tmp_path) == [2, 1]
+
+
+def test_nothing_is_asked_for_when_the_time_is_over(tmp_path: Path) -> None:
+    with pytest.raises(SlowEvidenceError, match="is over"):
+        _records(tmp_path, 'touch "${@: -1}"', seconds=0).file((REF,))
+    assert not (tmp_path / "asked").exists()
