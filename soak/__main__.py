@@ -37,6 +37,9 @@ ENGINES: dict[EngineKind, Engine] = {
 }
 """The newest release of everything, for each kind."""
 
+_PROGRESS = 25
+"""After how many cases a line says how far the run is."""
+
 
 @dataclass
 class Soak:
@@ -66,8 +69,8 @@ class Soak:
             if verdict.faults:
                 self.failed.append(number)
                 self._show(number, case, nonce, verdict)
-            if sys.stderr.isatty():
-                _say(f"\r{number}", end="")
+            if self.counts.builds % _PROGRESS == 0:
+                _say(f"{self.counts.builds} of {len(numbers)}")
 
     def _case(self, number: int, nonce: str) -> Case:
         names = Names(self.place.first, self.place.second, nonce)
@@ -155,8 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if soak.failed else 0
 
 
-def _say(text: str, end: str = "\n") -> None:
-    sys.stdout.write(f"{text}{end}")
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 

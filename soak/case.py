@@ -61,6 +61,11 @@ class Output:
             return line.getvalue()
         return f" {field}" if self.style == "spaced" and place else field
 
+    @property
+    def may_push(self) -> bool:
+        """Whether some builder pushes it: `push=` is true to BuildKit."""
+        return self.type == "registry" or dict(self.attributes).get("push", "false") != "false"
+
     def attribute(self, name: str) -> str:
         """An attribute's value, or nothing."""
         return dict(self.attributes).get(name, "")

@@ -63,7 +63,7 @@ def expected_exporters(case: Case, target: Target, kind: EngineKind) -> tuple[Ex
         return ()
     outputs = _without_duplicates(target.outputs) if case.kind == "bake" else target.outputs
     asked = [
-        _asked(output, index, target, push=case.push)
+        _asked(output, index, target, pushes=_pushes(output, kind, push=case.push))
         for index, output in enumerate(outputs)
         if output.type != "cacheonly"
     ]
@@ -101,11 +101,25 @@ def _without_duplicates(outputs: Sequence[Output]) -> list[Output]:
     return left
 
 
-def _asked(output: Output, index: int, target: Target, *, push: bool) -> Exporter:
+def _pushes(output: Output, kind: EngineKind, *, push: bool) -> bool:
+    """Whether an output is pushed.
+
+    `push=` is true to BuildKit (exporter/containerimage/export.go); with the classic store buildx pushes, to which it
+    is not (build/build.go). The docker driver makes an image of a docker output that writes no file (build/opt.go).
+    """
+    if output.type == "registry":
+        return True
+    if output.type == "docker" and (output.dest is not None or kind not in {"containerd", "classic"}):
+        return False
+    value = dict(output.attributes).get("push", "false")
+    asks = value in _TRUE or (value == "" and kind != "classic")
+    return asks or push if output.type == "image" else output.type == "docker" and asks
+
+
+def _asked(output: Output, index: int, target: Target, *, pushes: bool) -> Exporter:
     kind = "local" if output.type == "path" else output.type
     own = tuple(name for name in output.attribute("name").split(",") if name)
     names = target.tags if target.tags and kind in _TAGGED else own
-    pushes = kind == "registry" or (kind == "image" and (push or output.attribute("push") in _TRUE))
     return Exporter(output.id or str(index), index, output.id, frozenset((kind,)), names, pushes, output.dest, output)
 
 

@@ -184,11 +184,7 @@ class _Maker:
         if kind in {"image", "registry"}:
             attributes += self.image_names(name, kind, matrix=matrix)
         elif kind == "docker":
-            attributes += (
-                [("name", f"kept-{self.names.nonce}-{self.next()}{MATRIX_VARIABLE * matrix}")]
-                if chance.happens(0.7)
-                else []
-            )
+            attributes += self.kept_name(name, matrix=matrix)
         elif kind == "folder":
             kind, dest = "oci", self.path(name, "", matrix=matrix)
             attributes += [("tar", "false")]
@@ -198,6 +194,15 @@ class _Maker:
             attributes += [("push", "true")] if attributes and kind == "oci" and chance.happens(0.2) else []
         attributes += self.options(kind)
         return Output(kind, identifier, dest, tuple(attributes), style)
+
+    def kept_name(self, name: str, *, matrix: bool) -> list[tuple[str, str]]:
+        chance = self.chance
+        if chance.happens(0.3):
+            return []
+        if chance.happens(0.2):
+            # The docker driver makes an image of it, and pushes that.
+            return [("name", f"{self.repository(name, 'kept', matrix=matrix)}:1"), ("push", "true")]
+        return [("name", f"kept-{self.names.nonce}-{self.next()}{MATRIX_VARIABLE * matrix}")]
 
     def image_names(self, name: str, kind: str, *, matrix: bool) -> list[tuple[str, str]]:
         chance = self.chance
@@ -210,7 +215,9 @@ class _Maker:
             names = [f"{each}{chance.one(('', ':1', ':latest', ':v1.0_x'))}" for each in names]
         found = [("name", ",".join(names))]
         if push and kind == "image":
-            found.append(("push", chance.one(("true", "true", "1", "True"))))
+            found.append(("push", chance.one(("true", "true", "true", "1", "True", ""))))
+        elif kind == "image" and chance.happens(0.2):
+            found.append(("push", "false"))
         if by_digest:
             found += [("push-by-digest", "true"), ("name-canonical", "true")]
         return found
@@ -265,7 +272,7 @@ class _Maker:
         chance = self.chance
         if not chance.happens(0.4 if outputs else 0.8):
             return ()
-        pushed = push or any(output.type == "registry" or output.attribute("push") for output in outputs)
+        pushed = push or any(output.may_push for output in outputs)
         if any(output.attribute("push-by-digest") for output in outputs):
             return ()
         if not pushed and chance.happens(0.5):

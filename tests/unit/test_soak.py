@@ -100,6 +100,9 @@ FORMS: dict[str, Callable[[], bool]] = {
     "an ID": lambda: _any_output(lambda output: output.id),
     "no ID": lambda: _any_output(lambda output: not output.id),
     "two names": lambda: _any_output(lambda output: "," in output.attribute("name")),
+    "push without a value": lambda: _any_output(lambda output: ("push", "") in output.attributes),
+    "push=false": lambda: _any_output(lambda output: ("push", "false") in output.attributes),
+    "a docker output with push": lambda: _any_output(lambda o: o.type == "docker" and o.attribute("push")),
     "an oci output with push": lambda: _any_output(lambda o: o.type == "oci" and o.attribute("push")),
     "odd file names": lambda: all(
         any(mark in (output.dest or "") for _, _, output in _outputs(CASES)) for mark in " ä',\"=%-(日;#"
