@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -57,20 +58,23 @@ class Soak:
     counts: Counts = field(default_factory=Counts)
     failed: list[int] = field(default_factory=list)
 
-    def run(self, numbers: Sequence[int]) -> None:
-        """Run the cases with some numbers, and print each one that fails."""
-        for number in numbers:
-            nonce = uuid.uuid4().hex[:12]
-            case = self._case(number, nonce)
-            verdict = _tried(case, self.place)
-            self.counts.add(verdict.counts)
-            if verdict.refused:
-                _say(f"{number} is refused, by buildx alone too: {verdict.refused}")
-            if verdict.faults:
-                self.failed.append(number)
-                self._show(number, case, nonce, verdict)
-            if self.counts.builds % _PROGRESS == 0:
-                _say(f"{self.counts.builds} of {len(numbers)}")
+    def run(self, numbers: Sequence[int], at_once: int = 1) -> None:
+        """Run the cases with some numbers, several at the same time, and print each one that fails."""
+        with ThreadPoolExecutor(at_once) as pool:
+            for number, (case, nonce, verdict) in zip(numbers, pool.map(self._try, numbers), strict=True):
+                self.counts.add(verdict.counts)
+                if verdict.refused:
+                    _say(f"{number} is refused, by buildx alone too: {verdict.refused}")
+                if verdict.faults:
+                    self.failed.append(number)
+                    self._show(number, case, nonce, verdict)
+                if self.counts.builds % _PROGRESS == 0:
+                    _say(f"{self.counts.builds} of {len(numbers)}")
+
+    def _try(self, number: int) -> tuple[Case, str, Verdict]:
+        nonce = uuid.uuid4().hex[:12]
+        case = self._case(number, nonce)
+        return case, nonce, _tried(case, self.place)
 
     def _case(self, number: int, nonce: str) -> Case:
         names = Names(self.place.first, self.place.second, nonce)
@@ -133,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--seed", default=uuid.uuid4().hex[:8], help="any text; another one each time if it is not given"
     )
     parser.add_argument("--count", type=int, default=300, help="how many cases are run (300)")
+    parser.add_argument("--at-once", type=int, default=2, help="how many run at the same time (2)")
     parser.add_argument("--only", type=int, action="append", metavar="NUMBER", help="run the case with this number")
     parser.add_argument("--whole", action="store_true", help="show a case that fails as it is instead of reducing it")
     parser.add_argument("--print", action="store_true", help="print the cases and run nothing")
@@ -148,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with place_of(options.engine) as place:
             soak, begun = Soak(options.seed, place, reduces=not options.whole), time.monotonic()
             _say(f"soak: engine {options.engine}, seed {options.seed}, {len(numbers)} cases")
-            soak.run(numbers)
+            soak.run(numbers, options.at_once)
     except EngineError as error:
         _say(str(error))
         return 1
