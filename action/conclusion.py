@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from action.attribution.attribute import Attribution, attribute, makes_image, uses_response
+from action.attribution.names import with_reported_names
 from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
 from action.metadata.file import MetadataFile
 from action.metadata.responses import Metadata
@@ -51,6 +52,7 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
     if failed:
         # What a build that failed exported before it did so is in no list of exporters that can be trusted.
         return Outcome(results_of(metadata.ref, ()), read.text, (failed, *errors))
+    requested = with_reported_names(requested, metadata)
     observed = observe(requested, metadata, record_of, prove, folder)
     try:
         attribution = attribute(requested, observed)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from action.attribution.match import Matches, ObservedExporter, match
+from action.attribution.names import as_reported
 from action.errors import DisagreementError
 from action.inputs.booleans import go_boolean
 from action.metadata.places import DIGEST, WARNINGS
@@ -151,7 +152,8 @@ def attribute(requested: Requested, observed: Observed) -> Attribution:
         said = [(evidence, source, with_known_imageids(image, known)) for evidence, source, image in said]
         ran = recorded[record_place] if record_place is not None else None
         loaded = exporter.type == "docker" or exporter.index >= requested.outputs
-        result = _result(exporter, said, observed, ran if loaded else None)
+        reported = responses[response_place] if response_place is not None else ran
+        result = _result(as_reported(requested, exporter, reported), said, observed, ran if loaded else None)
         exporters.append(result)
         if result.digest is None and exporter.type not in FILE_TYPES:
             unknown[result.key] = _why(exporter, said, observed)

@@ -68,16 +68,24 @@ def match(requested: Requested, observed: Sequence[ObservedExporter]) -> Matches
     matches = _match(requested, observed, by_push=True)
     if len(matches.places) == len(requested.exporters):
         return matches
-    return _match(requested, observed, by_push=False)
+    matches = _match(requested, observed, by_push=False)
+    if requested.reevaluated and len(matches.places) < len(requested.exporters) == len(observed):
+        # Names and attributes that come from functions differ. What is left, the types and IDs, must fit one by one.
+        loose = _match(requested, observed, by_push=True, by_value=False)
+        if all(loose.places.get(place) == place for place in range(len(observed))):
+            return loose
+    return matches
 
 
-def _match(requested: Requested, observed: Sequence[ObservedExporter], *, by_push: bool) -> Matches:
+def _match(
+    requested: Requested, observed: Sequence[ObservedExporter], *, by_push: bool, by_value: bool = True
+) -> Matches:
     wanted = requested.exporters
     has_ids = any(each.id is not None for each in observed)
     fits = [
         [
             (not has_ids or each.id == exporter.id)
-            and _fits(exporter, each, requested)
+            and _fits(exporter, each, requested, by_value=by_value)
             and not (by_push and _pushes_otherwise(exporter, each))
             for each in observed
         ]
@@ -96,11 +104,13 @@ def _match(requested: Requested, observed: Sequence[ObservedExporter], *, by_pus
     return Matches(certain)
 
 
-def _fits(exporter: RequestedExporter, observed: ObservedExporter, requested: Requested) -> bool:
+def _fits(exporter: RequestedExporter, observed: ObservedExporter, requested: Requested, *, by_value: bool) -> bool:
     """Whether nothing but the ID speaks against the two being one."""
     if observed.type is not None and not _may_become(exporter, observed.type):
         return False
-    if not requested.tags and observed.names is not None and _full(observed.names) != _full(exporter.names):
+    if not by_value:
+        return True
+    if not requested.tags and observed.names is not None and full_names(observed.names) != full_names(exporter.names):
         return False
     if not observed.attributes:
         return True
@@ -120,7 +130,7 @@ def _pushes_otherwise(exporter: RequestedExporter, observed: ObservedExporter) -
     return exporter.push != (not push or bool(go_boolean(push)))
 
 
-def _full(names: Sequence[str]) -> frozenset[str]:
+def full_names(names: Sequence[str]) -> frozenset[str]:
     """The names in full, as buildx passes them on: `app` is `docker.io/library/app:latest` (distribution/reference)."""
     return frozenset(map(full_name, names))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from action.buildx.diagnosis import failure
@@ -143,6 +143,7 @@ def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Targ
     attests = target.get("attest")
     provenance = any(_is_provenance(attest) for attest in (attests if isinstance(attests, list) else ()))
     docker_exporter = any(output.type == "docker" for output in outputs)
+    requested = replace(requested, reevaluated=True)
     return Target(requested, docker_exporter, provenance, str(target.get("context") or "."))
 
 

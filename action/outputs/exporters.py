@@ -68,6 +68,8 @@ class Requested:
         exports: whether the build exports at all; `call` asks for something else than a build.
         overwritten: the attributes that the build's annotations set in every output, as `annotation_attribute` names
             them.
+        reevaluated: whether buildx evaluates all this anew for the build, as it does for a bake: then names and
+            attributes that come from `uuidv4()` or `timestamp()` have other values.
     """
 
     exporters: tuple[RequestedExporter, ...]
@@ -77,6 +79,7 @@ class Requested:
     load: bool = False
     exports: bool = True
     overwritten: frozenset[str] = frozenset()
+    reevaluated: bool = False
 
     @property
     def adds_image(self) -> bool:
