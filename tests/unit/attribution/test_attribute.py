@@ -198,6 +198,14 @@ def test_the_merged_response_is_nobodys_where_the_record_has_an_image_more() -> 
     assert digests(requested("type=image,name=a"), Observed(flat(A), more)) == {"0": None}
 
 
+def test_the_merged_response_is_nobodys_where_a_record_without_exporters_has_two_images() -> None:
+    asked = requested("type=image,name=a")
+    two = replace(recorded(_0=Image(A), _1=Image(B)), exporters=())
+    assert digests(asked, Observed(flat(A, C), two)) == {"0": None}
+    assert digests(asked, Observed(flat(A, C), replace(two, images={0: Image(A)}))) == {"0": A}
+    assert digests(asked, Observed(flat(A, C), replace(two, images={}))) == {"0": A}
+
+
 def test_a_docker_tar_is_no_other_exporter() -> None:
     asked = requested("type=docker,dest=d.tar", "type=oci,dest=o.tar")
     assert digests(asked, Observed(record=recorded(("oci", {}), _0=Image(A)))) == {"0": None, "1": A}
