@@ -48,16 +48,17 @@ def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it,
         return Outcome(None, None, (failed,))
     # With call a frontend writes every key of the response (docker/buildx 0.36, build/build.go): nothing is used.
     metadata = read.metadata if requested.exports else Metadata()
-    errors, ignored = _faults(requested, read)
     if failed:
         # What a build that failed exported before it did so is in no list of exporters that can be trusted.
-        return Outcome(results_of(metadata.ref, ()), read.text, (failed, *errors))
+        return Outcome(results_of(metadata.ref, ()), read.text, (failed, *read.faults))
     requested = with_reported_names(requested, metadata)
     observed = observe(requested, metadata, record_of, prove, folder)
     try:
         attribution = attribute(requested, observed)
     except DisagreementError as error:
-        return Outcome(None, read.text, (*errors, error), warnings=(*ignored, *observed.missing))
+        return Outcome(None, read.text, (*read.faults, error), warnings=observed.missing)
+    told = observed.record is not None and not attribution.unknown
+    errors, ignored = _faults(requested, read, told_by_record=told)
     results = results_of(metadata.ref, attribution.exporters)
     warnings = ignored + missing_digests(attribution)
     warnings += [each for each in observed.missing if not any(each in warning for warning in warnings)]
@@ -81,15 +82,18 @@ def deviation_warnings(deviations: Sequence[str]) -> list[str]:
         return []
     more = f" and {len(deviations) - _MOST_SHOWN} more" if len(deviations) > _MOST_SHOWN else ""
     places = ", ".join(deviations[:_MOST_SHOWN])
-    expected = "no digest depends on that, and build-digests validate says what is expected there"
+    expected = "these places are ignored, and build-digests validate says what is expected there"
     return [f"the metadata file is not as its schema says at {places}{more}; {expected}"]
 
 
-def _faults(requested: Requested, read: MetadataFile) -> tuple[list[BuildDigestsError], list[str]]:
+def _faults(
+    requested: Requested, read: MetadataFile, *, told_by_record: bool
+) -> tuple[list[BuildDigestsError], list[str]]:
     """Split the faults of a metadata file into errors, for what a digest is derived from, and warnings."""
     errors: list[BuildDigestsError] = []
     warnings = deviation_warnings(read.deviations)
-    for fault, matters in ((read.fault, makes_image(requested)), (read.response_fault, uses_response(requested))):
+    uses = uses_response(requested) and not told_by_record
+    for fault, matters in ((read.fault, makes_image(requested)), (read.response_fault, uses)):
         if fault and matters:
             errors.append(fault)
         elif fault:

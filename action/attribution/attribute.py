@@ -69,8 +69,9 @@ def needs_record(requested: Requested, metadata: Metadata) -> bool:
     """Whether something depends on the record: the metadata file alone does not say whose digest is whose."""
     if not requested.exports or metadata.separate is not None:
         return False
-    if metadata.ref is not None and not metadata.merged.values:
-        # A bake that failed wrote no metadata of this target, which was built all the same.
+    if metadata.distrusted or (metadata.ref is not None and not metadata.merged.values):
+        # A fault keeps the response from being used, or a bake that failed wrote none for this target, which was built
+        # all the same.
         return makes_image(requested)
     if requested.may_default:
         # With nothing asked for only the record says whether the driver exported, and as what.

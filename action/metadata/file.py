@@ -6,7 +6,7 @@ Only faults in places that a digest is derived from can fail a step. Other devia
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from action.errors import DocumentError, PackagesError
@@ -132,7 +132,7 @@ def read_metadata_file(path: Path, *, written: bool = True) -> MetadataFile:
 def _part(judged: Judged, fault: DocumentError | None) -> MetadataFile:
     if judged.document is None:
         return MetadataFile(None, Metadata(), fault, deviations=judged.deviations)
-    metadata = read_responses(judged.document)
+    metadata = replace(read_responses(judged.document), distrusted=judged.distrusted)
     return MetadataFile(None, metadata, response_fault=fault, deviations=judged.deviations)
 
 

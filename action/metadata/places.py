@@ -39,7 +39,7 @@ MAPS = ("data", "Data", "response", "metadata")
 
 _CACHE_RESPONSES = ("CacheExporterResponses", "cacheExporterResponses")
 _TEXTS = ("id", "ID", "type", "Type")
-_NEEDED = frozenset((DIGEST, CONFIG_DIGEST, NAME, EXPORTER_TYPE, EXPORTER_ID))
+_NEEDED = frozenset((DIGEST, CONFIG_DIGEST, DESCRIPTOR, NAME, EXPORTER_TYPE, EXPORTER_ID))
 """Keys of a separate response that a digest is derived from."""
 
 _LONGEST_DIGEST = 256
@@ -117,7 +117,7 @@ class _Judge:
 
     def flat(self, value: dict[str, object], path: tuple[str | int, ...]) -> dict[str, object]:
         """Judge the flat object, and the separate responses in it."""
-        document = self.response(value, path, needed=frozenset((REF, DIGEST, CONFIG_DIGEST)))
+        document = self.response(value, path, needed=frozenset((REF, DIGEST, CONFIG_DIGEST, DESCRIPTOR)))
         for name in RESPONSES:
             self._responses(value.get(name), (*path, name))
         for name in _CACHE_RESPONSES:

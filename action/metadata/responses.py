@@ -77,11 +77,13 @@ class Metadata:
         ref: `builder/node/ref`, or None.
         merged: the responses of all exporters, merged; or the generic part of a list.
         separate: a response per exporter, in BuildKit's order; None where the file has only the merged one.
+        distrusted: whether a fault keeps what the file says of images from being used; its reference is.
     """
 
     ref: str | None = None
     merged: Response = Response({})
     separate: tuple[Response, ...] | None = None
+    distrusted: bool = False
 
 
 def read_responses(value: object) -> Metadata:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.engine.conftest import Workplace, fake_docker, lines
-from tests.engine.other_end import served_digest, tar_digest
+from tests.engine.other_end import served_digest, tar_config, tar_digest
 
 CHANGE = """
 import json, sys
@@ -37,7 +37,8 @@ def spoilt(work: Workplace) -> Workplace:
     (work.folder / "change.py").write_text(CHANGE)
     path = 'for a; do [ "$p" = --metadata-file ] && m=$a; p=$a; done'
     change = f'[ -n "$m" ] && [ $code = 0 ] && {sys.executable} -I change.py "$m"'
-    fake_docker(work, f'"$REAL" "$@"; code=$?; {path}; {change}; exit $code')
+    history = '[ "$2" = history ] && [ -e no-history ] && exit 1'
+    fake_docker(work, f'{history}; "$REAL" "$@"; code=$?; {path}; {change}; exit $code')
     work.spoils_metadata = True
     return work
 
@@ -84,13 +85,13 @@ def test_deviations_in_a_target_cost_no_digest_and_are_named_once(spoilt: Workpl
     (warning,) = said(step.log, "warning")
     assert "at /web/" in warning
     assert warning.count("/web/") == 5
-    assert " and 1 more; no digest depends on that" in warning
+    assert " and 1 more; these places are ignored" in warning
 
 
 def test_a_fault_in_one_target_fails_the_step_and_costs_no_other_its_digest(spoilt: Workplace) -> None:
     targets = {name: {"output": [f"type=image,name={spoilt.image}:{name},push=true"]} for name in ("api", "db", "web")}
     (spoilt.folder / "docker-bake.json").write_text(json.dumps({"target": targets}))
-    change(spoilt, {"containerimage.digest": "latest"}, "db")
+    change(spoilt, {"buildx.build.ref": "latest"}, "db")
     step = spoilt.bake_step(source=".", targets="web,api,db")
     assert step.code == 1
     assert json.loads(step.outputs["digests"]) == {
@@ -100,65 +101,97 @@ def test_a_fault_in_one_target_fails_the_step_and_costs_no_other_its_digest(spoi
     }
     (error,) = said(step.log, "error")
     assert error.startswith("target db: ")
-    assert "at /db/containerimage.digest: expected a digest" in error
+    assert "at /db/buildx.build.ref: expected a build reference" in error
 
 
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"containerimage.digest": "latest"},
-        {"containerimage.config.digest": 1, "containerimage.descriptor": None},
-        {"exporter.responses": {"release": {}}},
-        {"buildx.build.ref": "no reference"},
-    ],
-)
-def test_a_fault_that_the_digest_of_the_only_image_is_derived_from_fails_the_step(
-    spoilt: Workplace, members: dict[str, object]
+FAULTS: dict[str, dict[str, object]] = {
+    "digest": {"containerimage.digest": "latest"},
+    "config": {"containerimage.config.digest": 1, "containerimage.descriptor": None},
+    "descriptor": {"containerimage.descriptor": {"mediaType": "", "digest": "latest"}},
+    "responses": {"exporter.responses": {"release": {}}},
+}
+"""Faults in what a file says of images; its reference is good."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_the_digest_of_the_only_image_is_derived_from_fails_the_step_without_a_record(
+    spoilt: Workplace, fault: str
 ) -> None:
-    change(spoilt, members)
+    change(spoilt, FAULTS[fault])
+    (spoilt.folder / "no-history").touch()
     step = spoilt.step(push="true", tags=f"{spoilt.image}:1")
     assert step.code == 1
     assert not step.outputs.get("digest")
+    assert not step.outputs.get("imageid")
     (error,) = said(step.log, "error")
-    assert any(f"at /{key}: expected" in error for key in members)
-    assert json.loads(step.outputs["metadata"]).items() >= members.items()
+    assert any(f"at /{key}" in error for key in FAULTS[fault])
+    assert json.loads(step.outputs["metadata"]).items() >= FAULTS[fault].items()
 
 
-@pytest.mark.parametrize("provenance", ["false", "mode=max"])
-@pytest.mark.parametrize("kind", ["push", "load", "oci"])
-def test_a_faulty_descriptor_costs_at_most_what_it_says(spoilt: Workplace, kind: str, provenance: str) -> None:
-    change(spoilt, {"containerimage.descriptor": {"mediaType": "", "digest": "latest"}})
-    ways = {
-        "push": {"push": "true", "tags": f"{spoilt.image}:1"},
-        "load": {"load": "true", "tags": f"{spoilt.name}:1"},
-        "oci": {"outputs": "type=oci,dest=a.tar"},
-    }
-    step = spoilt.step(provenance=provenance if kind != "load" else "false", **ways[kind])
-    assert step.code == 0, step.log
-    assert "at /containerimage.descriptor; no digest depends on that" in said(step.log, "warning")[0]
-    if kind == "push":
-        truth = served_digest(spoilt.image, "1")
-    elif kind == "oci":
-        truth = tar_digest(spoilt.folder / "a.tar")
-    else:
-        truth = json.loads(spoilt.docker("image", "inspect", f"{spoilt.name}:1"))[0]["Descriptor"]["digest"]
-    assert step.outputs["digest"] == truth
+@pytest.mark.parametrize("push", [True, False])
+def test_a_faulty_reference_fails_the_step_if_the_build_makes_an_image(spoilt: Workplace, *, push: bool) -> None:
+    change(spoilt, {"buildx.build.ref": "no reference"})
+    images = f"type=image,name={spoilt.image}:1,push=true"
+    step = spoilt.step(outputs=lines("type=local,dest=out", images) if push else "type=local,dest=out")
+    assert step.code == int(push)
+    assert not step.outputs.get("digest")
+    assert "at /buildx.build.ref: expected a build reference" in said(step.log, "error" if push else "warning")[0]
 
 
-@pytest.mark.parametrize(
-    "members", [{"containerimage.digest": "latest"}, {"exporter.responses": [1]}, {"containerimage.config.digest": ""}]
-)
-def test_of_several_images_the_record_tells_each_ones_digest_whatever_the_merged_response_says(
-    spoilt: Workplace, members: dict[str, object]
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", ["push", "index", "load", "oci", "default"])
+def test_the_record_tells_the_digest_and_the_image_id_that_a_faulty_response_does_not(
+    spoilt: Workplace, kind: str, fault: str
 ) -> None:
-    change(spoilt, {**members, "containerimage.descriptor": 1})
+    change(spoilt, FAULTS[fault])
+    ways = {
+        "push": {"push": "true", "tags": f"{spoilt.image}:1", "provenance": "false"},
+        "index": {"push": "true", "tags": f"{spoilt.image}:1", "provenance": "mode=max"},
+        "load": {"load": "true", "tags": f"{spoilt.image}:1"},
+        "oci": {"outputs": "type=oci,dest=a.tar", "provenance": "false"},
+        "default": {"tags": f"{spoilt.image}:1"},
+    }
+    step = spoilt.step(require_digests="true", **ways[kind])
+    assert step.code == 0, step.log
+    (warning,) = said(step.log, "warning")
+    assert "; no digest depends on that" in warning
+    if kind == "oci":
+        assert step.outputs["digest"] == tar_digest(spoilt.folder / "a.tar")
+        assert step.outputs["imageid"] == tar_config(spoilt.folder / "a.tar")
+        return
+    image = json.loads(spoilt.docker("image", "inspect", f"{spoilt.image}:1"))[0]
+    assert step.outputs["digest"] == image["Descriptor"]["digest"]
+    assert step.outputs["imageid"] == image["Id"]
+    if kind in {"push", "index"}:
+        assert step.outputs["digest"] == served_digest(spoilt.image, "1")
+
+
+def test_in_a_bake_the_record_tells_the_digest_that_a_faulty_response_does_not(spoilt: Workplace) -> None:
+    targets = {name: {"output": [f"type=image,name={spoilt.image}:{name},push=true"]} for name in ("api", "web")}
+    (spoilt.folder / "docker-bake.json").write_text(json.dumps({"target": targets}))
+    change(spoilt, FAULTS["digest"], "web")
+    step = spoilt.bake_step(source=".", targets="api,web", require_digests="true")
+    assert step.code == 0, step.log
+    served = {name: {"0": served_digest(spoilt.image, name)} for name in targets}
+    assert json.loads(step.outputs["digests"]) == served
+    (warning,) = said(step.log, "warning")
+    assert warning.startswith("target web: ")
+    assert "at /web/containerimage.digest: expected a digest" in warning
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_of_several_images_the_record_tells_each_ones_digest_whatever_the_merged_response_says(
+    spoilt: Workplace, fault: str
+) -> None:
+    change(spoilt, FAULTS[fault])
     step = spoilt.step(
         outputs=lines(f"type=image,name={spoilt.image}:1,push=true,id=release", "type=oci,dest=a.tar"),
         require_digests="true",
     )
     assert step.code == 0, step.log
     assert step.digests == {"release": served_digest(spoilt.image, "1"), "1": tar_digest(spoilt.folder / "a.tar")}
-    assert [warning for warning in said(step.log, "warning") if "no digest depends on that" in warning]
+    (warning,) = said(step.log, "warning")
+    assert "; no digest depends on that" in warning
 
 
 @pytest.mark.parametrize(
@@ -181,7 +214,7 @@ def test_in_the_terminal_a_deviation_is_a_warning_too(spoilt: Workplace) -> None
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["digest"] == served_digest(spoilt.image, "1")
-    expected = "warning: the metadata file is not as its schema says at /cache.manifest; no digest depends on that"
+    expected = "warning: the metadata file is not as its schema says at /cache.manifest; these places are ignored"
     assert expected in done.stderr
     push = ("--push", "-t", f"{spoilt.image}:1")
     inspected = spoilt.python("-m", "action", "inspect", "m.json", *push, "--format", "json")

@@ -48,8 +48,6 @@ GOOD = {
         ("buildx.build.warnings", "none"),
         ("image.name", ["a", "b"]),
         ("exporter.type", 1),
-        ("containerimage.descriptor", {**MANIFEST, "size": -1}),
-        ("containerimage.descriptor", "x"),
         ("CacheExporterResponses", [{"data": {"cache.manifest": 1}}]),
         ("CacheExporterResponses", {"0": {}}),
     ],
@@ -82,6 +80,8 @@ def test_a_deviation_that_no_digest_is_derived_from_costs_none_and_is_named(
     [
         ({"containerimage.digest": "latest"}, "/containerimage.digest"),
         ({"containerimage.config.digest": 1}, "/containerimage.config.digest"),
+        ({"containerimage.descriptor": {**MANIFEST, "size": -1}}, "/containerimage.descriptor/size"),
+        ({"containerimage.descriptor": "x"}, "/containerimage.descriptor"),
         ({"ExporterResponses": {"release": {}}}, "/ExporterResponses"),
         ({"ExporterResponses": ["release"]}, "/ExporterResponses/0"),
         ({"ExporterResponses": [{"id": 1}]}, "/ExporterResponses/0/id"),
