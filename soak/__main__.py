@@ -25,7 +25,7 @@ from soak.case import Case
 from soak.generate import generate
 from soak.judge import Counts, Fault
 from soak.oracle import Verdict, tried
-from soak.place import ABILITIES, EngineKind, Names, Place
+from soak.place import ABILITIES, EngineKind, Names, Place, new_nonce
 from soak.reduce import reduced
 from soak.show import HEADING, faults_text, figures, shown
 from tests.matrix.engines import Engine, started
@@ -61,36 +61,32 @@ class Soak:
     def run(self, numbers: Sequence[int], at_once: int = 1) -> None:
         """Run the cases with some numbers, several at the same time, and print each one that fails."""
         with ThreadPoolExecutor(at_once) as pool:
-            for number, (case, nonce, verdict) in zip(numbers, pool.map(self._try, numbers), strict=True):
+            for number, (case, verdict) in zip(numbers, pool.map(self._try, numbers), strict=True):
                 self.counts.add(verdict.counts)
                 if verdict.refused:
                     _say(f"{number} is refused, by buildx alone too: {verdict.refused}")
                 if verdict.faults:
                     self.failed.append(number)
-                    self._show(number, case, nonce, verdict)
+                    self._show(number, case, verdict)
                 if self.counts.builds % _PROGRESS == 0:
                     _say(f"{self.counts.builds} of {len(numbers)}")
 
-    def _try(self, number: int) -> tuple[Case, str, Verdict]:
-        nonce = uuid.uuid4().hex[:12]
-        case = self._case(number, nonce)
-        return case, nonce, _tried(case, self.place)
+    def _try(self, number: int) -> tuple[Case, Verdict]:
+        names = Names(self.place.first, self.place.second, new_nonce())
+        case = generate(self.seed, number, ABILITIES[self.place.kind], names)
+        return case, _tried(case, self.place)
 
-    def _case(self, number: int, nonce: str) -> Case:
-        names = Names(self.place.first, self.place.second, nonce)
-        return generate(self.seed, number, ABILITIES[self.place.kind], names)
-
-    def _show(self, number: int, case: Case, nonce: str, verdict: Verdict) -> None:
+    def _show(self, number: int, case: Case, verdict: Verdict) -> None:
         _say(f"\nFAULT: make soak ENGINE={self.place.kind} SEED={self.seed} ONLY={number}")
         _say(faults_text(verdict.faults))
         if self.reduces:
-            case, verdict = self._reduced(case, nonce, verdict)
+            case, verdict = self._reduced(case, verdict)
             _say(f"reduced:\n{faults_text(verdict.faults)}")
         _say(shown(case))
         marks = ("::error", "::warning", "::notice", "ERROR")
         _say("\n".join(f"  {line}" for line in verdict.log.splitlines() if line.startswith(marks)))
 
-    def _reduced(self, case: Case, nonce: str, verdict: Verdict) -> tuple[Case, Verdict]:
+    def _reduced(self, case: Case, verdict: Verdict) -> tuple[Case, Verdict]:
         """The smallest case that was found to fail in the same way, and what came of it."""
         kinds = {fault.kind for fault in verdict.faults}
         found = (case, verdict)
@@ -98,7 +94,7 @@ class Soak:
         def fails(smaller: Case) -> bool:
             nonlocal found
             # Under the names of before it would find the images of before.
-            again = _tried(smaller.renamed(nonce, uuid.uuid4().hex[:12]), self.place)
+            again = _tried(smaller.renamed(new_nonce()), self.place)
             same = bool(kinds & {fault.kind for fault in again.faults})
             if same:
                 found = (smaller, again)

@@ -128,6 +128,7 @@ class Case:
         set: overrides of a bake.
         flags: other inputs that are set to `true`: `no-cache`, `record`, `verify`, `require-digests`.
         layers: how many layers the image has.
+        nonce: the part of its image names that no other run has.
     """
 
     name: str
@@ -141,15 +142,16 @@ class Case:
     set: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     layers: int = 1
+    nonce: str = ""
 
     @property
     def builds(self) -> tuple[Target, ...]:
         """Every build of it, matrices expanded."""
         return tuple(build for target in self.targets for build in target.expanded)
 
-    def renamed(self, old: str, new: str) -> Case:
-        """The same case with other names."""
-        return _mapped(self, lambda text: text.replace(old, new))
+    def renamed(self, nonce: str) -> Case:
+        """The same case with image names of its own."""
+        return _mapped(self, lambda text: text.replace(self.nonce, nonce)) if self.nonce else self
 
 
 def _mapped(value: _V, change: Callable[[str], str]) -> _V:

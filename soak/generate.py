@@ -106,6 +106,7 @@ class _Maker:
             set=("*.labels.set=by set",) if bake and chance.happens(0.2) else (),
             flags=tuple(flags),
             layers=chance.one((1, 1, 2, 3)),
+            nonce=self.names.nonce,
         )
 
     def named(self, bake: bool) -> tuple[str, ...]:  # noqa: FBT001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -51,7 +52,7 @@ class Names:
 
     first: str = "first.test:5000"
     second: str = "second.test:5000"
-    nonce: str = "0"
+    nonce: str = "nonce"
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,8 @@ class Place:
     environment: Mapping[str, str]
     first: str
     second: str
+
+
+def new_nonce() -> str:
+    """Text that no other run has in its names."""
+    return uuid.uuid4().hex[:12]

@@ -10,7 +10,7 @@ from soak.case import Case, Target
 
 _EMPTY_TARGET = Target()
 _EMPTY_CASE = Case("", "build", ())
-_KEPT = frozenset(("name", "kind", "form", "targets", "outputs"))
+_KEPT = frozenset(("name", "kind", "form", "targets", "outputs", "nonce"))
 
 
 def reduced(case: Case, fails: Callable[[Case], bool], most: int = 40) -> Case:

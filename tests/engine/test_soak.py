@@ -8,7 +8,7 @@ import pytest
 
 from soak.generate import generate
 from soak.oracle import tried
-from soak.place import ABILITIES, Names, Place
+from soak.place import ABILITIES, Names, Place, new_nonce
 from soak.show import faults_text, shown
 
 SEED = "make test"
@@ -22,7 +22,7 @@ def test_every_digest_of_a_random_build_is_that_of_the_other_end(
     place = Place("containerd", os.environ, registry, second_registry)
     outputs = 0
     for number in range(part * 5, part * 5 + 5):
-        names = Names(registry, second_registry, os.urandom(6).hex())
+        names = Names(registry, second_registry, new_nonce())
         case = generate(SEED, number, ABILITIES["containerd"], names)
         verdict = tried(case, place)
         assert not verdict.faults, f"{faults_text(verdict.faults)}\n{shown(case)}\n{verdict.log}"
