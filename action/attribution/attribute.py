@@ -78,6 +78,9 @@ def needs_record(requested: Requested, metadata: Metadata) -> bool:
         return _has_image(metadata)
     if _is_joined(metadata):
         return False
+    if requested.by_chance:
+        # The record alone says what the build exported, and what it pushed.
+        return makes_image(requested)
     return _image_makers(requested) > 1 or requested.may_add_docker > requested.adds_docker
 
 
@@ -232,6 +235,8 @@ def _sole_image_maker(
     """The one exporter that the merged response can come from, or None where there may be several."""
     makers = [exporter for exporter in (*requested.exporters, *added) if exporter.type not in FILE_TYPES]
     if len(makers) != 1:
+        return None
+    if requested.by_chance and not recorded:
         return None
     if recorded:
         images = [each for each in recorded if each.type not in FILE_TYPES]

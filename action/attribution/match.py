@@ -67,6 +67,8 @@ def match(requested: Requested, observed: Sequence[ObservedExporter]) -> Matches
     # (docker/buildx 0.38, bake/bake.go, AddOverrides), and with the docker driver both are of the type `image`.
     matches = _match(requested, observed, by_push=True)
     if len(matches.places) == len(requested.exporters):
+        if requested.by_chance and matches != _match(requested, observed, by_push=False):
+            return Matches({})
         return matches
     matches = _match(requested, observed, by_push=False)
     if requested.reevaluated and len(matches.places) < len(requested.exporters) == len(observed):
@@ -123,11 +125,17 @@ def _fits(exporter: RequestedExporter, observed: ObservedExporter, requested: Re
 
 def _pushes_otherwise(exporter: RequestedExporter, observed: ObservedExporter) -> bool:
     """Whether one of the two pushes and the other does not."""
+    pushes = is_pushed(observed)
+    return pushes is not None and exporter.push != pushes
+
+
+def is_pushed(observed: ObservedExporter) -> bool | None:
+    """Tell whether an image exporter pushes; None if it is no image exporter, or its attributes are not known."""
     if observed.type != "image" or not observed.attributes:
-        return False
+        return None
     push = observed.attributes.get("push", "false")
     # BuildKit reads a push without a value as true.
-    return exporter.push != (not push or bool(go_boolean(push)))
+    return not push or bool(go_boolean(push))
 
 
 def full_names(names: Sequence[str]) -> frozenset[str]:

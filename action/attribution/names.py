@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from action.attribution.match import ObservedExporter, full_names
+from action.attribution.match import ObservedExporter, full_names, is_pushed
 from action.metadata.responses import Metadata
 from action.outputs.exporters import Requested, RequestedExporter
 
@@ -33,14 +33,18 @@ def with_reported_names(requested: Requested, metadata: Metadata) -> Requested:
 def as_reported(
     requested: Requested, exporter: RequestedExporter, reported: ObservedExporter | None
 ) -> RequestedExporter:
-    """Return an exporter with the names in its own response or in the record.
+    """Return an exporter with the names in its own response or in the record, and with its push in the record.
 
     Args:
         requested: all exporters asked for.
         exporter: one of them.
         reported: what was observed of it, or None.
     """
-    if not requested.reevaluated or reported is None or not reported.names or not exporter.names:
+    if reported is None:
+        return exporter
+    if requested.by_chance and (pushes := is_pushed(reported)) is not None:
+        exporter = replace(exporter, push=pushes)
+    if not requested.reevaluated or not reported.names or not exporter.names:
         return exporter
     return _renamed(exporter, reported.names)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from action.buildx.command_line import read_options
 from action.buildx.diagnosis import failure
 from action.buildx.program import Ended, Programs, ask
 from action.buildx.version import LAZY_OUTPUTS, Version, ask_version, satisfies
@@ -68,7 +69,23 @@ def ask_definition(  # noqa: PLR0913  # a question to a program, and what it may
     ended = _print(buildx, environment, (*buildx, *arguments), folder, version, dry_run=dry_run)
     if ended.code:
         raise failure(ended, call="")
-    return read_definition(ended.stdout, adds_both={"--push", "--load"}.issubset(arguments))
+    by_chance = outputs_by_chance(arguments)
+    return read_definition(ended.stdout, adds_both={"--push", "--load"}.issubset(arguments), by_chance=by_chance)
+
+
+def outputs_by_chance(arguments: Sequence[str]) -> bool:
+    """Tell whether each evaluation of a bake may give its targets other outputs.
+
+    buildx applies the overrides of a target in an order that is chance, anew in each run (0.38, bake/bake.go,
+    AddOverrides): `--set=*.output=…` takes back what `--push` and `--load`, which are overrides too, did before it.
+
+    Args:
+        arguments: `bake`, its options and its targets.
+    """
+    # For a bake `--print` has no value, for a build of old it has.
+    given = read_options([argument for argument in arguments if argument != "--print"])
+    keys = {value.partition("=")[0].rstrip("+").partition(".")[2] for value in given.options.get("set", ())}
+    return "output" in keys and bool({"push", "load"} & (keys | given.options.keys()))
 
 
 def _print(  # noqa: PLR0913  # the same
@@ -100,12 +117,13 @@ def _print(  # noqa: PLR0913  # the same
     return print_definition()
 
 
-def read_definition(text: str, *, adds_both: bool = False) -> dict[str, Target]:
+def read_definition(text: str, *, adds_both: bool = False, by_chance: bool = False) -> dict[str, Target]:
     """Read the JSON that `bake --print` wrote.
 
     Args:
         text: the JSON.
         adds_both: whether the bake was asked both to push and to load.
+        by_chance: whether the bake itself may have other outputs, as `outputs_by_chance` tells.
 
     Returns:
         Target name to target, in the order of the text.
@@ -117,11 +135,15 @@ def read_definition(text: str, *, adds_both: bool = False) -> dict[str, Target]:
     try:
         definition: Any = parse_document(text, "its JSON")
         targets = definition["target"]
-        return {name: _target(name, target, adds_both=adds_both) for name, target in targets.items()}
+        read = {name: _target(name, target, adds_both=adds_both) for name, target in targets.items()}
     except DocumentError as error:
         raise ProgramError(f"buildx bake --print wrote no definition that can be read: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
         raise ProgramError(f"buildx bake --print wrote no definition that can be read ({error!r})") from None
+    return {
+        name: replace(target, requested=replace(target.requested, reevaluated=True, by_chance=by_chance))
+        for name, target in read.items()
+    }
 
 
 def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Target:
@@ -143,7 +165,6 @@ def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Targ
     attests = target.get("attest")
     provenance = any(_is_provenance(attest) for attest in (attests if isinstance(attests, list) else ()))
     docker_exporter = any(output.type == "docker" for output in outputs)
-    requested = replace(requested, reevaluated=True)
     return Target(requested, docker_exporter, provenance, str(target.get("context") or "."))
 
 

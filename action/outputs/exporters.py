@@ -70,6 +70,7 @@ class Requested:
             them.
         reevaluated: whether buildx evaluates all this anew for the build, as it does for a bake: then names and
             attributes that come from `uuidv4()` or `timestamp()` have other values.
+        by_chance: whether that may also give other outputs, and other ones that push (`outputs_by_chance`).
     """
 
     exporters: tuple[RequestedExporter, ...]
@@ -80,6 +81,7 @@ class Requested:
     exports: bool = True
     overwritten: frozenset[str] = frozenset()
     reevaluated: bool = False
+    by_chance: bool = False
 
     @property
     def adds_image(self) -> bool:

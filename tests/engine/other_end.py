@@ -34,6 +34,16 @@ def served_digest(image: str, tag: str = "latest") -> str:
     return served(image, tag)[0]
 
 
+def not_served(image: str, tag: str) -> bool:
+    """Whether a registry says that it has no such tag."""
+    registry, _, repository = image.partition("/")
+    connection = http.client.HTTPConnection(registry, timeout=30)
+    connection.request("HEAD", f"/v2/{repository}/manifests/{tag}", headers={"Accept": _ACCEPT})
+    status = connection.getresponse().status
+    connection.close()
+    return status == http.HTTPStatus.NOT_FOUND
+
+
 def tar_digest(file: Path) -> str:
     """The digest that the index.json of an OCI or docker tar names, checked against the bytes in the tar."""
     with tarfile.open(file) as tar:

@@ -168,6 +168,41 @@ def test_a_push_that_the_engine_was_not_asked_for_costs_no_digest() -> None:
     assert digests(asked, Observed(record=silent)) == {"0": A, "1": B}
 
 
+def by_chance(*outputs: str) -> Requested:
+    """What one evaluation of a bake said that overrides both its outputs and whether it pushes or loads."""
+    return replace(requested(*outputs, tags=("a",)), reevaluated=True, by_chance=True)
+
+
+@pytest.mark.parametrize("printed", ["type=image", "type=image,push=true"])
+@pytest.mark.parametrize("push", [True, False])
+def test_an_image_was_pushed_if_the_record_says_so_where_each_evaluation_may_differ(printed: str, push: bool) -> None:  # noqa: FBT001
+    asked = by_chance(printed)
+    assert needs_record(asked, flat(A, C))
+    attributes = {"name": "a", **({"push": "true"} if push else {})}
+    ran = recorded(("image", attributes), _0=Image(A))
+    (exporter,) = attribute(asked, Observed(flat(A, C), ran)).exporters
+    assert (exporter.digest, exporter.push) == (A, push)
+
+
+def test_an_exporter_that_only_the_build_had_takes_no_digest_of_another() -> None:
+    ran = recorded(("image", {"name": "a"}), ("oci", {"name": "a"}), _0=Image(A), _1=Image(B))
+    assert digests(by_chance("type=image"), Observed(flat(B), ran)) == {"0": A}
+    moby = recorded(("image", {"name": "a", "push": "true"}), ("image", {"name": "a"}), _0=Image(A), _1=Image(B))
+    assert digests(by_chance("type=image"), Observed(flat(B), moby)) == {"0": None}
+
+
+def test_without_a_record_nobody_knows_what_the_build_exported_where_each_evaluation_may_differ() -> None:
+    assert digests(by_chance("type=image"), Observed(flat(A))) == {"0": None}
+
+
+def test_order_and_push_must_agree_where_each_evaluation_may_differ() -> None:
+    asked = by_chance("type=image,push=true", "type=docker")
+    straight = recorded(("image", {"name": "a", "push": "true"}), ("image", {"name": "a"}), _0=Image(A), _1=Image(B))
+    assert digests(asked, Observed(record=straight)) == {"0": A, "1": B}
+    swapped = recorded(("image", {"name": "a"}), ("image", {"name": "a", "push": "true"}), _0=Image(B), _1=Image(A))
+    assert digests(asked, Observed(record=swapped)) == {"0": None, "1": None}
+
+
 def test_an_exporter_more_than_anybody_asked_for_leaves_like_ones_without_a_digest() -> None:
     asked = requested("type=oci,dest=1", "type=oci,dest=2")
     more = recorded(("oci", {}), ("oci", {}), ("oci", {}), _0=Image(A), _1=Image(B), _2=Image(C))

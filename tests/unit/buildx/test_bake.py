@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from action.buildx.bake_arguments import Bake, bake_request, read_bake
-from action.buildx.definition import read_definition
+from action.buildx.definition import outputs_by_chance, read_definition
 from action.buildx.version import Version
 from action.errors import BuildDigestsError, InputError, ProgramError
 from action.inputs.bake import BAKE_NAMES, BakeInputs, read_bake_inputs
@@ -134,6 +134,25 @@ def test_the_outputs_that_push_and_load_add_have_one_order(texts: bool) -> None:
         assert [(each.key, each.type, each.push) for each in web] == [("0", "image", True), ("1", "docker", False)]
     text = json.dumps({"target": {"web": {"output": [docker, image]}}})
     assert [each.type for each in read_definition(text)["web"].requested.exporters] == ["docker", "image"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "by_chance"),
+    [
+        (("bake", "--print", "--set", "*.output=type=image", "--push"), True),
+        (("bake", "--print", "--set=web.output+=type=image", "--load=true"), True),
+        (("bake", "--print", "--set", "*.output=out", "--set", "web.push=true"), True),
+        (("bake", "--print", "--set", "*.output=out"), False),
+        (("bake", "--print", "--set", "*.args.output=out", "--push"), False),
+        (("bake", "--print", "--push", "--load"), False),
+        (("bake", "--print", "--set", "--push", "web"), False),
+    ],
+)
+def test_overrides_of_outputs_beside_push_or_load_are_applied_by_chance(
+    arguments: tuple[str, ...],
+    by_chance: bool,  # noqa: FBT001
+) -> None:
+    assert outputs_by_chance(arguments) is by_chance
 
 
 def test_outputs_that_say_more_than_push_and_load_keep_the_users_order() -> None:
