@@ -9,6 +9,9 @@ import pytest
 
 from engine.docker import Docker
 from engine.registry import registry
+from tests.input_coverage import pytest_configure, pytest_sessionfinish, pytest_terminal_summary
+
+__all__ = ["pytest_configure", "pytest_sessionfinish", "pytest_terminal_summary", "second_registry"]
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,9 @@ from engine.docker import private_docker
 from engine.errors import EngineError
 from engine.packages import docker_root
 from tests.engine.metadata_schema import check_metadata
+from tests.github_api import GitHub, github_api
 from tests.github_output import read_github_output
+from tests.input_coverage import keep
 
 ROOT = Path(__file__).resolve().parents[2]
 _SCHEMAS = {"build": "metadata", "bake": "bake", "merge": "metadata"}
@@ -103,6 +105,8 @@ class Workplace:
         environment = {**self.environment, "INPUTS": json.dumps(named), "GITHUB_OUTPUT": str(file)}
         done = self.python("-m", "action", "action", action, environment=environment, path=path)
         step = Step(done.returncode, done.stdout + done.stderr, read_github_output(file))
+        if step.code == 0:
+            keep(action, named)
         if step.code == 0 and not self.spoils_metadata:
             check_metadata(step.outputs["metadata"], _SCHEMAS[action])
         return step
@@ -193,6 +197,44 @@ def busybox(work: Workplace) -> None:
     if not program.is_file():
         pytest.skip("no busybox is here")
     shutil.copy(program, work.folder / "busybox")
+
+
+@pytest.fixture
+def scanner(work: Workplace, busybox: None) -> str:
+    """An image that writes an SBOM as BuildKit asks (moby/buildkit, docs/attestations/sbom-protocol.md)."""
+    del busybox
+    statement = {
+        "_type": "https://in-toto.io/Statement/v0.1",
+        "predicateType": "https://spdx.dev/Document",
+        "predicate": {"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", "name": "nothing"},
+    }
+    (work.folder / "sbom.json").write_text(json.dumps(statement))
+    script = "/bin/busybox cp /sbom.json $BUILDKIT_SCAN_DESTINATION/sbom.spdx.json"
+    entry = json.dumps(["/bin/busybox", "sh", "-c", script])
+    file = work.folder / "scanner.Dockerfile"
+    file.write_text(f"FROM scratch\nCOPY busybox /bin/busybox\nCOPY sbom.json /\nENTRYPOINT {entry}\n")
+    image = f"{work.image}-scanner:1"
+    step = work.step(file=file.name, push="true", tags=image, provenance="false")
+    assert step.code == 0, step.log
+    return image
+
+
+@pytest.fixture
+def github(work: Workplace) -> Iterator[GitHub]:
+    """GitHub's API, and a run of pull request 7."""
+    event = work.folder / "event.json"
+    event.write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": "c0ffee0"}}}))
+    with github_api() as running:
+        work.environment = {
+            **work.environment,
+            "GITHUB_API_URL": running.url,
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_REPOSITORY": "octo/app",
+            "GITHUB_WORKFLOW": "CI",
+            "GITHUB_JOB": "build",
+            "BUILD_DIGESTS_MATRIX": '{"arch": "amd64"}',
+        }
+        yield running
 
 
 def lines(*items: str) -> str:

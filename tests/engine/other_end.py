@@ -29,6 +29,19 @@ def served(image: str, reference: str) -> tuple[str, dict[str, Any]]:
     return digest, json.loads(body)
 
 
+def served_blob(image: str, digest: str) -> bytes:
+    """A blob that a registry serves."""
+    registry, _, repository = image.partition("/")
+    connection = http.client.HTTPConnection(registry, timeout=30)
+    connection.request("GET", f"/v2/{repository}/blobs/{digest}")
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    assert answer.status == 200, body
+    assert digest == "sha256:" + hashlib.sha256(body).hexdigest()
+    return body
+
+
 def served_digest(image: str, tag: str = "latest") -> str:
     """The digest that a registry serves for a tag."""
     return served(image, tag)[0]

@@ -16,6 +16,7 @@ import pytest
 from tests.engine.conftest import Step, Workplace, fake_docker, lines
 from tests.engine.git_server import GitServer, git_server
 from tests.engine.other_end import not_served, served, served_digest, tar_digest
+from tests.input_coverage import cannot_use
 
 _DOCKERFILE = "FROM scratch AS t1\nCOPY hello.txt /t1\nFROM scratch AS t2\nCOPY hello.txt /t2\n"
 _LINT = 'frOM scratch as base\ncOpy hello.txt .\nFROM scratch\nMAINTAINER moby@example.com\nCMD ["a"]\nCMD ["b"]\n'
@@ -207,6 +208,7 @@ def test_variables_are_set_or_a_buildx_that_is_too_old_is_named(group: Workplace
     if (int(release[0]), int(release[1])) >= (0, 31):
         assert (built(step), (group.folder / "build/t1").read_text()) == (step, group.name)
     else:
+        cannot_use("bake: vars")
         assert step.code == 1
         assert "::error::this buildx does not know --var: install buildx 0.31 or later" in step.log
 

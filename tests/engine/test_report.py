@@ -8,14 +8,14 @@ import re
 import tarfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import Step, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest
-from tests.github_api import TOKEN, GitHub, github_api
+from tests.github_api import TOKEN, GitHub
 from tests.golden_files import assert_golden
 
 CHECKED = """FROM scratch AS files
@@ -320,24 +320,6 @@ def test_nothing_pushed_has_no_checksums(work: Workplace) -> None:
     step = work.step(outputs="type=oci,dest=a.tar")
     assert step.outputs["refs"] == "[]"
     assert "checksums" not in step.outputs
-
-
-@pytest.fixture
-def github(work: Workplace) -> Iterator[GitHub]:
-    """GitHub's API, and a run of pull request 7."""
-    event = work.folder / "event.json"
-    event.write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": "c0ffee0"}}}))
-    with github_api() as running:
-        work.environment = {
-            **work.environment,
-            "GITHUB_API_URL": running.url,
-            "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_REPOSITORY": "octo/app",
-            "GITHUB_WORKFLOW": "CI",
-            "GITHUB_JOB": "build",
-            "BUILD_DIGESTS_MATRIX": '{"arch": "amd64"}',
-        }
-        yield running
 
 
 def test_the_comment_has_the_table_and_is_kept_up_to_date(work: Workplace, github: GitHub) -> None:
