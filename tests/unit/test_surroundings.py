@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,6 +215,15 @@ def test_without_a_home_docker_reads_no_configuration_of_the_workspace(place: Pl
     assert "/.docker" not in place.run(*place.step).stdout
 
 
+@pytest.fixture
+def sigint_ends() -> Iterator[None]:
+    """Let SIGINT end programs that a test starts: they ignore it if the tests run in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_ends")
 @pytest.mark.parametrize("kind", ["step", "command"])
 def test_sigint_while_a_step_or_the_command_still_imports_ends_it_without_a_traceback(place: Place, kind: str) -> None:
     command = place.step if kind == "step" else (COMMAND, "schema", "digests")

@@ -117,10 +117,10 @@ def test_the_quote_of_a_later_line_is_named_by_its_line() -> None:
 
 @pytest.mark.parametrize("text", ['"a"b,' * 20_000, "x," * 50_000, '"' * 100_001, '""' * 50_000 + "x", "\n" * 100_000])
 def test_a_hostile_list_as_long_as_a_variable_can_be_is_read_in_a_moment(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with contextlib.suppress(InputError):
         split_list("tags", text)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_outputs_keep_their_quotes() -> None:
