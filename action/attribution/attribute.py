@@ -316,7 +316,7 @@ def _result(
         first = next(((evidence, image) for evidence, _, image in said if image.imageid), None)
     evidence, image = first or (None, Image())
     descriptor = next((each.descriptor for _, _, each in said if each.descriptor), None)
-    platforms = max((each.platforms for _, _, each in said), key=_detail, default=())
+    platforms = max((each.platforms for _, _, each in said), key=len, default=())
     return ExporterResult(
         key=exporter.key,
         index=exporter.index,
@@ -333,10 +333,6 @@ def _result(
         ),
         evidence=evidence,
     )
-
-
-def _detail(platforms: Sequence[object]) -> tuple[int, int]:
-    return len(platforms), sum(1 for each in platforms if getattr(each, "imageid", None))
 
 
 def _is_pushed(exporter: RequestedExporter, said: _Said, observed: Observed) -> bool:

@@ -23,7 +23,7 @@ FILE_TYPES = frozenset(("local", "tar"))
 
 _PUSHED_TYPES = frozenset(("image", "registry"))
 _TAGGED_TYPES = frozenset(("image", "registry", "oci", "docker"))
-_ANNOTATION_PLATFORM = re.compile(r"(annotation[a-z-]*)\[[^\]]*\]")
+_ANNOTATION_PLATFORM = re.compile(r"^(annotation[a-z-]*)\[[^\]]*\]")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _goes_to_stdout(exporter: RequestedExporter) -> bool:
 
 def annotation_attribute(name: str) -> str:
     """Return an attribute's name; that of an annotation without its platform, which can be written in many ways."""
-    return _ANNOTATION_PLATFORM.sub(r"\1", name, count=1) if name.startswith("annotation") else name
+    return _ANNOTATION_PLATFORM.sub(r"\1", name)
 
 
 def requested_exporters(  # noqa: PLR0913  # what one build asks for

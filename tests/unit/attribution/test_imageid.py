@@ -71,6 +71,7 @@ def test_elsewhere_it_is_the_config_if_buildx_names_one_and_else_the_digest() ->
     assert imageids(asked, Observed(response(A, C, MANIFEST))) == {"0": C}
     assert imageids(asked, Observed(response(A, None, INDEX))) == {"0": A}
     assert imageids(asked, Observed(response(A, None, None))) == {"0": A}
+    assert imageids(requested("type=image,name=a,push=true"), Observed(response(A, None, None))) == {"0": A}
 
 
 def test_an_index_of_one_platform_in_a_tar_has_its_own_digest_as_buildx_says() -> None:
@@ -123,6 +124,7 @@ def test_an_oci_tar_on_standard_output_is_not_a_loaded_image() -> None:
     asked = requested("type=oci", "type=image,name=a")
     made = recorded(("oci", {}, image(A, MANIFEST, C)), ("image", {"name": "a"}, image(B, MANIFEST, C)))
     assert imageids(asked, Observed(record=made)) == {"0": C, "1": C}
+    assert imageids(asked, Observed(record=made, docker=True)) == {"0": C, "1": B}
 
 
 def test_a_docker_exporter_in_the_record_of_a_docker_engine_wrote_a_tar() -> None:

@@ -60,6 +60,8 @@ def test_tags_are_the_names_of_every_image_and_of_no_files() -> None:
 def test_what_is_pushed(output: str, *, push: bool, pushed: bool) -> None:
     (exporter,) = requested_exporters(parse_outputs([output]), push=push).exporters
     assert exporter.push is pushed
+    if push and exporter.type in {"image", "registry"}:
+        assert exporter.attributes["push"] == "true"
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,7 @@ def test_an_exporter_that_buildx_adds_comes_after_the_users_list() -> None:
 def test_only_the_image_that_buildx_adds_for_push_is_pushed() -> None:
     loaded = requested_exporters(parse_outputs(["type=image,name=a"]), push=True, load=True)
     assert loaded.added(0, "image").push is False
+    assert loaded.added(0, "image", ("n:1",)).names == ("n:1",)
     both = requested_exporters((), push=True, load=True)
     assert [both.added(place, "image").push for place in (0, 1)] == [True, False]
 
@@ -142,6 +145,7 @@ def test_only_the_image_that_buildx_adds_for_push_is_pushed() -> None:
         ("manifest:org.a=b:c=d", {"annotation-manifest.org.a"}),
         ("index,manifest-descriptor[linux/amd64]:k=", {"annotation-index.k", "annotation-manifest-descriptor.k"}),
         ("manifest[linux/arm/v7],manifest[linux/amd64]:k=v", {"annotation-manifest.k"}),
+        ("k[a]=v", {"annotation.k[a]"}),
     ],
 )
 def test_an_annotation_overwrites_these_attributes_of_every_output(annotation: str, attributes: set[str]) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from action.errors import InputError
 from action.inputs.lists import csv_record
-from action.outputs.parse import Output, parse_output, parse_outputs
+from action.outputs.parse import Output, output_of, parse_output, parse_outputs
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,14 @@ def test_an_id_of_digits_alone_would_be_an_index(identifier: str) -> None:
 
 
 def test_an_id_that_is_used_twice_is_named_with_both_places() -> None:
-    with pytest.raises(InputError, match="id 'x' names entry 0 and entry 2"):
+    rule = "an id names one exporter: give each its own"
+    with pytest.raises(InputError, match=f"^outputs: id 'x' names entry 0 and entry 2; {rule}$"):
         parse_outputs(["type=oci,dest=a,id=x", "type=local,dest=b", "type=oci,dest=c,id=x"])
+
+
+def test_attributes_without_a_type_are_refused() -> None:
+    with pytest.raises(InputError, match=r"^outputs: 'dest=a' has no type"):
+        output_of({"dest": "a"}, 0)
 
 
 @pytest.mark.parametrize("text", ["dest=a.tar", "name=a,push=true", "type=,dest=a", "id=x"])
@@ -109,7 +115,7 @@ def test_an_error_names_the_option_that_was_given() -> None:
 
 
 def test_an_output_that_is_no_csv_is_refused() -> None:
-    with pytest.raises(InputError, match="cannot be read as CSV"):
+    with pytest.raises(InputError, match=r"^outputs: .*cannot be read as CSV"):
         parse_output('type=image,"name=a', 0)
 
 
