@@ -67,6 +67,10 @@ def test_of_several_images_another_image_does_not_have_it() -> None:
     asked = requested("type=image,name=a,push=true", "type=image,name=r.io/b,push=true")
     assert digests(asked, observed(("a", Image(imageid=B)), ("r.io/b", Image(imageid=C)))) == {"0": None, "1": A}
     assert digests(asked, observed()) == {"0": None, "1": None}
+    nothing = observed(("a", Image(imageid=C)), ("r.io/b", Image(imageid=C)))
+    assert nothing.record is not None
+    nothing.record.images.clear()
+    assert digests(asked, nothing) == {"0": None, "1": None}
 
 
 def test_a_push_that_buildx_ignores_has_none() -> None:

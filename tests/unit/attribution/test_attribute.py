@@ -231,9 +231,9 @@ def test_two_that_could_each_be_the_only_one_in_the_record_both_stay_without() -
 def test_the_merged_response_is_nobodys_where_the_record_has_an_image_more() -> None:
     more = recorded(("image", {"name": "z"}), ("image", {"name": "a"}))
     assert digests(requested("type=image,name=a"), Observed(flat(A, C), more)) == {"0": None}
-    files = recorded(("image", {"name": "a"}), ("local", {}))
-    asked = requested("type=image,name=a", "type=local,dest=o")
-    assert digests(asked, Observed(flat(A, C), files)) == {"0": A, "1": None}
+    files = recorded(("image", {"name": "a"}), ("local", {}), ("tar", {}))
+    asked = requested("type=image,name=a", "type=local,dest=o", "type=tar,dest=t")
+    assert digests(asked, Observed(flat(A, C), files)) == {"0": A, "1": None, "2": None}
 
 
 def test_the_merged_response_is_nobodys_where_a_record_without_exporters_has_two_images() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from action.attribution.attribute import Observed, attribute, needs_record
+from action.attribution.attribute import Observed, attribute, needs_record, uses_response
 from action.errors import DisagreementError
 from action.metadata.responses import Metadata, Response
 from action.oci.image import Image, PlatformImage
@@ -36,7 +36,9 @@ def types(asked: Requested, record: Record | None = None, metadata: Metadata | N
 
 def test_separate_responses_are_told_apart_by_type_and_by_name() -> None:
     asked = requested("type=image,name=a", "type=oci,dest=o")
-    by_type = separate(response(B, "oci"), response(A, "image", "a"))
+    by_type = separate(
+        Response({"containerimage.digest": B}, None, "oci"), Response({"containerimage.digest": A}, None, "image")
+    )
     assert digests(asked, Observed(by_type)) == {"0": A, "1": B}
     two = requested("type=image,name=a", "type=image,name=b")
     by_name = separate(response(B, name="b"), response(A, name="a"))
@@ -50,6 +52,29 @@ def test_separate_responses_name_the_exporters_that_buildx_added() -> None:
     _, added = attribute(asked, Observed(answered)).exporters
     assert (added.key, added.type, added.digest, added.evidence) == ("1", "image", A, "response")
     assert digests(asked, Observed(separate(response(B, "oci")))) == {"0": B, "1": None}
+
+
+def test_a_separate_response_gives_the_names_of_a_definition_that_is_evaluated_anew() -> None:
+    asked = replace(requested("type=image,name=a:1"), reevaluated=True)
+    (exporter,) = attribute(asked, Observed(separate(response(A, "image", "r.io/a:2")))).exporters
+    assert (exporter.names, exporter.digest) == (("r.io/a:2",), A)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "uses"),
+    [((), True), (("type=image,name=a", "type=local,dest=o"), True), (("type=image,name=a", "type=oci,dest=o"), False)],
+)
+def test_the_merged_response_is_used_where_one_exporter_makes_an_image(outputs: tuple[str, ...], *, uses: bool) -> None:
+    assert uses_response(requested(*outputs)) is uses
+
+
+def test_platforms_come_from_the_source_that_names_most_of_them() -> None:
+    asked = requested("type=oci,dest=o.tar", "type=oci,dest=p.tar")
+    index = replace(image(A, MANIFEST), platforms=(PlatformImage(None, B, None),))
+    whole = replace(index, platforms=(PlatformImage("linux/amd64", B, None), PlatformImage("linux/arm64", C, None)))
+    made = recorded(("oci", {}), ("oci", {}), _0=index, _1=whole)
+    exporters = attribute(asked, Observed(record=made, artifacts={0: whole, 1: index})).exporters
+    assert [[each.digest for each in exporter.platforms] for exporter in exporters] == [[B, C], [B, C]]
 
 
 def test_every_source_has_its_name_where_sources_disagree() -> None:

@@ -31,6 +31,7 @@ def observed(kind: str, names: str, **attributes: str) -> ObservedExporter:
 def test_the_merged_response_names_the_only_exporter_that_has_a_name() -> None:
     found = with_reported_names(requested("type=image,name=a:1", "type=oci,dest=x"), named("docker.io/library/a:2"))
     assert names_of(found) == [("docker.io/library/a:2",), ()]
+    assert found.tags == ()
 
 
 def test_the_merged_response_names_every_exporter_with_tags() -> None:

@@ -95,6 +95,70 @@ def test_a_bundle_of_records_has_each_by_its_reference(tmp_path: Path) -> None:
     assert read_record(file, "r2").exporters[0].type == "oci"
 
 
+def test_the_only_record_of_a_file_is_not_taken_for_another_build(tmp_path: Path) -> None:
+    file = write(tmp_path, {"Ref": "r1"})
+    assert read_record(file, None).ref == read_record(file, "r1").ref == "r1"
+    with pytest.raises(EvidenceError, match=r"x.dockerbuild: expected the record of build r2, found 0 in 1$"):
+        read_record(file, "r2")
+    with pytest.raises(EvidenceError, match=r"bundle.dockerbuild: expected exactly one record, found 2 in 2$"):
+        read_record(_bundle(tmp_path), None)
+
+
+def test_a_record_says_where_it_comes_from_and_how_long_each_manifest_is(tmp_path: Path) -> None:
+    file = write(tmp_path, {"Ref": "r1", "Result": {"Results": {"0": result(AMD)}}}, AMD)
+    record = read_record(file, "r1")
+    assert record.source == str(file)
+    assert record.blobs == {digest_of(AMD): AMD}
+    descriptor_read = record.images[0].descriptor
+    assert descriptor_read is not None
+    assert descriptor_read.size == len(AMD)
+
+
+def _nested(depth: int) -> tuple[dict[str, object], tuple[bytes, ...]]:
+    """A record's manifest inside so many indexes."""
+    manifest, content = manifest_of({"Ref": "r1"})
+    entry, blobs = descriptor(manifest, MANIFEST), (manifest, *content)
+    for _ in range(depth):
+        index = encode({"manifests": [entry]})
+        entry, blobs = descriptor(index, INDEX), (index, *blobs)
+    return entry, blobs
+
+
+def test_indexes_are_followed_three_deep_and_no_deeper(tmp_path: Path) -> None:
+    entry, blobs = _nested(3)
+    assert read_record(write_tar(tmp_path / "3.tar", layout(entry, blobs=blobs)), "r1").ref == "r1"
+    entry, blobs = _nested(4)
+    with pytest.raises(EvidenceError, match="found 0 in 0"):
+        read_record(write_tar(tmp_path / "4.tar", layout(entry, blobs=blobs)), "r1")
+
+
+def test_a_blob_that_is_missing_hides_no_record_after_it(tmp_path: Path) -> None:
+    entry, blobs = _nested(0)
+    members = layout(descriptor(b"missing", MANIFEST), entry, blobs=blobs)
+    assert read_record(write_tar(tmp_path / "x.tar", members), "r1").ref == "r1"
+
+
+@pytest.mark.parametrize("damage", ["index.json", "index", "manifest", "record"])
+def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
+    bad = b'{"manifests": 1, "config": 1, "Ref": 1}'
+    manifest = encode({"config": descriptor(bad, RECORD_TYPE), "layers": []})
+    members = {
+        "index.json": {"index.json": bad},
+        "index": layout(descriptor(bad, INDEX), blobs=(bad,)),
+        "manifest": layout(descriptor(bad, MANIFEST), blobs=(bad,)),
+        "record": layout(descriptor(manifest, MANIFEST), blobs=(manifest, bad)),
+    }[damage]
+    with pytest.raises(EvidenceError, match=r"x\.tar: "):
+        read_record(write_tar(tmp_path / "x.tar", members), None)
+
+
+def test_a_record_that_is_missing_is_named(tmp_path: Path) -> None:
+    manifest, _ = manifest_of({"Ref": "r1"})
+    members = layout(descriptor(manifest, MANIFEST), blobs=(manifest,))
+    with pytest.raises(EvidenceError, match=r"x\.tar: the record sha256:\w+ is not in it"):
+        read_record(write_tar(tmp_path / "x.tar", members), None)
+
+
 @pytest.mark.parametrize("ref", ["r3", None])
 def test_a_record_that_is_not_the_builds_is_not_taken(tmp_path: Path, ref: str | None) -> None:
     with pytest.raises(EvidenceError, match=r"bundle.dockerbuild: expected .*, found [02] in 2"):

@@ -83,7 +83,9 @@ def test_a_step_is_told_from_its_first_start_to_its_last_end(tmp_path: Path) -> 
 
 def test_steps_come_in_the_order_in_which_they_started(tmp_path: Path) -> None:
     log = message(vertex("a", "never"), vertex("b", "late", 3.0), vertex("c", "early", 2.0))
-    assert [step.name for step in read_progress(write(tmp_path, log))[0].steps] == ["early", "late", "never"]
+    steps = read_progress(write(tmp_path, log))[0].steps
+    assert [step.name for step in steps] == ["early", "late", "never"]
+    assert [step.completed for step in steps] == [None] * 3
 
 
 @pytest.mark.parametrize("record", [{}, {"CreatedAt": None}, {"Ref": "r"}])
@@ -93,15 +95,20 @@ def test_a_record_without_times_or_steps_is_no_fault(tmp_path: Path, record: obj
 
 
 @pytest.mark.parametrize(
-    "log",
+    ("log", "said"),
     [
-        b"\x01",
-        b"\xff\xff\xff\xff",
-        message(b"\xff\xff\xff")[:-1],
-        struct.pack("<I", 3) + b"\x0a\xff\xff",
-        b"\x05\0\0\0\x0a",
+        (b"\x01", "is cut off"),
+        (b"\xff\xff\xff\xff", "a message of the status log has 4294967295 bytes"),
+        (message(b"\xff\xff\xff")[:-1], "is cut off"),
+        (struct.pack("<I", 3) + b"\x0a\xff\xff", r"a message of the status log cannot be read \("),
+        (b"\x05\0\0\0\x0a", "is cut off"),
     ],
 )
-def test_a_log_that_is_damaged_is_missing_evidence(tmp_path: Path, log: bytes) -> None:
-    with pytest.raises(EvidenceError):
+def test_a_log_that_is_damaged_is_missing_evidence(tmp_path: Path, log: bytes, said: str) -> None:
+    with pytest.raises(EvidenceError, match=f"^{tmp_path}/r: .*{said}"):
         read_progress(write(tmp_path, log))
+
+
+def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match=f"^{tmp_path}/r: "):
+        read_progress(write(tmp_path, b"", {"Ref": 1}))

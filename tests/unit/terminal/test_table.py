@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import pytest
 
 from action.results.models import BuildResults, ExporterResult, results_of
@@ -67,3 +68,7 @@ def test_control_characters_of_a_name_are_not_printed() -> None:
 def test_the_legacy_digest_is_that_of_the_first_image_and_never_falls_through_to_another() -> None:
     results: BuildResults = results_of(None, (exporter("0", None), exporter("1", B), exporter("2", A)))
     assert (results.digest, results.digests) == (None, {"1": B, "2": A})
+    local = msgspec.structs.replace(exporter("0", None), type="local")
+    image = msgspec.structs.replace(exporter("1", A), imageid=B)
+    found = results_of(None, (local, image, exporter("2", B)))
+    assert (found.digest, found.imageid) == (A, B)
