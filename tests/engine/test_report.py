@@ -215,8 +215,8 @@ def test_ten_warnings_are_annotations_and_the_others_a_number(work: Workplace) -
     shown = len(_warnings(step))
     assert shown == 10
     (rest,) = re.findall(r"^(\d+) more warnings of build checks", step.log, re.MULTILINE)
-    # BuildKit warns of a second MAINTAINER in each line, and of MAINTAINER itself.
-    assert int(rest) + shown == len({*re.findall(r"WARN: (.*\(line \d+\))", step.log)})
+    # buildx lists them at the end; of the `WARN:` lines of the progress it may print none on a busy machine.
+    assert int(rest) + shown == len({*re.findall(r" - (\w+: .*\(line \d+\))$", step.log, re.MULTILINE)})
 
 
 @pytest.mark.usefixtures("summary")
