@@ -399,7 +399,9 @@ def _check_agreement(exporter: RequestedExporter, said: _Said, what: str) -> Non
 
 
 def _why(exporter: RequestedExporter, said: _Said, observed: Observed) -> str:
-    if observed.asked_by_tag and _asks_buildx_to_push(exporter):
+    # buildx 0.13 names no descriptor with the containerd store either, if several exporters made an image.
+    answered = any(evidence == "response" for evidence, _, _ in said)
+    if observed.asked_by_tag and answered and _asks_buildx_to_push(exporter):
         return (
             "the registry's digest is not proved to be this build's: with this image store buildx asks the registry by "
             "tag after the push, and another push may have moved the tag; run one after the other, or use the "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from action.attribution.attribute import Observed, asked_by_tag, attribute
@@ -71,6 +73,12 @@ def test_of_several_images_another_image_does_not_have_it() -> None:
     assert nothing.record is not None
     nothing.record.images.clear()
     assert digests(asked, nothing) == {"0": None, "1": None}
+
+
+def test_of_several_images_without_a_record_the_missing_record_is_the_reason() -> None:
+    asked = requested("type=image,name=a,push=true", "type=oci,dest=a.tar")
+    unknown = attribute(asked, replace(observed(), missing=("the build record is missing",))).unknown
+    assert unknown == {"0": "the build record is missing", "1": "the build record is missing"}
 
 
 def test_a_push_that_buildx_ignores_has_none() -> None:
