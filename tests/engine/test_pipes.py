@@ -55,6 +55,16 @@ def test_a_bake_to_the_null_device_has_its_digest(work: Workplace) -> None:
     assert json.loads(step.outputs["digests"]) == {"default": {"0": tar_digest(work.folder / "app.tar")}}
 
 
+def test_a_bake_to_a_pipe_gives_its_reader_the_tar_and_the_step_its_digest(work: Workplace, fifo: Path) -> None:
+    (work.folder / "docker-bake.json").write_text('{"target": {"default": {"output": ["type=oci,dest=pipe"]}}}')
+    got = work.folder / "got.tar"
+    with got.open("wb") as target, subprocess.Popen(["cat", str(fifo)], stdout=target) as reader:
+        step = work.bake_step(source=".")
+        assert reader.wait(timeout=30) == 0
+    assert step.code == 0, step.log
+    assert json.loads(step.outputs["digests"]) == {"default": {"0": tar_digest(got)}}
+
+
 def test_inspect_does_not_read_pipes_and_devices(work: Workplace, fifo: Path) -> None:
     (work.folder / "metadata.json").write_text("{}")
     for dest in (fifo.name, "/dev/null", "/dev/zero"):
