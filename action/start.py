@@ -38,11 +38,6 @@ def newer_python() -> "str | None":
     return max(found)[1] if found else None
 
 
-def _end(number: int, _frame: object) -> None:
-    """End by way of every `finally`, so that nothing half done is left."""
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
     """Run the step named by the first argument; the exit code is the step's."""
     sys.path.insert(0, str(_ROOT))
@@ -60,16 +55,18 @@ def main() -> int:
         found = ".".join(map(str, sys.version_info[:3]))
         rule = "3.10 or later is needed: run actions/setup-python before this step"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
+    from action.buildx.signals import Interrupted, ending_on_signals  # noqa: PLC0415  # not importable before
     from action.errors import PackagesError  # noqa: PLC0415  # not importable before
     from action.packages import STEP, provide  # noqa: PLC0415  # not importable before
 
-    before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        provide(STEP)
+        # Nothing half done is left by an install that a signal ends.
+        with ending_on_signals():
+            provide(STEP)
     except PackagesError as error:
         raise StartError(str(error)) from None
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    except Interrupted as interrupted:
+        return 128 + interrupted.number
     if sys.argv[1] == "build":
         from action.workflow.build_step import run_build_step  # noqa: PLC0415  # not importable before
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +21,9 @@ _SIGNALS = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if hasattr(signal, name)  # Windows has no SIGHUP
 )
+_AGAIN_SECONDS = 0.01
+"""How long after a signal that was lost it is sent again: the callback that it came in has returned by then."""
+
 _PATIENCE = 3
 """Signals after which the program is killed at once, as the docker command does itself."""
 
@@ -97,17 +102,47 @@ def passing_signals_on() -> Iterator[Passing]:
 
 @contextlib.contextmanager
 def ending_on_signals() -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into an exception, so that everything is cleaned up on the way out."""
+    """Turn SIGINT, SIGTERM and SIGHUP into an exception, so that everything is cleaned up on the way out.
+
+    Python drops what a handler raises in a callback, such as that of an import lock (importlib/_bootstrap.py,
+    `_get_module_lock`): the signal is sent again then.
+
+    Raises:
+        Interrupted: a signal came.
+    """
+    again: list[threading.Timer] = []
+    before_hook = sys.unraisablehook
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise Interrupted(number)
 
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if not isinstance(dropped.exc_value, Interrupted):
+            before_hook(dropped)
+            return
+        timer = threading.Timer(_AGAIN_SECONDS, _send_to_main_thread, (dropped.exc_value.number,))
+        timer.daemon = True
+        again.append(timer)
+        timer.start()
+
     before = {number: signal.signal(number, end) for number in _SIGNALS}
+    sys.unraisablehook = hook
     try:
         yield
     finally:
+        sys.unraisablehook = before_hook
+        for timer in again:
+            timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _send_to_main_thread(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):
+        # It also ends a call that waits.
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
 
 
 class Interrupted(BaseException):

@@ -181,3 +181,36 @@ def test_the_handlers_of_before_are_there_again() -> None:
     with pytest.raises(Interrupted, match="interrupted by SIGHUP"), ending_on_signals():
         signal.raise_signal(signal.SIGHUP)
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+LOST = """
+import signal, time, weakref
+from action.buildx.signals import Interrupted, ending_on_signals
+
+class Thing: pass
+
+def callback(_):
+    signal.raise_signal(signal.SIGINT)
+
+try:
+    with ending_on_signals():
+        thing = Thing()
+        watching = weakref.ref(thing, callback)
+        del thing
+        time.sleep(10)
+except Interrupted as interrupted:
+    print(interrupted.number == signal.SIGINT, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_a_signal_that_comes_in_a_callback_ends_the_block_all_the_same() -> None:
+    # Python drops, and prints, what a handler raises there: in a callback of its import locks, for example.
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOST],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("True True\n", "")
