@@ -196,3 +196,55 @@ def test_several_names_in_a_record_are_those_of_one_output() -> None:
 def test_nothing_joined_is_nobodys() -> None:
     joined = Metadata(None, Response({"containerimage.digest": A}))
     assert digests(requested("type=image,name=a", "type=image,name=b"), Observed(joined)) == {"0": None, "1": None}
+
+
+def test_outputs_that_come_by_chance_need_the_record() -> None:
+    asked = replace(requested("type=image,name=a"), by_chance=True)
+    assert digests(asked, Observed(flat(A, C))) == {"0": None}
+    assert digests(asked, Observed(flat(A, C), recorded(("image", {"name": "a"})))) == {"0": A}
+
+
+_STORE = "containerd image store (https://docs.docker.com/engine/storage/containerd/)"
+
+
+@pytest.mark.parametrize(
+    ("observed", "reason"),
+    [
+        (
+            Observed(flat(A, C), spread=True),
+            (
+                "several nodes built it, and buildx says what the first of them made; push the image, so that buildx "
+                "joins what they made, or build with one node"
+            ),
+        ),
+        (
+            Observed(Metadata(None, Response({"containerimage.digest": A}))),
+            (
+                "several nodes built it, and buildx joins what they made for the first image that is pushed alone; "
+                "build each image by itself, or all with one node"
+            ),
+        ),
+        (
+            Observed(record=recorded(("image", {"name": "a"}), ("image", {"name": "b"}), _1=Image(imageid=C))),
+            f"the engine's image store gives an image ID and no digest; push the image, or use the {_STORE}",
+        ),
+    ],
+)
+def test_the_reason_says_what_to_do(observed: Observed, reason: str) -> None:
+    asked = requested("type=image,name=a,push=true", "type=image,name=b,push=true")
+    assert why(asked, observed)["1"] == reason
+
+
+def test_the_reason_of_an_unproved_digest_says_what_to_do() -> None:
+    observed = Observed(flat(A, C), asked_by_tag=True)
+    assert why(requested("type=image,name=a,push=true"), observed)["0"] == (
+        "the registry's digest is not proved to be this build's: with this image store buildx asks the registry by tag "
+        f"after the push, and another push may have moved the tag; run one after the other, or use the {_STORE}"
+    )
+
+
+def test_a_dispute_says_what_may_have_caused_it() -> None:
+    with pytest.raises(DisagreementError) as error:
+        attribute(requested("type=oci,dest=o.tar"), Observed(flat(A), artifacts={0: image(B, MANIFEST)}))
+    end = "neither is handed on. If another build writes to the same place, run one after the other"
+    assert str(error.value).endswith(end)

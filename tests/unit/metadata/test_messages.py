@@ -79,11 +79,21 @@ def test_nesting_has_a_bound_on_both_sides() -> None:
 
 def test_metadata_that_buildx_did_not_write_has_no_text_and_nothing_else(tmp_path: Path) -> None:
     file = write(tmp_path, {"containerimage.digest": DIGEST})
+    said = f"{file}: at the top: expected the metadata of this build, but buildx wrote none: update buildx"
     read = read_metadata_file(file, written=False)
-    assert (read.text, read.metadata) == (None, Metadata())
-    assert str(read.fault) == (
-        f"{file}: at the top: expected the metadata of this build, but buildx wrote none: update buildx"
-    )
+    assert (read.text, read.metadata, str(read.fault)) == (None, Metadata(), said)
+    bake = read_bake_metadata_file(file, written=False)
+    assert (bake.text, bake.targets, str(bake.fault)) == (None, {}, said)
+
+
+def test_a_file_that_is_cut_off_has_its_text_and_nothing_else(tmp_path: Path) -> None:
+    file = write(tmp_path, '{"containerimage.digest": "')
+    read, bake = read_metadata_file(file), read_bake_metadata_file(file)
+    assert read.text == bake.text == '{"containerimage.digest": "'
+    assert (read.metadata, bake.targets) == (Metadata(), {})
+    assert (read.too_long, bake.too_long) == (None, None)
+    long = write(tmp_path, '{"containerimage.digest": "' + "x" * MAX_TEXT_BYTES)
+    assert read_metadata_file(long).too_long == read_bake_metadata_file(long).too_long is not None
 
 
 @pytest.mark.parametrize("count", [4, 5, 12])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from action.errors import EvidenceError
@@ -210,6 +210,7 @@ _SEED = (
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(_SEED), st.lists(st.tuples(st.integers(0, 4095), st.integers(0, 255)), max_size=4))
+@example(_SEED[0], [(14, 21), (100, 27)])
 def test_what_is_read_is_what_another_reader_reads(seed: bytes, changes: list[tuple[int, int]]) -> None:
     data = bytearray(seed)
     for place, value in changes:
@@ -219,9 +220,14 @@ def test_what_is_read_is_what_another_reader_reads(seed: bytes, changes: list[tu
         found = {(each.name, each.offset, each.size) for each in plain_files(io.BytesIO(data), 100)}
     except ValueError:
         return
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+    try:
+        tar = tarfile.open(fileobj=io.BytesIO(data), mode="r:")  # noqa: SIM115  # reads the first header
+    except tarfile.ReadError:
+        # It refuses a first header with a number that is none, also one that we do not need, such as the mode.
+        return
+    with tar:
         other = {(each.name, each.offset_data, each.size) for each in tar if each.isreg() and not each.issparse()}
-    # It ends without a word where a number that we do not need is none.
+    # It ends without a word where a later header has such a number.
     assert other <= found
 
 
