@@ -25,7 +25,7 @@ _BECOMES: Mapping[str, frozenset[str]] = {
 _CHANGED = frozenset(
     ("name", "push", "push-by-digest", "unpack", "context", "prefer-image-digest", "buildinfo-attrs"),
 )
-"""Attributes that buildx sets itself, so that a difference there says nothing (build/opt.go, build/build.go)."""
+"""Attributes that buildx sets itself, so they are not compared (docker/buildx, build/opt.go and build/build.go)."""
 
 _DEFAULT_TYPES = frozenset(("image", "moby", "docker", "oci"))
 

@@ -75,7 +75,7 @@ class BakeMetadataFile:
 
 
 def read_bake_metadata_file(path: Path, *, written: bool = True) -> BakeMetadataFile:
-    """Read a bake's metadata file. A fault in one target costs no other.
+    """Read a bake's metadata file. A fault in one target does not affect the others.
 
     Args:
         path: the file.

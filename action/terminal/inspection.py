@@ -85,7 +85,7 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
 
 
 def _check_kind(file: Path, read: MetadataFile) -> None:
-    """Refuse a file that is another document of ours or of buildx.
+    """Refuse a results file, a digests file, a bake's metadata and any other file that is no build's metadata.
 
     The schema of a metadata file passes unknown keys, so such a file looks like the metadata of a build without images.
     """

@@ -23,7 +23,7 @@ def check_metadata(text: str, schema: str) -> None:
         schema: `metadata`, or `bake` for that of a bake.
 
     Raises:
-        AssertionError: it deviates from the schema, or says nothing at all.
+        AssertionError: it deviates from the schema, or it is empty.
     """
     value = json.loads(text)
     problems = [f"{error.json_path}: {error.message}" for error in _validator(schema).iter_errors(value)]

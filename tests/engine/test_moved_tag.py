@@ -65,7 +65,7 @@ def test_a_rivals_digest_is_not_handed_on(classic: Workplace) -> None:
         step = classic.step(push="true", tags=f"{image}:1")
     assert step.code == 0, step.log
     theirs = served_digest(classic.image, "1")
-    # docker/build-push-action hands it on.
+    # docker/build-push-action reports it.
     assert json.loads(step.outputs["metadata"])["containerimage.digest"] == theirs
     assert step.digests == {}
     assert "digest" not in step.outputs

@@ -126,7 +126,7 @@ def test_a_result_has_what_was_asked_for_and_what_was_found() -> None:
             "the build record does not say which exporters ran: update BuildKit to 0.14 or later (Docker 27)",
         ),
         (Observed(record=recorded(("oci", {}))), "nothing in the build record is certain to be its result"),
-        # The ID in a tar says nothing of an engine's store.
+        # An image ID in a tar does not tell which store an engine has.
         (
             Observed(artifacts={0: Image(imageid=C)}),
             "the metadata file does not say which exporter its digest belongs to, and there is no build record",

@@ -23,7 +23,7 @@ def write(folder: Path, value: object) -> Path:
 
 
 def message(path: Path, schema: str | None = None) -> str:
-    """What is said of the only fault of a file."""
+    """Return the message of the only fault of a file."""
     (fault,) = validate_file(path, schema)
     return str(fault)
 
