@@ -4,6 +4,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
 SETS := step summary retries schemas github
+# One more than there are processors: the tests wait for the engine a third of their time.
+PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PATHS := action benchmarks engine examples fuzz soak tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
@@ -28,7 +30,7 @@ $(VENV)/ready: requirements/dev.txt requirements/uv.txt pyproject.toml
 	@touch $@
 
 test: lint ## Run all tests, on a real engine and registry.
-	@$(RUN) -m engine run -- $(RUN) -m pytest --numprocesses auto $(ARGS)
+	@$(RUN) -m engine run -- $(RUN) -m pytest --numprocesses $(PROCESSES) $(ARGS)
 
 engines: setup ## Run the action on every engine that people have; write docs/engines.md.
 	@$(RUN) -m pytest tests/matrix $(ARGS)

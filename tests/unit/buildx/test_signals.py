@@ -192,6 +192,8 @@ class Thing: pass
 def callback(_):
     signal.raise_signal(signal.SIGINT)
 
+before = signal.getsignal(signal.SIGINT)
+
 try:
     with ending_on_signals():
         thing = Thing()
@@ -199,7 +201,7 @@ try:
         del thing
         time.sleep(10)
 except Interrupted as interrupted:
-    print(interrupted.number == signal.SIGINT, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    print(interrupted.number == signal.SIGINT, signal.getsignal(signal.SIGINT) == before)
 """
 
 
