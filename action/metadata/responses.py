@@ -108,9 +108,8 @@ def _read_list(items: list[dict[str, object]]) -> Metadata:
 
 
 def _separate(item: Mapping[str, object]) -> Response:
-    inner = next((item[name] for name in MAPS if isinstance(item.get(name), dict)), item)
-    values = inner if isinstance(inner, dict) else item
-    return Response(values, _first(item, _IDS), _first(item, _TYPES))
+    maps = (inner for name in MAPS if isinstance(inner := item.get(name), dict))
+    return Response(next(maps, item), _first(item, _IDS), _first(item, _TYPES))
 
 
 def _first(item: Mapping[str, object], names: tuple[str, ...]) -> str | None:

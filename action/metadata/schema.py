@@ -48,7 +48,7 @@ def schema_text(name: str) -> str:
 
 
 def faults(value: object, name: str, source: str) -> Iterator[DocumentError]:
-    """The faults of a document, in the document's order: every one, or 100 of the first thousand.
+    """The faults of a document, sorted by place: every one, or 100 of the first thousand that are found.
 
     Args:
         value: the document.
@@ -57,9 +57,14 @@ def faults(value: object, name: str, source: str) -> Iterator[DocumentError]:
     """
     # Each error takes kilobytes: a small document could have millions of them.
     found = islice(_validator(name).iter_errors(value), _MOST_FOUND)
-    errors = sorted(found, key=lambda error: [str(part) for part in error.absolute_path])
+    errors = sorted(found, key=_place)
     for error in errors[:MOST_FAULTS]:
         yield DocumentError(source, pointer(list(error.absolute_path)), _problem(error))
+
+
+def _place(error: ValidationError) -> list[tuple[int, str]]:
+    """Where to sort a fault: an item of a list by its number, a member by its key."""
+    return [(part, "") if isinstance(part, int) else (0, part) for part in error.absolute_path]
 
 
 def guess_schema(value: object) -> str | None:  # noqa: PLR0911  # a list of cases
@@ -94,10 +99,7 @@ def _problem(error: ValidationError) -> str:
     expected = error.schema.get("description") if isinstance(error.schema, dict) else None
     if error.validator == "required":
         return f"{error.message}; expected {expected}" if expected else error.message
-    if error.validator == "type" and not expected:
-        kinds = error.validator_value
-        expected = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
-    found = json.dumps(error.instance, ensure_ascii=False, default=str)
+    found = json.dumps(error.instance, ensure_ascii=False)
     if len(found) > _LONGEST_VALUE:
         found = found[:_LONGEST_VALUE] + "…"
     return f"expected {expected or error.message}, found {found}"

@@ -81,3 +81,10 @@ def test_where_types_ids_or_pushes_differ_too_values_count() -> None:
     assert match(asked, [observed("image", "a:2"), observed("image", "b:2", push="true")]).places == {}
     with_ids = requested("type=image,name=a:1,id=a", "type=image,name=b:1,id=b")
     assert match(with_ids, [observed("image", "b:2", id="b"), observed("image", "a:2", id="a")]).places == {}
+
+
+def test_where_names_say_which_is_which_the_order_does_not() -> None:
+    # One of the two was asked to push, and the record says that of the other: only the names tell them apart.
+    asked = requested("type=image,name=a:1", "type=image,name=b:1,push=true")
+    ran = [observed("image", "docker.io/library/b:1"), observed("image", "docker.io/library/a:1", push="true")]
+    assert match(asked, ran).places == {0: 1, 1: 0}

@@ -135,18 +135,36 @@ def test_an_index_has_no_config_whatever_a_response_says(tmp_path: Path) -> None
 def test_without_the_packages_that_say_what_is_expected_a_fault_costs_no_more(tmp_path: Path, name: str) -> None:
     file = tmp_path / "metadata.json"
     file.write_text(json.dumps({"web": {**GOOD, name: "x"}, "api": GOOD}))
-    read = _read_without_packages(tmp_path, file)
+    read = _read_without_packages(tmp_path, file, "read_bake_metadata_file")
     assert read["digests"]["api"] == DIGEST
     if name == "cache.manifest":
         assert read == {"faults": [], "deviations": ["/web/cache.manifest"], "digests": {"web": DIGEST, "api": DIGEST}}
     else:
-        expected = f"{file}: at /web: expected metadata as the schema says, found a fault: "
-        assert read["faults"] == [f"{expected}build-digests validate names it"]
+        assert read["faults"] == [[f"{file}: at /web: {_ANY_FAULT}", "/web"]]
         assert read["digests"]["web"] is None
 
 
-def _read_without_packages(folder: Path, file: Path) -> Any:  # noqa: ANN401  # JSON
-    """Read a bake's file in a Python with what every step has, and an installer that fails."""
+@pytest.mark.parametrize(
+    ("reader", "value"),
+    [
+        ("read_metadata_file", {**GOOD, "containerimage.digest": "x"}),
+        ("read_metadata_file", "x"),
+        ("read_bake_metadata_file", []),
+    ],
+)
+def test_without_those_packages_a_fault_is_named_with_its_file_and_with_what_names_it_in_full(
+    tmp_path: Path, reader: str, value: object
+) -> None:
+    file = tmp_path / "metadata.json"
+    file.write_text(json.dumps(value))
+    assert _read_without_packages(tmp_path, file, reader)["faults"] == [[f"{file}: at the top: {_ANY_FAULT}", ""]]
+
+
+_ANY_FAULT = "expected metadata as the schema says, found a fault: build-digests validate names it"
+
+
+def _read_without_packages(folder: Path, file: Path, reader: str) -> Any:  # noqa: ANN401  # JSON
+    """Read a file in a Python with what every step has, and an installer that fails."""
     installer = folder / "bin" / "uv"
     installer.parent.mkdir()
     installer.write_text("#!/bin/sh\nexit 1\n")
@@ -158,10 +176,12 @@ def _read_without_packages(folder: Path, file: Path) -> Any:  # noqa: ANN401  # 
 import json, sys
 sys.path += [{str(ROOT)!r}, {str(packages)!r}]
 from pathlib import Path
-from action.metadata.file import read_bake_metadata_file
-read = read_bake_metadata_file(Path({str(file)!r}))
-digests = {{name: target.metadata.merged.image.digest for name, target in read.targets.items()}}
-print(json.dumps({{"faults": list(map(str, read.faults)), "deviations": read.deviations, "digests": digests}}))
+from action.metadata.file import {reader} as reader
+read = reader(Path({str(file)!r}))
+targets = getattr(read, "targets", {{}})
+digests = {{name: target.metadata.merged.image.digest for name, target in targets.items()}}
+faults = [(str(fault), fault.pointer) for fault in read.faults]
+print(json.dumps({{"faults": faults, "deviations": read.deviations, "digests": digests}}))
 assert "jsonschema" not in sys.modules
 """
     done = subprocess.run(

@@ -116,7 +116,26 @@ def test_a_call_that_is_no_csv_is_named() -> None:
         requested_exporters((), call='"check')
 
 
-@pytest.mark.parametrize(("output", "writes"), [("-", True), ("type=oci,dest=-", True), ("type=oci,dest=x", False)])
+@pytest.mark.parametrize(
+    ("output", "writes"),
+    [
+        ("-", True),
+        ("type=oci,dest=-", True),
+        ("type=oci,dest=x", False),
+        # Without a path a tar goes there, and an OCI layout unless it is a folder (buildx 0.38, build/opt.go).
+        ("type=tar", True),
+        ("type=tar,tar=false", True),
+        ("type=tar,dest=x", False),
+        ("type=oci", True),
+        ("type=oci,dest=", True),
+        ("type=oci,tar=1", True),
+        ("type=oci,tar=perhaps", True),
+        ("type=oci,tar=false", False),
+        ("type=docker", False),
+        ("type=image,name=a", False),
+        ("type=local,dest=x", False),
+    ],
+)
 def test_what_writes_to_standard_output(output: str, *, writes: bool) -> None:
     assert requested_exporters(parse_outputs([output])).writes_stdout is writes
 
