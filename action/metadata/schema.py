@@ -57,14 +57,10 @@ def faults(value: object, name: str, source: str) -> Iterator[DocumentError]:
     """
     # Each error takes kilobytes: a small document could have millions of them.
     found = islice(_validator(name).iter_errors(value), _MOST_FOUND)
-    errors = sorted(found, key=_place)
+    # What is in one place is all members, named by texts, or all items, by numbers: the paths can be compared.
+    errors = sorted(found, key=lambda error: list(error.absolute_path))
     for error in errors[:MOST_FAULTS]:
         yield DocumentError(source, pointer(list(error.absolute_path)), _problem(error))
-
-
-def _place(error: ValidationError) -> list[tuple[int, str]]:
-    """Where to sort a fault: an item of a list by its number, a member by its key."""
-    return [(part, "") if isinstance(part, int) else (0, part) for part in error.absolute_path]
 
 
 def guess_schema(value: object) -> str | None:  # noqa: PLR0911  # a list of cases

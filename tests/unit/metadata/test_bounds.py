@@ -181,6 +181,15 @@ def test_warnings_are_looked_into_up_to_a_bound_and_beyond_it_nothing_is_said_of
     ]
 
 
+@pytest.mark.parametrize("before", ["", "a"])
+def test_a_long_text_that_is_not_ascii_is_known_wherever_its_characters_begin(before: str) -> None:
+    # It is checked a mebibyte at a time: in one of the two a character lies across that.
+    value = {"containerimage.digest": DIGEST, "x": before + "é" * 1024 * 1024}
+    known = read_known(json.dumps(value, ensure_ascii=False).encode())
+    assert known is not None
+    assert known.is_valid
+
+
 def test_a_long_cache_manifest_does_not_deviate() -> None:
     known = read_known(flat("cache.manifest", DESCRIPTOR, PART_BYTES + 1))
     assert known is not None
