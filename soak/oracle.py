@@ -50,18 +50,20 @@ class Verdict:
 
 def tried(case: Case, place: Place) -> Verdict:
     """Run a case as a step in a folder of its own, and compare what it says with the other end."""
-    with _folder() as folder:
-        nonce = new_nonce()
-        fill(folder, case, nonce)
-        answer = run_step(case, folder, place.environment)
-        for _ in range(_TRIES):
-            if answer.code:
-                answer = run_step(case, folder, place.environment)
-        if "Traceback (most recent call last)" in answer.log:
-            return Verdict((Fault("traceback", "the step prints a traceback"),), Counts(builds=1), answer.log)
-        if answer.code:
+    nonce = new_nonce()
+    tries = 0
+    while True:
+        tries += 1
+        # A new folder for each try: a layout in a folder keeps the blobs of the try before.
+        with _folder() as folder:
+            fill(folder, case, nonce)
+            answer = run_step(case, folder, place.environment)
+            if "Traceback (most recent call last)" in answer.log:
+                return Verdict((Fault("traceback", "the step prints a traceback"),), Counts(builds=1), answer.log)
+            if not answer.code:
+                return _succeeded(case, place, folder, nonce, answer)
+        if tries > _TRIES:
             return _failed(case, place, answer)
-        return _succeeded(case, place, folder, nonce, answer)
 
 
 def _failed(case: Case, place: Place, answer: Answer) -> Verdict:
