@@ -41,7 +41,7 @@ def newer_python() -> "str | None":
 def main() -> int:
     """Run the step named by the first argument; the exit code is the step's."""
     sys.path.insert(0, str(_ROOT))
-    from action.streams import drop_what_cannot_be_written, open_closed_streams  # noqa: PLC0415  # not importable before
+    from action.process.streams import drop_what_cannot_be_written, open_closed_streams  # noqa: PLC0415  # not importable before
 
     open_closed_streams()
     drop_what_cannot_be_written()
@@ -55,9 +55,9 @@ def main() -> int:
         found = ".".join(map(str, sys.version_info[:3]))
         rule = "3.10 or later is needed: run actions/setup-python before this step"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
-    from action.buildx.signals import Interrupted, ending_on_signals  # noqa: PLC0415  # not importable before
     from action.errors import PackagesError  # noqa: PLC0415  # not importable before
-    from action.packages import STEP, provide  # noqa: PLC0415  # not importable before
+    from action.packages.sets import STEP, provide  # noqa: PLC0415  # not importable before
+    from action.process.signals import Interrupted, ending_on_signals  # noqa: PLC0415  # not importable before
 
     try:
         # Nothing half done is left by an install that a signal ends.
@@ -68,14 +68,14 @@ def main() -> int:
     except Interrupted as interrupted:
         return 128 + interrupted.number
     if sys.argv[1] == "build":
-        from action.workflow.build_step import run_build_step  # noqa: PLC0415  # not importable before
+        from action.steps.build import run_build_step  # noqa: PLC0415  # not importable before
 
         return run_build_step()
     if sys.argv[1] == "bake":
-        from action.workflow.bake_step import run_bake_step  # noqa: PLC0415  # not importable before
+        from action.steps.bake import run_bake_step  # noqa: PLC0415  # not importable before
 
         return run_bake_step()
-    from action.workflow.merge_step import run_merge_step  # noqa: PLC0415  # not importable before
+    from action.steps.merge import run_merge_step  # noqa: PLC0415  # not importable before
 
     return run_merge_step()
 

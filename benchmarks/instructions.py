@@ -19,10 +19,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.unit.record.records import record_of_two_images
+from tests.unit.evidence.records import record_of_two_images
 
 ROOT = Path(__file__).resolve().parents[1]
-_RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from action.terminal.cli import run; run(sys.argv[1:])"
+_RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from action.cli import run; run(sys.argv[1:])"
 _INPUTS = {
     "context": ".",
     "labels": "\n".join(f"org.example.label-{number}=a value, with a comma" for number in range(20)),

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from action.buildx.command_line import read_command_line, read_options
 from action.buildx.definition import read_definition
 from action.errors import InputError
-from action.inputs.lists import csv_fields, csv_record, split_lines, split_list, split_raw_lines
-from action.inputs.model import parse_inputs, read_inputs
+from action.exporters.output import parse_outputs
+from action.exporters.requested import requested_exporters
+from action.inputs.build import parse_inputs, read_inputs
+from action.inputs.csv_lists import csv_fields, csv_record, split_lines, split_list, split_raw_lines
 from action.inputs.secrets import read_secrets, secret_values
-from action.outputs.exporters import requested_exporters
-from action.outputs.parse import parse_outputs
 from fuzz.reader import Reader, joined, printable, refusing, texts
 
 _MARKS = frozenset('",')

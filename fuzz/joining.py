@@ -8,10 +8,10 @@ import shutil
 
 import msgspec
 
-from action.joining.read import read_folder
+from action.merging.job_results import read_folder
 from action.oci.models import DIGEST_PATTERN
 from fuzz.reader import SEPARATOR, Reader, folder, joined, printable, refusing
-from tests.unit.joining.jobs import exporter, results
+from tests.unit.merging.jobs import exporter, results
 
 _RESULTS = msgspec.json.encode(results(exporter(platforms={"linux/amd64": "a"}), exporter("1", names=(), digest=None)))
 _BAKE = b'{"version": 1, "targets": {"web": %b}}' % _RESULTS

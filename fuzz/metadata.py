@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 
-from action.metadata.document import document_of
-from action.metadata.file import read_bake_metadata_file, read_metadata_file
-from action.metadata.known import read_known, read_known_bake
-from action.metadata.places import WARNINGS, Judged, judge
-from action.metadata.responses import Metadata, read_responses
-from action.metadata.schema import SCHEMAS, faults
-from action.metadata.validation import validate_file
+from action.documents.schema import SCHEMAS, faults
+from action.documents.strict_json import document_of
+from action.evidence.metadata_file import read_bake_metadata_file, read_metadata_file
+from action.evidence.metadata_long import read_known, read_known_bake
+from action.evidence.metadata_places import WARNINGS, Judged, judge
+from action.evidence.responses import Metadata, read_responses
+from action.evidence.validation import validate_file
 from action.oci.models import DIGEST_PATTERN
 from fuzz.reader import Reader, folder, printable
 

@@ -9,20 +9,20 @@ import io
 import json
 import re
 
-from action.buildx.diagnosis import failure
-from action.buildx.program import Ended
-from action.buildx.retrying import failed_in_passing
+from action.buildx.failures import failure
+from action.buildx.retry import failed_in_passing
 from action.errors import BuildDigestsError
-from action.record.progress import Progress, Step
+from action.evidence.status_log import StatusLog, Step
+from action.github import workflow_commands
+from action.process.program import Ended
+from action.report.annotations import read_annotations
 from action.report.comment import Place, comment_text
 from action.report.failure import failure_excerpt
 from action.report.markdown import one_line
-from action.report.report import Report, Target
+from action.report.model import Report, Target
 from action.report.summary import outputs_table, render
-from action.report.warnings import read_annotations
-from action.workflow import commands
 from fuzz.reader import Reader, joined, printable, texts
-from tests.unit.joining.jobs import exporter, results
+from tests.unit.merging.jobs import exporter, results
 from tests.unit.report.rendered import Page, html
 
 _LIMIT = 60_000
@@ -39,7 +39,9 @@ def _checks(data: bytes) -> None:
     for annotation in read_annotations(text, lambda name, _: name if name == "Dockerfile" else None):
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
-            commands.annotate(annotation.message, title=annotation.rule, file=annotation.file, line=annotation.line)
+            workflow_commands.annotate(
+                annotation.message, title=annotation.rule, file=annotation.file, line=annotation.line
+            )
         printable(said.getvalue())
         (line,) = _NEWLINE.split(said.getvalue().rstrip("\n"))
         assert re.match(r"::warning( [a-z]+=[^,:]*(,[a-z]+=[^,:]*)*)?::", line), line
@@ -49,7 +51,7 @@ def _log(data: bytes) -> None:
     log, name, command = texts(data, 3)
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        commands.say(log)
+        workflow_commands.say(log)
     lines = _NEWLINE.split(said.getvalue())
     assert len(lines) == 2, lines
     assert not any(map(is_command, lines)), lines
@@ -77,7 +79,7 @@ def _log(data: bytes) -> None:
 def _report(values: list[str], secret: str) -> Report:
     name, kind, platform, step, error, warning, log, context, tags = values
     made = exporter(names=(name,), platforms={platform: "p"}, kind=kind)
-    progress = Progress("r", 1.0, 2.0, (Step(step, 1.0, 2.0, error=error),))
+    progress = StatusLog("r", 1.0, 2.0, (Step(step, 1.0, 2.0, error=error),))
     return Report(
         title="Bake",
         failed=True,

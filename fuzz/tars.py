@@ -11,18 +11,18 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from action.artifacts.read import read_artifact
 from action.errors import EvidenceError
+from action.evidence.artifact_file import read_artifact
+from action.evidence.record_file import RECORD_TYPE, read_records
+from action.evidence.status_log import STATUS_TYPE, read_status_log
 from action.oci.layout import TarLayout
 from action.oci.tar import plain_files
-from action.record.history import RECORD_TYPE, read_records
-from action.record.progress import STATUS_TYPE, read_progress
-from action.report.report import Report, Target
+from action.oci.verify import check_artifact
+from action.report.model import Report, Target
 from action.report.summary import render
-from action.verification.artifact import check_artifact
 from fuzz.reader import SEPARATOR, Reader, folder, joined, printable, refusing
+from tests.unit.evidence.test_status_log import message, vertex
 from tests.unit.oci.layouts import CONFIG, INDEX, MANIFEST, blob_name, link, one_image, tar_bytes
-from tests.unit.record.test_progress import message, vertex
 
 _REFERENCE = re.compile(rb"@([0-9])")
 _BLOCK = tarfile.BLOCKSIZE
@@ -128,7 +128,7 @@ def _record(data: bytes) -> None:
             for digest, blob in record.blobs.items():
                 assert digest == f"sha256:{hashlib.sha256(blob).hexdigest()}"
     with refusing():
-        for progress in read_progress(file):
+        for progress in read_status_log(file):
             printable(render(Report(title="Build", failed=False, targets=(Target("", None, progress),))))
 
 

@@ -1,1 +1,1 @@
-"""`docker buildx`: its command line, the running of it, and what its failures mean."""
+"""docker buildx: its arguments, bake definitions, local state, records, registries, and its failures."""

@@ -10,6 +10,7 @@ from action.buildx.definition import Target
 from action.buildx.request import BakeRequest
 from action.buildx.version import ATTESTATIONS, BAKE_ENTITLEMENTS, FILE_ENTITLEMENT, Version, satisfies
 from action.errors import InputError
+from action.github.context import WorkflowRun, counts_as_private, read_workflow_run
 from action.inputs.attestations import (
     attestation_variables,
     can_add_default,
@@ -19,7 +20,6 @@ from action.inputs.attestations import (
 )
 from action.inputs.bake import BakeInputs
 from action.inputs.git_context import GitContext
-from action.inputs.workflow_run import WorkflowRun, counts_as_private, read_workflow_run
 
 _REMOTE = ("git://", "github.com/", "git@", "https://", "http://", "ssh://", "docker-image://")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from action.buildx.command_line import Given, read_options
+from action.buildx.command_line import ParsedOptions, read_options
 from action.buildx.definition import ask_definition
-from action.buildx.program import find_buildx
 from action.buildx.request import BakeRequest
 from action.errors import InputError
+from action.process.program import find_buildx
 
 _NO_BAKE = ("print", "list", "list-targets", "list-variables")
 
 
-def read_bake_options(arguments: Sequence[str]) -> Given:
+def read_bake_options(arguments: Sequence[str]) -> ParsedOptions:
     """Read the options of a bake; nothing is run.
 
     Args:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from action.buildx.diagnosis import last_error_line, plain
+from action.buildx.failures import last_error_line, plain
 from action.buildx.local_state import (
     is_built_from,
     known_groups,

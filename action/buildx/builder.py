@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from action.buildx.local_state import state_folder
-from action.buildx.search import docker_folder
+from action.process.search import docker_folder
 
 DOCKER = "docker"
 """The driver that builds in the Docker engine itself."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from action.buildx.request import BuildRequest
 from action.errors import InputError
+from action.exporters.output import STDOUT_PATHS, parse_outputs
+from action.exporters.requested import requested_exporters
 from action.inputs.booleans import go_boolean
-from action.outputs.exporters import requested_exporters
-from action.outputs.parse import STDOUT_PATHS, parse_outputs
 
 _SHORT = {
     "c": "cpu-shares",
@@ -49,7 +49,7 @@ _WITHOUT_VALUE = frozenset(
 
 
 @dataclass(frozen=True)
-class Given:
+class ParsedOptions:
     """The options of a command line.
 
     Attributes:
@@ -79,7 +79,7 @@ class Given:
         return bool(go_boolean(self.last(name)))
 
 
-def read_options(arguments: Sequence[str]) -> Given:
+def read_options(arguments: Sequence[str]) -> ParsedOptions:
     """Read every option of a command line.
 
     Raises:
@@ -94,7 +94,7 @@ def read_options(arguments: Sequence[str]) -> Given:
             call = value
         elif name == "check" and go_boolean(value):
             call = "check"
-    return Given(options, call)
+    return ParsedOptions(options, call)
 
 
 def read_command_line(arguments: Sequence[str]) -> BuildRequest:
@@ -125,7 +125,7 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
     )
 
 
-def _prints_image_id(given: Given) -> bool:
+def _prints_image_id(given: ParsedOptions) -> bool:
     """Whether the image ID goes to standard output: with `--quiet`, or where its file is standard output."""
     progress = given.last("progress") or os.environ.get("BUILDKIT_PROGRESS", "")
     return given.flag("quiet") or progress == "quiet" or given.last("iidfile") in STDOUT_PATHS

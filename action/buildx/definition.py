@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from action.buildx.command_line import read_options
-from action.buildx.diagnosis import failure
-from action.buildx.program import Ended, Programs, ask
+from action.buildx.failures import failure
 from action.buildx.version import LAZY_OUTPUTS, Version, ask_version, satisfies
+from action.documents.strict_json import parse_document
 from action.errors import DocumentError, InputError, ProgramError
-from action.metadata.document import parse_document
-from action.outputs.exporters import Requested, requested_exporters
-from action.outputs.parse import Output, check_ids, output_of, parse_output
+from action.exporters.output import Output, check_ids, output_of, parse_output
+from action.exporters.requested import Requested, requested_exporters
+from action.process.program import Ended, Programs, ask
 
 _PRINT_SECONDS = 120.0
 """How long printing may take: a remote definition is fetched."""

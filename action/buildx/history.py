@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from action.buildx.diagnosis import last_error_line, plain
-from action.buildx.program import ask, find_plugin
+from action.buildx.failures import last_error_line, plain
 from action.errors import EvidenceError, NoRecordsError, ProgramError, SlowEvidenceError, SlowProgramError
+from action.process.program import ask, find_plugin
 
 EXPORT_SECONDS = 60.0
 """How long all exports of a run may take. One copies a few blobs, in 0.2 s on a machine at rest."""

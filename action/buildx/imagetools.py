@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from action.buildx.diagnosis import advice, last_error, last_error_line, plain
-from action.buildx.log import Log
-from action.buildx.program import Ended, Programs, ask, run
-from action.buildx.retrying import is_transient, retry_after, retrying
-from action.buildx.signals import Interrupted
+from action.buildx.failures import advice, last_error, last_error_line, plain
+from action.buildx.retry import is_transient, retry_after, retrying
 from action.errors import ProgramError, RegistryError, TransientError
-from action.inputs.patience import Patience
+from action.inputs.retry_policy import RetryPolicy
+from action.process.log import Log
+from action.process.program import Ended, Programs, ask, run
+from action.process.signals import Interrupted
 
 
 def create_arguments(
@@ -57,7 +57,7 @@ class Registries:
         buildx: the command that runs buildx.
         environment: its whole environment.
         builder: the builder whose settings of registries hold, or empty.
-        patience: how often a registry that fails is asked again.
+        retry_policy: how often a registry that fails is asked again.
         log: where the log goes: of attempts that failed and are made again, and of a push.
         seconds: how long an answer may take.
         programs: those that ask.
@@ -66,7 +66,7 @@ class Registries:
     buildx: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     builder: str
-    patience: Patience
+    retry_policy: RetryPolicy
     log: Log
     seconds: float = 60.0
     programs: Programs = field(default_factory=Programs, repr=False)
@@ -147,7 +147,7 @@ class Registries:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _retrying(self, attempt: Callable[[], _T]) -> _T:
-        return retrying(attempt, self.patience, self.log.say, self.programs.ended)
+        return retrying(attempt, self.retry_policy, self.log.say, self.programs.ended)
 
     def _builder(self) -> tuple[str, ...]:
         return ("--builder", self.builder) if self.builder else ()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from action.buildx.search import docker_folder
+from action.process.search import docker_folder
 
 _GROUPS = "__group__"
 

@@ -11,12 +11,12 @@ import json
 import shutil
 from collections.abc import Mapping
 
-from action.buildx.program import ask
 from action.errors import BuildDigestsError
 from action.oci.image import Image, parse
 from action.oci.integrity import check_digest
 from action.oci.models import Document
 from action.oci.reference import parse_reference
+from action.process.program import ask
 
 _ENGINE_SECONDS = 20.0
 _REGISTRY_SECONDS = 60.0

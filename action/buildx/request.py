@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from action.outputs.exporters import Requested
+from action.exporters.requested import Requested
 
 FLAGS = frozenset(("--load", "--no-cache", "--pull", "--push"))
 """The options that this program gives to buildx without a value."""

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from action.buildx.program import Programs
+from action.process.program import Programs
 
 _T = TypeVar("_T")
 

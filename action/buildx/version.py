@@ -6,8 +6,8 @@ import re
 import sys
 from collections.abc import Mapping
 
-from action.buildx.program import ask
 from action.errors import ProgramError
+from action.process.program import ask
 
 GIT_QUERY = (0, 29)
 """The first buildx that takes a Git URL with a query (`repo.git?ref=…`)."""

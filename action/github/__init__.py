@@ -1,1 +1,1 @@
-"""What is asked of GitHub's API, through PyGithub, on github.com and Enterprise Server alike."""
+"""GitHub: workflow commands and files, the context of a workflow run, and the API."""

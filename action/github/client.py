@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from action.errors import GitHubError, PackagesError
-from action.packages import GITHUB, provide
+from action.packages.sets import GITHUB, provide
 
 if TYPE_CHECKING:
     from github import Github

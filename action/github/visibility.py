@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from action.errors import GitHubError
 from action.github.client import connected
-from action.inputs.workflow_run import WorkflowRun
+from action.github.context import WorkflowRun
 
 
 def is_private(run: WorkflowRun, token: str, environment: Mapping[str, str]) -> bool:

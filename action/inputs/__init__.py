@@ -1,1 +1,1 @@
-"""What the user asks for: the inputs of docker/build-push-action and ours, read and checked."""
+"""Inputs of the actions, checked and typed."""

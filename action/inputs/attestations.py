@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from action.github.context import WorkflowRun, counts_as_private
 from action.inputs.booleans import environment_boolean, go_boolean, yaml_boolean
-from action.inputs.lists import csv_fields, csv_record
-from action.inputs.model import Inputs
-from action.inputs.workflow_run import WorkflowRun, counts_as_private
+from action.inputs.build import Inputs
+from action.inputs.csv_lists import csv_fields, csv_record
 
 _NO_DEFAULTS = "BUILDX_NO_DEFAULT_ATTESTATIONS"
 

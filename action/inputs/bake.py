@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from action.inputs.booleans import input_boolean
-from action.inputs.lists import split_list, split_raw_lines
-from action.inputs.patience import read_patience
+from action.inputs.csv_lists import split_list, split_raw_lines
 from action.inputs.policy import NO_RETRIES, Policy
+from action.inputs.retry_policy import read_retry_policy
 
 BAKE_NAMES = frozenset(
     (
@@ -76,7 +76,7 @@ def read_bake_inputs(raw: Mapping[str, str]) -> BakeInputs:
         policy=Policy(
             require_digests=flag("require-digests"),
             verify=flag("verify"),
-            patience=read_patience(text("retries"), text("retry-delay"), default=NO_RETRIES),
+            retry_policy=read_retry_policy(text("retries"), text("retry-delay"), default=NO_RETRIES),
         ),
         sbom=text("sbom"),
         set=split_raw_lines(text("set")),

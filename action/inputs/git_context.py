@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from action.errors import InputError
+from action.github.context import WorkflowRun
 from action.inputs.booleans import environment_boolean
-from action.inputs.workflow_run import WorkflowRun
 
 _PLACEHOLDER = re.compile(r"\{\{\{?\s*defaultContext\s*\}?\}\}")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from action.errors import InputError
 from action.inputs.annotations import index_annotation
 from action.inputs.booleans import input_boolean
-from action.inputs.lists import split_lines, split_list
-from action.inputs.patience import Patience, read_patience
+from action.inputs.csv_lists import split_lines, split_list
+from action.inputs.retry_policy import RetryPolicy, read_retry_policy
 from action.oci.platforms import normal_platform
 from action.oci.reference import full_repository, parse_reference
 
@@ -23,7 +23,7 @@ MERGE_NAMES = frozenset(
 )
 """Every input's name."""
 
-PATIENCE = Patience(retries=4, delay=2.0)
+RETRY_POLICY = RetryPolicy(retries=4, delay=2.0)
 """What holds where the inputs say nothing: four more attempts within half a minute."""
 
 _FOR_KEY = re.compile(r"([A-Za-z0-9_.-]+)=(.*)", re.DOTALL)
@@ -56,7 +56,7 @@ class MergeRequest:
         keys: the keys of the exporters to join; empty for all that make an image.
         target: the bake target to join, or empty.
         builder: the builder whose settings of registries hold, or empty.
-        patience: how often a registry that fails is asked again.
+        retry_policy: how often a registry that fails is asked again.
         github_token: the token that a comment is written with, or empty.
         summary: whether there is a job summary.
         comment: whether the pull request gets a comment.
@@ -69,7 +69,7 @@ class MergeRequest:
     keys: tuple[str, ...]
     target: str
     builder: str
-    patience: Patience
+    retry_policy: RetryPolicy
     github_token: str = field(default="", repr=False)
     summary: bool = True
     comment: bool = False
@@ -138,7 +138,7 @@ def merge_request(  # noqa: PLR0913  # one for each input
         keys=tuple(dict.fromkeys(keys)),
         target=target,
         builder=builder,
-        patience=read_patience(retries, retry_delay, default=PATIENCE),
+        retry_policy=read_retry_policy(retries, retry_delay, default=RETRY_POLICY),
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from action.inputs.patience import Patience
+from action.inputs.retry_policy import RetryPolicy
 
-NO_RETRIES = Patience(retries=0, delay=5.0)
+NO_RETRIES = RetryPolicy(retries=0, delay=5.0)
 """What holds where `retries` and `retry-delay` say nothing: a build is not tried again."""
 
 
@@ -17,9 +17,9 @@ class Policy:
     Attributes:
         require_digests: whether an exporter that makes an image and has no digest is an error.
         verify: whether every digest is held against what the registry serves and the tar holds.
-        patience: how often a build that failed for a reason that passes by itself is tried again.
+        retry_policy: how often a build that failed for a reason that passes by itself is tried again.
     """
 
     require_digests: bool = False
     verify: bool = False
-    patience: Patience = NO_RETRIES
+    retry_policy: RetryPolicy = NO_RETRIES

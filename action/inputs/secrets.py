@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from action.inputs.lists import csv_record
-from action.inputs.model import Inputs
+from action.inputs.build import Inputs
+from action.inputs.csv_lists import csv_record
 
 _VARIABLE = "BUILD_DIGESTS_SECRET_"
 _RULE = "write KEY=VALUE, and an entry of several lines in double quotes"

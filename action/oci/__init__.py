@@ -1,1 +1,1 @@
-"""OCI content: descriptors, manifests and indexes, and the image layouts that hold them."""
+"""Images as the OCI specifications define them: references, platforms, manifests, tars, and checking them."""

@@ -1,1 +1,1 @@
-"""What people look at after a build: summary, annotations, comment. Everything from outside is escaped."""
+"""What people read: the job summary, annotations, the comment on a pull request, and the terminal's table."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from action.evidence.status_log import Step
 from action.oci.reference import parse_reference
-from action.record.progress import Step
 from action.report.markdown import block, code, folded, one_line, seen, table
-from action.report.report import Report, masked
+from action.report.model import Report, masked
 from action.report.timeline import MOST, timeline
-from action.results.models import ExporterResult
+from action.results import ExporterResult
 
 LIMIT = 1024 * 1024
 """Longest summary that GitHub takes, in bytes."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
-from action.record.progress import Step
+from action.evidence.status_log import Step
 from action.report.markdown import one_line
 
 MOST = 30

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from action.inputs.bake import BAKE_NAMES
+from action.inputs.build import NAMES
 from action.inputs.merge import MERGE_NAMES
-from action.inputs.model import NAMES
-from action.packages import SETS
+from action.packages.sets import SETS
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from action.bake_conclusion import conclude_bake
-from action.metadata.file import read_bake_metadata_file
-from action.outputs.exporters import Requested, requested_exporters
-from action.outputs.parse import parse_outputs
-from action.record.history import RECORD_TYPE
-from action.results.models import BakeResults
+from action.evidence.metadata_file import read_bake_metadata_file
+from action.evidence.record_file import RECORD_TYPE
+from action.exporters.output import parse_outputs
+from action.exporters.requested import Requested, requested_exporters
+from action.pipeline.conclude_bake import conclude_bake
+from action.results import BakeResults
 from tests.unit.oci.layouts import INDEX, MANIFEST, descriptor, digest_of, encode, image, layout, tar_bytes, write_tar
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from action.buildx.arguments import build_request
 from action.buildx.bake_arguments import bake_request, read_bake
+from action.buildx.build_arguments import build_request
 from action.buildx.definition import read_definition
 from action.buildx.version import Version
 from action.inputs.bake import read_bake_inputs
-from action.inputs.model import read_inputs
+from action.inputs.build import read_inputs
 
 RUN = {
     "GITHUB_REPOSITORY": "octo/app",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from action.buildx.program import Programs
 from action.buildx.untouched import can_start, without_touching
+from action.process.program import Programs
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
@@ -67,8 +67,8 @@ def test_what_ends_the_call_ends_its_programs(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     script = (
         "import signal, sys\n"
-        "from action.buildx.program import ask\n"
-        "from action.buildx.signals import Interrupted, ending_on_signals\n"
+        "from action.process.program import ask\n"
+        "from action.process.signals import Interrupted, ending_on_signals\n"
         "from action.buildx.untouched import without_touching\n"
         f"command = ('/bin/sh', '-c', 'echo > {begun}; sleep 60')\n"
         "try:\n"

@@ -11,8 +11,8 @@ import pytest
 from action.errors import GitHubError
 from action.github import client
 from action.github.comments import put_comment
+from action.github.context import WorkflowRun
 from action.github.visibility import is_private
-from action.inputs.workflow_run import WorkflowRun
 from action.report.comment import Place, comment_text
 from tests.github_api import TOKEN, GitHub, github_api
 

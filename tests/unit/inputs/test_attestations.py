@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 
 from action.errors import InputError
+from action.github.context import WorkflowRun
 from action.inputs.attestations import Attestations, attestation_variables, attestations, can_add_default
-from action.inputs.model import read_inputs
-from action.inputs.workflow_run import WorkflowRun
+from action.inputs.build import read_inputs
 
 RUN = WorkflowRun("https://github.com", "o/app", "42", "1", "refs/heads/main", "c0ffee", False, "")  # noqa: FBT003
 PRIVATE = dataclasses.replace(RUN, private=True)

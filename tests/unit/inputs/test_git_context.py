@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from action.errors import InputError
+from action.github.context import read_workflow_run
 from action.inputs.git_context import GitContext
-from action.inputs.workflow_run import read_workflow_run
 
 PUSH = {"GITHUB_REPOSITORY": "o/app", "GITHUB_SHA": "c0ffee", "GITHUB_REF": "refs/heads/main"}
 PULL = {"GITHUB_REPOSITORY": "o/app", "GITHUB_SHA": "badc0de", "GITHUB_REF": "refs/pull/7/merge"}

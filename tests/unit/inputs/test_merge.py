@@ -6,7 +6,7 @@ import pytest
 
 from action.errors import InputError
 from action.inputs.merge import Tag, read_merge_inputs
-from action.inputs.patience import Patience
+from action.inputs.retry_policy import RetryPolicy
 
 LEAST = {"results": "r", "tags": "ghcr.io/octo/app:1"}
 
@@ -34,11 +34,11 @@ def test_the_inputs_are_typed() -> None:
     assert request.annotations == ("index:a=b", "index:c=d, e")
     assert request.expect_platforms == ("linux/arm64", "linux/amd64")
     assert (request.keys, request.target, request.builder) == (("release", "big"), "web", "remote")
-    assert request.patience == Patience(0, 0.5)
+    assert request.retry_policy == RetryPolicy(0, 0.5)
 
 
 def test_a_failing_registry_is_asked_a_few_times_more_where_the_inputs_say_nothing() -> None:
-    assert read_merge_inputs(LEAST).patience == Patience(4, 2.0)
+    assert read_merge_inputs(LEAST).retry_policy == RetryPolicy(4, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action.errors import InputError
-from action.inputs.model import read_inputs
+from action.inputs.build import read_inputs
 from action.inputs.secrets import Secrets, read_secrets, secret_values
 
 

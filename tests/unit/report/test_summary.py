@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from action.record.progress import Progress, Step
+from action.evidence.status_log import StatusLog, Step
 from action.report.failure import failure_excerpt
-from action.report.report import Report, Target
+from action.report.model import Report, Target
 from action.report.summary import LIMIT, outputs_table, render, shown_inputs
 from tests.golden_files import FOLDER, assert_golden
-from tests.unit.joining.jobs import digest_of, exporter, results
+from tests.unit.merging.jobs import digest_of, exporter, results
 from tests.unit.report.conftest import Mermaid
 from tests.unit.report.rendered import Page, html
 from tests.unit.report.test_markdown import HOSTILE
@@ -25,7 +25,7 @@ def report(*targets: Target, **more: object) -> Report:
     return replace(Report(title="Build", failed=False, targets=targets), **more)  # type: ignore[arg-type]  # any field
 
 
-def long_build() -> Progress:
+def long_build() -> StatusLog:
     steps = tuple(
         Step(
             f"[stage-{number // 30} {number % 30 + 1}/30] RUN step {number}",
@@ -35,7 +35,7 @@ def long_build() -> Progress:
         )
         for number, start in ((number, 1000.0 + number) for number in range(300))
     )
-    return Progress("r", 1000.0, 1306.1, steps)
+    return StatusLog("r", 1000.0, 1306.1, steps)
 
 
 def test_a_build_of_300_steps() -> None:
@@ -85,7 +85,7 @@ def test_a_bake_has_a_row_for_each_target_and_output() -> None:
 
 
 def test_a_failure_is_told_first_and_its_steps_are_drawn() -> None:
-    progress = Progress("r", 1.0, 4.0, (Step("[1/1] RUN false", 1.0, 4.0, error="exit code 1"),))
+    progress = StatusLog("r", 1.0, 4.0, (Step("[1/1] RUN false", 1.0, 4.0, error="exit code 1"),))
     text = render(
         Report(
             title="Build",
@@ -105,7 +105,7 @@ def test_a_failure_is_told_first_and_its_steps_are_drawn() -> None:
 def test_no_value_from_outside_adds_an_element(text: str) -> None:
     def page(value: str) -> Page:
         one = exporter(names=(value,), platforms={value: "p"}, kind=value)
-        progress = Progress("r", 1.0, 2.0, (Step(value, 1.0, 2.0, error=value),))
+        progress = StatusLog("r", 1.0, 2.0, (Step(value, 1.0, 2.0, error=value),))
         whole = Report(
             title="Bake",
             failed=True,
@@ -125,7 +125,7 @@ def test_no_value_from_outside_adds_an_element(text: str) -> None:
 
 def test_secrets_are_shown_nowhere() -> None:
     secret = "hunter2 & co"
-    progress = Progress("r", 1.0, 2.0, (Step(f"RUN echo {secret}", 1.0, 2.0, error=secret),))
+    progress = StatusLog("r", 1.0, 2.0, (Step(f"RUN echo {secret}", 1.0, 2.0, error=secret),))
     text = render(
         Report(
             title="Build",
@@ -156,7 +156,7 @@ def test_secrets_are_shown_nowhere() -> None:
     ],
 )
 def test_a_secret_is_found_as_it_would_be_shown(secret: str, text: str) -> None:
-    progress = Progress("r", 1.0, 2.0, (Step(f"RUN {text}", 1.0, 2.0, error=text),))
+    progress = StatusLog("r", 1.0, 2.0, (Step(f"RUN {text}", 1.0, 2.0, error=text),))
     shown = Report(
         title="Build",
         failed=True,

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from action.record.progress import Step
+from action.evidence.status_log import Step
 from action.report.timeline import timeline
 from tests.unit.report.conftest import Mermaid
 from tests.unit.report.test_markdown import HOSTILE

@@ -1,1 +1,0 @@
-"""The tars and folders that outputs wrote."""

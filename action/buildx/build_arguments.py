@@ -1,0 +1,141 @@
+"""The inputs of the action as arguments of `docker buildx build`, in the order of docker/build-push-action v7."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+
+from action.buildx.request import BuildRequest
+from action.errors import InputError
+from action.exporters.output import parse_outputs
+from action.exporters.requested import requested_exporters
+from action.github.context import WorkflowRun, counts_as_private, read_workflow_run
+from action.inputs.attestations import attestation_variables, attestations, can_add_default
+from action.inputs.build import Inputs
+from action.inputs.git_context import GitContext
+from action.inputs.secrets import Secrets, read_secrets
+
+_DROPPABLE = {
+    "--annotation": "annotations need buildx 0.12 or later; the input annotations is ignored",
+    "--attest": "attestations need buildx 0.10 or later; the inputs attests, provenance and sbom are ignored",
+    "--build-context": "build contexts need buildx 0.8 or later; the input build-contexts is ignored",
+}
+"""Options that docker/build-push-action leaves out with a warning if buildx is too old for them."""
+
+STDIN = "-"
+"""The context that means standard input."""
+
+
+def build_request(
+    inputs: Inputs,
+    environment: Mapping[str, str],
+    sends_query: Callable[[], bool],
+    is_private: Callable[[WorkflowRun], bool] = counts_as_private,
+    driver: str | None = None,
+) -> tuple[BuildRequest, tuple[str, ...]]:
+    """Turn the inputs into a build, and check them.
+
+    Args:
+        inputs: the inputs.
+        environment: the environment variables; nothing else is read.
+        sends_query: tells whether buildx takes the query form of a Git URL.
+        is_private: tells whether the repository is private; asked only where the default provenance is.
+        driver: the builder's driver; None if it is not known.
+
+    Returns:
+        The build, and warnings about inputs that are left out of it.
+
+    Raises:
+        InputError: an input that breaks a rule.
+    """
+    run = read_workflow_run(environment)
+    git = GitContext(run, environment, cache(sends_query))
+    outputs = parse_outputs(inputs.outputs)
+    requested = requested_exporters(
+        outputs,
+        tags=inputs.tags,
+        push=inputs.push,
+        load=inputs.load,
+        call=inputs.call,
+        annotations=inputs.annotations,
+    )
+    context = git.fill(inputs.context) or git.url()
+    if context.startswith("-") and context != STDIN:
+        rule = f"buildx would take it for an option; a folder of that name is ./{context}"
+        raise InputError("context", f"{context!r} begins with a hyphen", rule)
+
+    def token_host() -> str | None:
+        return run.host if run.repository and context.startswith(git.url()) else None
+
+    secrets = read_secrets(inputs, token_host)
+    docker_exporter = inputs.load or any(output.type == "docker" for output in outputs)
+    adds_default = can_add_default(driver, docker_exporter=docker_exporter)
+    attests = attestations(inputs, run, environment, adds_default=adds_default, is_private=is_private)
+
+    def arguments(*values: str) -> tuple[str, ...]:
+        return ("build", *_build_arguments(inputs, git, values, secrets), *_common_arguments(inputs), context)
+
+    request = BuildRequest(
+        arguments=arguments(*attests.default, *attests.asked),
+        requested=requested,
+        environment={
+            "BUILDX_METADATA_WARNINGS": "true",
+            **attestation_variables(environment),
+            **secrets.environment,
+        },
+        call=inputs.call,
+        without_defaults=arguments(*attests.asked) if attests.default else None,
+        droppable=_DROPPABLE,
+        contexts={"": context},
+    )
+    return request, secrets.warnings
+
+
+def _build_arguments(inputs: Inputs, git: GitContext, attests: tuple[str, ...], secrets: Secrets) -> tuple[str, ...]:
+    return (
+        *_each("--add-host", inputs.add_hosts),
+        *_each("--allow", inputs.allow),
+        *_each("--annotation", inputs.annotations),
+        *_each("--build-arg", inputs.build_args),
+        *_each("--build-context", map(git.fill, inputs.build_contexts)),
+        *_each("--cache-from", inputs.cache_from),
+        *_each("--cache-to", inputs.cache_to),
+        *_one("--call", inputs.call),
+        *_one("--cgroup-parent", inputs.cgroup_parent),
+        *_each("--secret", secrets.arguments),
+        *_one("--file", inputs.file),
+        *_each("--label", inputs.labels),
+        *_each("--no-cache-filter", inputs.no_cache_filters),
+        *_each("--output", inputs.outputs),
+        *_one("--platform", ",".join(inputs.platforms)),
+        *_each("--attest", attests),
+        *_each("--secret", secrets.late_arguments),
+        *_one("--shm-size", inputs.shm_size),
+        *_each("--ssh", inputs.ssh),
+        *_each("--tag", inputs.tags),
+        *_one("--target", inputs.target),
+        *_each("--ulimit", inputs.ulimit),
+    )
+
+
+def _common_arguments(inputs: Inputs) -> tuple[str, ...]:
+    return (
+        *_one("--builder", inputs.builder),
+        *_flag("--load", inputs.load),
+        *_one("--network", inputs.network),
+        *_flag("--no-cache", inputs.no_cache),
+        *_flag("--pull", inputs.pull),
+        *_flag("--push", inputs.push),
+    )
+
+
+def _each(option: str, values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(argument for value in values for argument in (option, value))
+
+
+def _one(option: str, value: str) -> tuple[str, ...]:
+    return (option, value) if value else ()
+
+
+def _flag(option: str, value: bool) -> tuple[str, ...]:  # noqa: FBT001
+    return (option,) if value else ()

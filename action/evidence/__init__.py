@@ -1,0 +1,1 @@
+"""What a build left behind: the metadata file, the build record, the status log and the artifacts."""

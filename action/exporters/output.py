@@ -1,0 +1,155 @@
+"""One entry of the `outputs` input, read as buildx reads it (docker/buildx 0.36, util/buildflags/export.go)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from action.errors import InputError
+from action.inputs.booleans import go_boolean
+from action.inputs.csv_lists import csv_fields
+
+NO_EXPORTER = "cacheonly"
+"""The output type that asks for no exporter."""
+
+STDOUT = "-"
+"""The `dest` that means standard output."""
+
+STDOUT_PATHS = frozenset((STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
+"""Paths that lead to standard output."""
+
+_IMAGE_EXPORTERS = frozenset(("image", "moby"))
+_ATTRIBUTE = re.compile(r"\s*[a-z-]+=")
+_ID = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one output asks for.
+
+    Attributes:
+        index: its place in the user's list, from 0.
+        type: the exporter's type as written; buildx decides which types there are.
+        id: the exporter ID, or None.
+        dest: the path it writes to, `-` for standard output, or None.
+        attributes: every other attribute, lower-case name to value.
+    """
+
+    index: int
+    type: str
+    id: str | None
+    dest: str | None
+    attributes: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The image names in its `name` attribute."""
+        return tuple(name.strip() for name in self.attributes.get("name", "").split(",") if name.strip())
+
+    @property
+    def pushes(self) -> bool:
+        """Whether it asks for a push by itself.
+
+        Only an image exporter pushes; `docker` without `dest` becomes one with the docker driver. `push=` counts:
+        BuildKit takes it for true (moby/buildkit 0.32, exporter/containerimage/export.go).
+        """
+        if self.type == "registry":
+            return True
+        if self.type not in _IMAGE_EXPORTERS and not (self.type == "docker" and self.dest is None):
+            return False
+        push = self.attributes.get("push", "false")
+        return not push or bool(go_boolean(push))
+
+
+def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Output, ...]:
+    """Read all outputs of a build.
+
+    Args:
+        texts: the entries in the user's order.
+        source: the input or option they come from, for errors.
+
+    Raises:
+        InputError: an entry that is no CSV, an attribute without a value, an entry without `type`, or an `id` that is
+            malformed, all digits or used twice.
+    """
+    outputs = tuple(
+        parse_output(text, index, source=source) for index, text in enumerate(text for text in texts if text)
+    )
+    check_ids(outputs, source=source)
+    return outputs
+
+
+def check_ids(outputs: Sequence[Output], *, source: str) -> None:
+    """Check that no `id` names two outputs of one build.
+
+    Raises:
+        InputError: one does.
+    """
+    seen: dict[str, int] = {}
+    for output in outputs:
+        if output.id is None:
+            continue
+        if output.id in seen:
+            problem = f"id {output.id!r} names entry {seen[output.id]} and entry {output.index}"
+            raise InputError(source, problem, "an id names one exporter: give each its own")
+        seen[output.id] = output.index
+
+
+def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
+    """Read one output.
+
+    Args:
+        text: the entry, such as `type=image,name=ghcr.io/o/app,push=true,id=release`, or a folder's path.
+        index: its place in the user's list, from 0.
+        source: the input or option it comes from, for errors.
+
+    Raises:
+        InputError: as for `parse_outputs`.
+    """
+    fields = csv_fields(source, text)
+    if fields == (text,) and not text.startswith("type="):
+        if _ATTRIBUTE.match(text):
+            rule = f"write type=image, registry, oci, docker, local or tar; a folder of that name is ./{text}"
+            raise InputError(source, f"{text!r} has no type", rule)
+        if text == STDOUT:
+            return Output(index, "tar", None, STDOUT, {})
+        return Output(index, "local", None, text, {})
+    attributes: dict[str, str] = {}
+    for field in fields:
+        key, equals, value = field.partition("=")
+        if not equals:
+            raise InputError(source, f"{text!r}: {field!r} has no value", "write attributes as key=value, with commas")
+        attributes[key.strip().lower()] = value
+    return output_of(attributes, index, source=source)
+
+
+def output_of(written: Mapping[str, str], index: int, *, source: str = "outputs") -> Output:
+    """Read one output from its attributes.
+
+    Args:
+        written: every attribute, lower-case name to value, `type`, `dest` and `id` among them.
+        index: its place in the user's list, from 0.
+        source: the input, option or bake target it comes from, for errors.
+
+    Raises:
+        InputError: it has no type, or an `id` that is malformed or all digits.
+    """
+    attributes = dict(written)
+    kind = attributes.pop("type", "")
+    if not kind:
+        text = ",".join(f"{key}={value}" for key, value in written.items())
+        raise InputError(source, f"{text!r} has no type", "write type=image, registry, oci, docker, local or tar")
+    identifier = attributes.pop("id", None)
+    if identifier is not None:
+        _check_id(identifier, source)
+    # To buildx an empty dest is none.
+    return Output(index, kind, identifier, attributes.pop("dest", None) or None, attributes)
+
+
+def _check_id(identifier: str, source: str) -> None:
+    if not _ID.fullmatch(identifier):
+        raise InputError(source, f"id {identifier!r} is malformed", "use letters, digits, '_', '.' and '-' only")
+    if identifier.isdigit():
+        problem = f"id {identifier!r} is all digits"
+        raise InputError(source, problem, "digits alone name an exporter by its place; add a letter")

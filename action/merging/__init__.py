@@ -1,0 +1,1 @@
+"""Merging the images of several jobs into one image."""

@@ -1,1 +1,0 @@
-"""The metadata file: strict reading, its JSON Schemas, and the responses in it."""

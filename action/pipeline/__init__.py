@@ -1,0 +1,1 @@
+"""The way from a request to the results of a build or a bake."""

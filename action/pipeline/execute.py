@@ -1,0 +1,134 @@
+"""Runs buildx once, and tells what is left of the run: how it ended, and whether it wrote its metadata file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from action.buildx.failures import failure, refuses_attestations, unknown_option
+from action.buildx.history import Records
+from action.buildx.local_state import known_groups, known_refs, state_folder
+from action.buildx.request import Command, with_metadata_file, without_option
+from action.errors import BuildDigestsError, PackagesError
+from action.inputs.retry_policy import RetryPolicy
+from action.packages.preload import Preloader
+from action.packages.sets import RETRIES
+from action.pipeline.run_result import Trace
+from action.process.log import Log
+from action.process.program import Ended, find_buildx, run
+
+_NO_PROVENANCE = (
+    "this builder takes no attestations, so the image was built again without the default provenance; set provenance "
+    "to false to avoid the first attempt"
+)
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A run of buildx that has ended.
+
+    Attributes:
+        buildx: the command that runs buildx.
+        failed: why it failed, or None.
+        signal: the signal that ended it, or None.
+        metadata_file: where its metadata file is.
+        written: whether this run wrote that file; one that an earlier run wrote says nothing of this one.
+        notices: what the user may not expect.
+        warnings: what was left out because buildx is too old for it.
+        trace: what is left of the run.
+    """
+
+    buildx: tuple[str, ...]
+    failed: BuildDigestsError | None
+    signal: int | None
+    metadata_file: Path
+    written: bool
+    notices: tuple[str, ...]
+    warnings: tuple[str, ...]
+    trace: Trace
+
+
+def execute(command: Command, workspace: Path, retry_policy: RetryPolicy, log: Log, preloader: Preloader) -> Executed:
+    """Run buildx.
+
+    Args:
+        command: what to run.
+        workspace: an empty folder for temporary files.
+        retry_policy: how often it is run again if it fails for a reason that passes by itself, which is known only if
+            its output is captured.
+        log: where the log goes.
+        preloader: makes ready, while buildx runs, what is needed after it.
+
+    Raises:
+        ProgramError: there is no buildx, or it cannot be started.
+        Interrupted: a signal came between two attempts.
+    """
+    buildx = find_buildx()
+    environment = {**os.environ, **command.environment}
+    own = workspace / "metadata.json"
+    metadata_file = Path(command.folder, command.metadata_file) if command.metadata_file else own
+    before = _version(metadata_file)
+    known: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+    def build(arguments: tuple[str, ...]) -> Ended:
+        if command.metadata_file is None:
+            arguments = with_metadata_file(arguments, str(own))
+
+        def once() -> Ended:
+            nonlocal known, groups
+            known, groups = known_refs(state_folder(os.environ)), known_groups(state_folder(os.environ))
+            return run(
+                (*buildx, *arguments),
+                environment,
+                capture=log.captured,
+                folder=command.folder,
+                log=log.stream,
+                # Not before: the build would wait for the imports.
+                meanwhile=preloader.start,
+            )
+
+        ended = once()
+        if not retry_policy.retries or not ended.code:
+            return ended
+        try:
+            preloader.wait(RETRIES)
+        except PackagesError as error:
+            log.say(f"the build is not tried again: {error}")
+            return ended
+        from action.buildx.retry import retrying_run  # noqa: PLC0415  # few ask for it
+
+        return retrying_run(once, ended, retry_policy, log.say)
+
+    ended = build(command.arguments)
+    dropped: list[str] = []
+
+    def without_dropped(arguments: tuple[str, ...]) -> tuple[str, ...]:
+        for option in dropped:
+            arguments = without_option(arguments, option)
+        return arguments
+
+    while (option := unknown_option(ended)) in command.droppable and option in without_dropped(command.arguments):
+        dropped.append(option)
+        ended = build(without_dropped(command.arguments))
+    notices: tuple[str, ...] = ()
+    if command.without_defaults is not None and "--attest" not in dropped and refuses_attestations(ended):
+        notices = (_NO_PROVENANCE,)
+        ended = build(without_dropped(command.without_defaults))
+    warnings = tuple(command.droppable[option] for option in dropped)
+    failed = failure(ended, call=command.call) if ended.code else None
+    records = Records(buildx, os.environ, workspace)
+    trace = Trace(known, command.contexts, Path(command.folder), ended.stderr, records, command.builds, groups)
+    return Executed(
+        buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, warnings, trace
+    )
+
+
+def _version(file: Path) -> tuple[int, int] | None:
+    """What changes with every writing of a file: its inode and its time in nanoseconds; None where there is no file."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns

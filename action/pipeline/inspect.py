@@ -1,0 +1,144 @@
+"""Results of a build from the files that it left behind."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from action.buildx.pushed_digests import proved_digests
+from action.documents.strict_json import read_document
+from action.errors import EvidenceError, InputError, ProgramError
+from action.evidence.metadata_file import MetadataFile, read_metadata_file
+from action.evidence.record_file import Record, read_record
+from action.evidence.responses import Metadata
+from action.exporters.attribution import BuildEvidence, attribute
+from action.exporters.output import Output, parse_outputs
+from action.exporters.requested import Requested, requested_exporters
+from action.oci.image import Image
+from action.packages.sets import SCHEMAS, provide
+from action.pipeline.collect import collect_artifacts, is_spread, with_engine_facts
+from action.pipeline.conclude import deviation_warnings, missing_digests
+from action.process.program import find_buildx
+from action.results import BuildResults, results_of
+
+_OTHER_KINDS = {
+    "bake": ("the metadata of a bake", "put one target's object into a file of its own, and name that"),
+    "results": ("a results file", "the digests are in it already: print it, or check it with build-digests validate"),
+    "digests": (
+        "a digests document",
+        "the digests are in it already: print it, or check it with build-digests validate",
+    ),
+}
+
+
+def inspect_files(  # noqa: PLR0913  # one for each option of the command
+    metadata_file: Path,
+    record_file: Path | None,
+    outputs: Sequence[str],
+    tags: Sequence[str],
+    *,
+    push: bool,
+    load: bool,
+) -> tuple[BuildResults, list[str]]:
+    """Say what each output of a build is.
+
+    Args:
+        metadata_file: what `--metadata-file` wrote.
+        record_file: the build's record, or a bundle of records with it in it, or None.
+        outputs: the build's outputs, in their order.
+        tags: the build's tags.
+        push: whether the build had `--push`.
+        load: whether the build had `--load`.
+
+    Returns:
+        The results, and why digests are missing.
+
+    Raises:
+        DocumentError: the metadata file is faulty.
+        InputError: an output breaks a rule, the record cannot be read, the file is of another kind, or nothing says
+            which outputs the build had.
+        DisagreementError: two sources say different things of one exporter.
+    """
+    requested = requested_exporters(parse_outputs(outputs, source="--output"), tags=tuple(tags), push=push, load=load)
+    read = read_metadata_file(metadata_file)
+    _check_kind(metadata_file, read)
+    for fault in read.faults:
+        raise fault
+    ref = read.metadata.ref
+    record = None
+    if record_file is not None:
+        try:
+            record = read_record(record_file, ref.rpartition("/")[2] if ref else None)
+        except EvidenceError as error:
+            raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
+    if requested.may_default:
+        requested = _undeclared(metadata_file, read.metadata, record)
+    artifacts, missing = collect_artifacts(requested, Path())
+    if record is None:
+        missing.append("no --record was given")
+    observed = BuildEvidence(read.metadata, record, artifacts, tuple(missing), is_spread(read.metadata))
+    attribution = attribute(requested, with_engine_facts(observed, requested, _prove))
+    warnings = deviation_warnings(read.deviations) + missing_digests(attribution)
+    return results_of(ref, attribution.exporters), warnings
+
+
+def _check_kind(file: Path, read: MetadataFile) -> None:
+    """Refuse a results file, a digests file, a bake's metadata and any other file that is no build's metadata.
+
+    The schema of a metadata file passes unknown keys, so such a file looks like the metadata of a build without images.
+    """
+    if read.metadata.ref is not None or read.metadata.separate is not None or read.metadata.merged.image.digest:
+        return
+    provide(SCHEMAS)
+    from action.documents.schema import guess_schema  # noqa: PLC0415  # most files are known without it
+
+    kind = guess_schema(read_document(file).value)
+    if kind in _OTHER_KINDS:
+        name, advice = _OTHER_KINDS[kind]
+        raise InputError(str(file), f"it is {name}, not the metadata file of a build", advice)
+
+
+def _undeclared(file: Path, metadata: Metadata, record: Record | None) -> Requested:
+    """Return the exporters of a build whose outputs were not named: those that the evidence itself tells apart.
+
+    Raises:
+        InputError: there is a digest, and nothing says which exporter it belongs to.
+    """
+    if metadata.separate is not None:
+        responses = metadata.separate
+        found = [(each.type, each.id, {"name": ",".join(each.names or ())}) for each in responses]
+        return _exporters_found(found)
+    if record is not None and record.exporters:
+        return _exporters_found([(each.type, None, each.attributes or {}) for each in record.exporters])
+    image = metadata.merged.image
+    if made := image.digest or image.imageid:
+        rule = "name the build's outputs (--output, --push, --load) or its record (--record)"
+        raise InputError(str(file), f"it does not say which output made {made}", rule)
+    return requested_exporters(())
+
+
+def _exporters_found(found: Sequence[tuple[str | None, str | None, Mapping[str, str]]]) -> Requested:
+    ids = [identifier or attributes.get("id") for _, identifier, attributes in found]
+    counts = Counter(ids)
+    outputs = [
+        Output(
+            index=index,
+            type="image" if kind in {None, "", "moby"} else str(kind),
+            # An ID that two exporters have names neither.
+            id=ids[index] if counts[ids[index]] == 1 else None,
+            dest=None,
+            attributes={name: value for name, value in attributes.items() if name != "id"},
+        )
+        for index, (kind, _, attributes) in enumerate(found)
+    ]
+    return requested_exporters(outputs)
+
+
+def _prove(ref: str | None, image: Image, repositories: frozenset[str]) -> frozenset[str]:
+    try:
+        buildx = find_buildx()
+    except ProgramError:
+        return frozenset()
+    return proved_digests(buildx, os.environ, ref, image, repositories)

@@ -1,1 +1,0 @@
-"""The build record: what BuildKit itself kept of a build."""

@@ -1,1 +1,0 @@
-"""The results document: every exporter of a build with its digest and where that comes from."""

@@ -1,0 +1,1 @@
+"""The steps of the actions: inputs in, step outputs out."""

@@ -1,0 +1,219 @@
+"""What the steps of the actions share: the way in, the way out, and the results file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from action.buildx.version import GIT_QUERY, is_at_least
+from action.errors import FAILED, BuildDigestsError, EvidenceError, PackagesError
+from action.github import workflow_commands
+from action.github.context import WorkflowRun
+from action.inputs.report_options import ReportOptions
+from action.packages.preload import Part, Preloader
+from action.packages.sets import GITHUB, STEP, SUMMARY
+from action.pipeline.run_result import RunResult, Trace
+from action.pipeline.workspace import folder_for_later_steps
+from action.process.log import Log
+from action.process.program import find_buildx
+from action.process.signals import Interrupted, end_by_signal, ending_on_signals
+
+if TYPE_CHECKING:
+    from action.results import BakeResults, BuildResults, ExporterResult
+
+
+AFTER_A_RUN = ("action.results", "actions_toolkit.file_command")
+"""Modules that every step needs once its run has ended."""
+
+_WARNINGS = ('"buildx.build.warnings"', '"result.json"')
+
+
+def exit_code_of(step: Callable[[], int]) -> int:
+    """Run a step: an error of ours becomes a workflow command and an exit code, a signal ends the process."""
+    try:
+        with ending_on_signals():
+            return step()
+    except BuildDigestsError as error:
+        workflow_commands.error(str(error))
+        return error.exit_code
+    except Interrupted as interrupted:
+        end_by_signal(interrupted.number)
+        return FAILED
+
+
+def sends_query() -> bool:
+    """Whether buildx takes the query form of a Git URL."""
+    return is_at_least(find_buildx(), os.environ, GIT_QUERY)
+
+
+def asking_github(token: str) -> Callable[[WorkflowRun], bool]:
+    """Tells whether a run's repository is private: by its event, else by asking GitHub with a token."""
+
+    def ask(run: WorkflowRun) -> bool:
+        if run.private is not None:
+            return run.private
+        from action.github.visibility import is_private  # noqa: PLC0415  # events mostly say it
+
+        return is_private(run, token, os.environ)
+
+    return ask
+
+
+def step_log() -> Log:
+    """A step's log: all of it on standard output, so that it comes in its order."""
+    return Log(True, sys.stdout.buffer, workflow_commands.say)  # noqa: FBT003
+
+
+def needed_by(report_options: ReportOptions) -> tuple[Part, ...]:
+    """What showing a run needs."""
+    reports = _reports(report_options)
+    return (
+        *((Part(SUMMARY, ("google.protobuf.message_factory", "action.report.publish")),) if reports else ()),
+        *((Part(GITHUB, ("github",)),) if report_options.comment else ()),
+    )
+
+
+def _reports(report_options: ReportOptions) -> bool:
+    return report_options.comment or (report_options.summary and bool(os.environ.get("GITHUB_STEP_SUMMARY")))
+
+
+def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
+    outcome: RunResult[BuildResults] | RunResult[BakeResults],
+    report_options: ReportOptions,
+    preloader: Preloader,
+    title: str,
+    inputs: Mapping[str, str],
+    secrets: tuple[str, ...],
+    token: str,
+    *,
+    folder: str = ".",
+) -> None:
+    """Show a run to people, now that its outputs are written.
+
+    Args:
+        outcome: what became of it.
+        report_options: what of it is shown.
+        preloader: has made ready what showing it needs.
+        title: `Build`, `Bake` or `Merge`.
+        inputs: the step's inputs, input name to its text.
+        secrets: texts that are shown nowhere.
+        token: the token that a comment is written with, or empty.
+        folder: where paths in outputs start from.
+    """
+    warns = report_options.annotations and any(key in (outcome.metadata or "") for key in _WARNINGS)
+    if not warns and not _reports(report_options):
+        return
+    try:
+        for part in (Part(STEP), *needed_by(report_options)):
+            preloader.wait(part.packages)
+    except PackagesError as error:
+        workflow_commands.warning(f"the run is not shown: {error}; the build and its outputs are not affected")
+        return
+    from action.report.publish import Show, show  # noqa: PLC0415  # imported while the build ran
+
+    show(outcome, Show(title, report_options, inputs, secrets, token, folder))
+
+
+def mask_all(secrets: Iterable[str]) -> None:
+    """Have the runner mask secrets."""
+    for secret in secrets:
+        workflow_commands.mask(secret)
+
+
+def warn(warnings: Iterable[str], *, dry_run: bool) -> None:
+    """Print warnings about a step's inputs; in a dry run, standard output is only for the arguments."""
+    for warning in warnings:
+        if dry_run:
+            sys.stderr.write(f"warning: {warning}\n")
+        else:
+            workflow_commands.warning(warning)
+
+
+def print_arguments(arguments: tuple[str, ...]) -> int:
+    """Print buildx's arguments as a JSON array; the exit code of a dry run."""
+    sys.stdout.write(json.dumps(arguments) + "\n")
+    return 0
+
+
+def end(outcome: RunResult[BuildResults] | RunResult[BakeResults], outputs: Mapping[str, str]) -> int:
+    """Say what became of a run and set the step's outputs; the exit code."""
+    for notice in outcome.notices:
+        workflow_commands.notice(notice)
+    for warning in outcome.warnings:
+        workflow_commands.warning(warning)
+    for error in outcome.errors:
+        workflow_commands.error(str(error))
+    workflow_commands.set_outputs(outputs)
+    if outcome.signal is not None:
+        raise Interrupted(outcome.signal)
+    return outcome.errors[0].exit_code if outcome.errors else 0
+
+
+def show_digests(digests: Mapping[str, Mapping[str, str]], keys: Mapping[str, Iterable[str]]) -> None:
+    """Print the digest of every exporter in a group of the log; `keys` are all of a target's, without a digest too."""
+    lines = [
+        f"{' '.join(part for part in (target, key) if part)}: {digests[target].get(key, 'no digest')}\n"
+        for target, all_keys in keys.items()
+        for key in all_keys
+    ]
+    if lines:
+        with workflow_commands.group("Digests"):
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+
+
+def compact(value: object) -> str:
+    """A value as JSON without white space."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def write_results(document: str) -> str:
+    """Write the results file where later steps find it; return its path, or an empty text, with a warning."""
+    return _write("results", ".json", document + "\n")
+
+
+def write_checksums(exporters: Iterable[ExporterResult]) -> Mapping[str, str]:
+    """The step outputs for attesting and signing: `refs`, and `checksums`, whose file is written if there is a ref."""
+    from action.results import checksums, references  # noqa: PLC0415  # imported while the build ran
+
+    every = tuple(exporters)
+    pushed = references(every)
+    if not pushed:
+        return {"refs": "[]"}
+    return {"refs": compact(pushed), "checksums": _write("checksums", ".txt", checksums(every))}
+
+
+def write_record(trace: Trace | None, refs: Sequence[str]) -> Mapping[str, str]:
+    """The step output `record`: a file with the records of builds; empty, with a warning, where there is none."""
+    if trace is None or not refs:
+        return {}
+    try:
+        exported = trace.records.file(refs)
+        file = _file("record", ".dockerbuild")
+        shutil.copyfile(exported, file)
+    except (EvidenceError, OSError) as error:
+        workflow_commands.warning(f"the build's record is missing: {error}")
+        return {}
+    return {"record": str(file)}
+
+
+def _write(kind: str, suffix: str, text: str) -> str:
+    try:
+        file = _file(kind, suffix)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        # What was built is there, whatever becomes of a file that describes it.
+        place = f" {error.filename}" if error.filename else ""
+        workflow_commands.warning(f"the {kind} file{place} cannot be written: {error.strerror}; the output is empty")
+        return ""
+    return str(file)
+
+
+def _file(kind: str, suffix: str) -> Path:
+    """A new file's path, in a folder that is there."""
+    return folder_for_later_steps() / f"{kind}-{os.urandom(16).hex()}{suffix}"

@@ -1,0 +1,191 @@
+"""What buildx and docker really print, and what is made of it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from action.buildx.failures import failure, last_error_line, plain, refuses_attestations, unknown_option
+from action.errors import BuildFailedError, ProgramError
+from action.process.program import Ended
+
+_NO_PLUGIN = """unknown flag: --metadata-file
+
+Usage:  docker [OPTIONS] COMMAND [ARG...]
+
+Run 'docker --help' for more information
+"""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "advice"),
+    [
+        (_NO_PLUGIN, "docker has no buildx: install its plugin"),
+        ("unknown flag: --metadata-file\nSee 'docker --help'.\n", "docker has no buildx"),
+        ("unknown shorthand flag: 'o' in -o\nSee 'docker --help'.\n", "docker has no buildx"),
+        ("docker: 'buildx' is not a docker command.\nSee 'docker --help'\n", "docker has no buildx"),
+        ("docker: unknown command: docker buildx\n\nRun 'docker --help'\n", "docker has no buildx"),
+        (
+            "ERROR: Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?",
+            "no Docker engine answers: start or install one",
+        ),
+        ("ERROR: failed to connect to the docker API at unix:///x", "no Docker engine answers"),
+        ("ERROR: permission denied while trying to connect to the Docker daemon socket", "no Docker engine answers"),
+        ("ERROR: unknown flag: --annotation", "this buildx does not know --annotation: install buildx 0.12 or later"),
+        ("ERROR: unknown flag: --call", "install buildx 0.15 or later"),
+        ("ERROR: unknown flag: --newest", "check its spelling, or install a newer buildx"),
+        ("ERROR: Attestation is not supported for the docker driver.\nSwitch", "this builder takes no attestations"),
+        (
+            "ERROR: failed to build: OCI exporter is not supported for the docker driver.\nSwitch to another",
+            "the docker driver with this image store makes no such output: use a builder of another driver",
+        ),
+        ("ERROR: Docker exporter is not supported for the docker driver.", "the docker driver with this image store"),
+        ("ERROR: Multi-platform build is not supported for the docker driver.", "turn on the containerd image store"),
+        ("ERROR: oci for multi-node builds currently not supported", "a builder of several nodes writes no such file"),
+        ("ERROR: attestations are not", "buildx failed with: ERROR: attestations are not"),
+    ],
+)
+def test_a_failure_says_what_to_install(stderr: str, advice: str) -> None:
+    assert advice in str(failure(Ended(1, stderr=stderr), call=""))
+
+
+def test_a_flag_that_buildx_does_not_know_is_no_missing_plugin() -> None:
+    stderr = "unknown flag: --annotation\nSee 'docker buildx build --help'.\n"
+    error = failure(Ended(125, stderr=stderr), call="")
+    assert isinstance(error, ProgramError)
+    assert str(error).startswith("this buildx does not know --annotation: install buildx 0.12 or later")
+
+
+def test_the_last_error_line_counts_and_not_what_follows_it() -> None:
+    stderr = "#5 ERROR: process failed\n------\nERROR: first\nERROR: failed to solve: second\nLearn more at x\n"
+    error = failure(Ended(1, stderr=stderr), call="")
+    assert isinstance(error, BuildFailedError)
+    assert str(error) == "buildx failed with: ERROR: failed to solve: second"
+    assert last_error_line("one\ntwo\n") == "two"
+    assert last_error_line("") == ""
+
+
+def test_a_check_has_its_own_first_line() -> None:
+    ended = Ended(1, stdout="Check complete, 2 warnings have been found!\nmore\n", stderr="#1 DONE")
+    assert str(failure(ended, call="check")) == "Check complete, 2 warnings have been found!"
+    assert str(failure(Ended(1, stderr="ERROR: no file"), call="check")) == "buildx failed with: ERROR: no file"
+
+
+def test_checks_of_several_targets_have_one_count() -> None:
+    web = "web\n\nCheck complete, 7 warnings have been found!\n\nWARNING: x\n"
+    api = "api\n\nCheck complete, 1 warning has been found!\n"
+    fine = "fine\n\nCheck complete, no warnings found.\n"
+    ended = Ended(1, stdout=web + api + fine)
+    assert str(failure(ended, call="check")) == "Check complete, 8 warnings have been found!"
+    assert str(failure(Ended(1, stdout=fine + api), call="check")) == "Check complete, 1 warning has been found!"
+
+
+def test_a_check_without_a_count_has_its_first_line() -> None:
+    assert str(failure(Ended(1, stdout="Check failed\nmore\n"), call="check")) == "Check failed"
+
+
+_BUILT = """#0 building with "default" instance using docker driver
+#5 [2/2] RUN ./test.sh
+#5 0.214 {said}
+#5 ERROR: process "/bin/sh -c ./test.sh" did not complete successfully: exit code: 1
+------
+ > [2/2] RUN ./test.sh:
+0.214 {said}
+12.50 {said}
+123.4 {said}
+------
+Dockerfile:2
+--------------------
+   1 |     FROM alpine
+   2 | >>> RUN ./test.sh || echo "{said}"
+--------------------
+ERROR: failed to build: failed to solve: process "/bin/sh -c ./test.sh || echo \"{said}\"" did not complete
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+        "error during connect: x",
+        "unknown flag: --annotation",
+        "unknown flag: --x See 'docker --help'.",
+        "docker: 'buildx' is not a docker command.",
+        "Attestations are not supported by the current BuildKit daemon",
+    ],
+)
+def test_what_a_build_step_prints_is_no_message_of_buildx(said: str) -> None:
+    # A RUN instruction may well use docker, or test a program like this one.
+    ended = Ended(1, stderr=_BUILT.format(said=said))
+    error = failure(ended, call="")
+    assert isinstance(error, BuildFailedError)
+    assert str(error).startswith("buildx failed with: ERROR: failed to build: failed to solve: process")
+    assert refuses_attestations(ended) is False
+
+
+def test_an_engine_that_does_not_answer_in_the_middle_of_the_progress_is_told() -> None:
+    text = "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?"
+    error = failure(
+        Ended(1, stderr=f"#1 [internal] booting buildkit\n#1 ERROR: {text}\n------\nERROR: {text}\n"), call=""
+    )
+    assert isinstance(error, ProgramError)
+    assert str(error).startswith("no Docker engine answers")
+
+
+@pytest.mark.parametrize("text", ["unknown flag: ", "\x1b]", "\x1b[1", "ERROR: ", "\r", "1", "#1 ", " "])
+def test_64_kib_of_anything_are_read_in_a_moment(text: str) -> None:
+    started = time.monotonic()
+    failure(Ended(1, stderr=text * (65536 // len(text))), call="")
+    assert time.monotonic() - started < 1
+
+
+def test_without_any_text_the_exit_code_or_signal_is_said() -> None:
+    assert "exit code 3" in str(failure(Ended(3), call=""))
+    assert "signal 9" in str(failure(Ended(-9), call=""))
+
+
+def test_control_sequences_do_not_reach_a_message() -> None:
+    assert plain("\x1b[31mERROR: red\x1b[0m\x1b]0;title\x07\x00\b") == "ERROR: red"
+    assert last_error_line(plain("progress 1\rERROR: end\r\n")) == "ERROR: end"
+
+
+def test_a_long_line_is_cut() -> None:
+    assert len(last_error_line("ERROR: " + "x" * 1_000_000)) == 2000
+
+
+@pytest.mark.parametrize(
+    ("ended", "refused"),
+    [
+        (Ended(1, stderr="ERROR: Attestation is not supported for the docker driver."), True),
+        (
+            Ended(1, stderr="ERROR: failed to build: Attestations are not supported by the current BuildKit daemon"),
+            True,
+        ),
+        (Ended(125, stderr="unknown flag: --attest\nSee 'docker buildx build --help'."), True),
+        (Ended(0, stderr="Attestation is not supported for the docker driver."), False),
+        (Ended(1, stderr="ERROR: no such file"), False),
+    ],
+)
+def test_a_builder_that_takes_no_attestations_is_told_from_a_build_that_fails(ended: Ended, *, refused: bool) -> None:
+    assert refuses_attestations(ended) is refused
+
+
+@pytest.mark.parametrize(
+    ("stderr", "code", "option"),
+    [
+        ("unknown flag: --annotation\nSee 'docker buildx build --help'.", 125, "--annotation"),
+        ("ERROR: unknown flag: --attest", 1, "--attest"),
+        ("unknown flag: --annotation\nSee 'docker buildx build --help'.", 0, None),
+        # Docker itself, without the plugin.
+        ("unknown flag: --annotation\nSee 'docker --help'.", 125, None),
+        ("docker: 'buildx' is not a docker command.\nunknown flag: --annotation", 1, None),
+        # What a step printed.
+        ('#7 0.1 unknown flag: --annotation\nERROR: failed to solve: process "x" did not complete', 1, None),
+        ("ERROR: failed to push", 1, None),
+    ],
+)
+def test_an_option_that_buildx_does_not_know_is_read_from_its_own_words(
+    stderr: str, code: int, option: str | None
+) -> None:
+    assert unknown_option(Ended(code, "", stderr)) == option

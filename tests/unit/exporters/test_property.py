@@ -1,0 +1,170 @@
+"""For any list of outputs and any evidence missing: its own digest or none, never another's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from action.evidence.record_file import Record, RecordedExporter
+from action.evidence.responses import Metadata, Response
+from action.exporters.attribution import BuildEvidence, asked_by_tag, attribute, needs_record
+from action.oci.image import Image
+from action.results import ExporterResult
+from tests.unit.exporters.simulation import (
+    Asked,
+    Engine,
+    Simulated,
+    digest_of,
+    merged,
+    record,
+    seen,
+    separate,
+    simulate,
+)
+
+_NAMES = st.sampled_from(["localhost:5000/a:1", "localhost:5000/b", "app", ""])
+_FLAGS = st.sampled_from(
+    ["", "oci-mediatypes=true", "oci-mediatypes=false", "compression=zstd", "rewrite-timestamp=true"]
+)
+
+
+@st.composite
+def _output(draw: st.DrawFn, index: int) -> str:
+    kind = draw(st.sampled_from(["image", "registry", "oci", "docker", "docker-tar", "local", "tar", "cacheonly"]))
+    parts = [f"type={kind.removesuffix('-tar') if kind == 'docker-tar' else kind}"]
+    name = draw(_NAMES)
+    if kind in {"image", "registry", "oci", "docker", "docker-tar"} and name:
+        parts.append(f"name={name}")
+    if kind in {"oci", "docker-tar", "local", "tar"}:
+        parts.append(f"dest=out{index}")
+    if kind == "image" and draw(st.booleans()):
+        parts.append("push=true")
+    if kind in {"image", "oci"} and (flag := draw(_FLAGS)):
+        parts.append(flag)
+    if draw(st.booleans()):
+        parts.append(f"id=id{index}")
+    return ",".join(draw(st.permutations(parts)))
+
+
+@st.composite
+def _asked(draw: st.DrawFn) -> Asked:
+    count = draw(st.integers(0, 6))
+    outputs = tuple(draw(_output(index)) for index in range(count))
+    # buildx refuses a push beside unnamed images; with tags every image has a name.
+    tags = draw(st.sampled_from([(), ("localhost:5000/t:1",), ("localhost:5000/t:1", "localhost:5000/t:2")]))
+    return Asked(outputs, tags, draw(st.booleans()), draw(st.booleans()))
+
+
+_ENGINES = st.builds(
+    Engine, moby=st.booleans(), load_beside_docker_tar=st.booleans(), keeps_ids=st.booleans(), names_moby=st.booleans()
+)
+
+
+@st.composite
+def _partial_record(draw: st.DrawFn, simulated: Simulated) -> Record | None:
+    if draw(st.booleans()):
+        return None
+    whole = record(simulated)
+    exporters = whole.exporters
+    lost = draw(st.sampled_from(["nothing", "exporters", "attributes", "types"]))
+    if lost == "exporters":
+        exporters = ()
+    elif lost == "attributes":
+        exporters = tuple(RecordedExporter(each.type) for each in exporters)
+    elif lost == "types":
+        exporters = tuple(RecordedExporter(attributes=each.attributes) for each in exporters)
+    images = {place: image for place, image in whole.images.items() if draw(st.integers(0, 4))}
+    classic = {place for place in images if not draw(st.integers(0, 4))}
+    images = {
+        place: Image(imageid=digest_of(simulated.ran[place].owner + " config")) if place in classic else image
+        for place, image in images.items()
+    }
+    return replace(whole, exporters=exporters, images=images)
+
+
+@st.composite
+def _observed(draw: st.DrawFn, simulated: Simulated) -> BuildEvidence:
+    whole = seen(simulated)
+    artifacts = {place: image for place, image in whole.artifacts.items() if draw(st.booleans())}
+    metadata = draw(
+        st.sampled_from(
+            [
+                Metadata("b/n/r", merged(simulated)),
+                Metadata("b/n/r", Response({})),
+                Metadata("b/n/r", merged(simulated), separate(simulated, ids=True, types=True)),
+                Metadata("b/n/r", merged(simulated), separate(simulated, ids=True, types=False)),
+                Metadata("b/n/r", merged(simulated), separate(simulated, ids=False, types=True)),
+                Metadata("b/n/r", merged(simulated), separate(simulated, ids=False, types=False)),
+            ]
+        )
+    )
+    # A Docker Engine pushes one image by one digest, under whichever names: that of the last exporter here.
+    digest = merged(simulated).image.digest
+    repositories = ["localhost:5000/a", "localhost:5000/b", "localhost:5000/t", "docker.io/library/app"]
+    proved = frozenset(f"{each}@{digest}" for each in repositories if draw(st.booleans()))
+    return BuildEvidence(
+        metadata,
+        draw(_partial_record(simulated)),
+        artifacts,
+        docker=draw(st.booleans()),
+        asked_by_tag=draw(st.booleans()) and asked_by_tag(metadata),
+        proved=proved,
+    )
+
+
+def _wrong(simulated: Simulated, exporters: tuple[ExporterResult, ...]) -> list[str]:
+    return [each.key for each in exporters if each.digest is not None and each.digest != simulated.own(each.key)]
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.data(), _asked(), _ENGINES)
+def test_an_exporter_gets_its_own_digest_or_none_whatever_evidence_is_missing(
+    data: st.DataObject, asked: Asked, engine: Engine
+) -> None:
+    simulated = simulate(asked, engine)
+    observed = data.draw(_observed(simulated))
+    attribution = attribute(simulated.requested, observed)
+    assert _wrong(simulated, attribution.exporters) == []
+
+
+@settings(max_examples=1000, deadline=None)
+@given(_asked(), _ENGINES)
+def test_with_a_whole_record_every_exporter_that_makes_an_image_has_its_digest(asked: Asked, engine: Engine) -> None:
+    simulated = simulate(asked, engine)
+    attribution = attribute(simulated.requested, seen(simulated))
+    found = {each.key: each.digest for each in attribution.exporters if each.digest}
+    assert found == simulated.digests
+
+
+@settings(max_examples=1000, deadline=None)
+@given(_asked(), _ENGINES)
+def test_a_record_is_asked_for_wherever_the_metadata_file_alone_does_not_do(asked: Asked, engine: Engine) -> None:
+    simulated = simulate(asked, engine)
+    metadata = Metadata("b/n/r", merged(simulated))
+    if needs_record(simulated.requested, metadata):
+        return
+    attribution = attribute(simulated.requested, BuildEvidence(metadata))
+    assert {each.key: each.digest for each in attribution.exporters if each.digest} == simulated.digests
+
+
+@settings(max_examples=500, deadline=None)
+@given(_asked(), _ENGINES, st.booleans(), st.booleans())
+def test_separate_responses_need_nothing_else(asked: Asked, engine: Engine, ids: bool, types: bool) -> None:  # noqa: FBT001
+    simulated = simulate(asked, engine)
+    metadata = Metadata("b/n/r", merged(simulated), separate(simulated, ids=ids, types=types))
+    attribution = attribute(simulated.requested, BuildEvidence(metadata))
+    assert _wrong(simulated, attribution.exporters) == []
+    if types:
+        assert {each.key: each.digest for each in attribution.exporters if each.digest} == simulated.digests
+
+
+@settings(max_examples=500, deadline=None)
+@given(_asked(), _ENGINES)
+def test_keys_are_unique_and_users_outputs_come_first_in_their_order(asked: Asked, engine: Engine) -> None:
+    simulated = simulate(asked, engine)
+    exporters = attribute(simulated.requested, seen(simulated)).exporters
+    assert len({each.key for each in exporters}) == len(exporters)
+    assert [each.index for each in exporters] == sorted(each.index for each in exporters)
+    assert all(each.key == (each.id or str(each.index)) for each in exporters)

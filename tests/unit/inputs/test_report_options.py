@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from action.inputs.report_options import ReportOptions, read_report_options
+
+
+def test_everything_is_shown_that_neither_an_input_nor_a_variable_turns_off() -> None:
+    assert read_report_options({}, summary=True, comment=True, record=True) == ReportOptions(True, True, True, True)  # noqa: FBT003
+    nothing = read_report_options({}, summary=False, comment=False, record=False)
+    assert nothing == ReportOptions(False, True, False, False)  # noqa: FBT003
+
+
+@pytest.mark.parametrize("text", ["false", "0", "F"])
+def test_the_peers_variables_turn_off_what_they_name(text: str) -> None:
+    names = ("DOCKER_BUILD_SUMMARY", "DOCKER_BUILD_CHECKS_ANNOTATIONS", "DOCKER_BUILD_RECORD_UPLOAD")
+    report_options = read_report_options(dict.fromkeys(names, text), summary=True, comment=True, record=True)
+    assert report_options == ReportOptions(False, False, True, False)  # noqa: FBT003
+
+
+@pytest.mark.parametrize("text", ["yes", "on", "2"])
+def test_a_variable_that_is_no_boolean_counts_as_false(text: str) -> None:
+    assert (
+        read_report_options({"DOCKER_BUILD_SUMMARY": text}, summary=True, comment=False, record=False).summary is False
+    )

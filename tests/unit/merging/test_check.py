@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from action.inputs.merge import merge_request
+from action.merging.check import check_joined, image_id
+from action.merging.plan import Join, plan
+from tests.unit.merging.jobs import digest_of, exporter, job
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+def entry(owner: str, platform: str, *, version: str = "", attests: str = "") -> dict[str, Any]:
+    system, architecture = platform.split("/")
+    described = {"os": system, "architecture": architecture, **({"os.version": version} if version else {})}
+    made = {"mediaType": MANIFEST, "digest": digest_of(owner), "size": 1, "platform": described}
+    if attests:
+        kind = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": digest_of(attests)}
+        made["annotations"] = kind
+    return made
+
+
+def index(*entries: dict[str, Any], **annotations: str) -> bytes:
+    document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries, "annotations": annotations}
+    return json.dumps(document).encode()
+
+
+AMD = index(entry("amd64", "linux/amd64"), entry("amd64 proof", "unknown/unknown", attests="amd64"))
+ARM = index(entry("arm64", "linux/arm64"))
+BOTH = index(
+    entry("amd64", "linux/amd64"),
+    entry("amd64 proof", "unknown/unknown", attests="amd64"),
+    entry("arm64", "linux/arm64"),
+)
+SERVED = {digest_of("a"): AMD, digest_of("b"): ARM}
+
+
+def joined_of(*owners: str) -> Join:
+    jobs = [job(f"{owner}.json", exporter(digest=owner)) for owner in owners]
+    (join,), errors = plan(jobs, merge_request(results=".", tags=["ghcr.io/octo/app:1"]))
+    assert errors == ()
+    return join
+
+
+def faults(data: bytes, expect: tuple[str, ...] = (), annotations: tuple[str, ...] = ()) -> list[str]:
+    return [str(error) for error in check_joined(joined_of("a", "b"), SERVED, data, expect, annotations)[1]]
+
+
+def test_an_index_of_just_the_sources_is_right() -> None:
+    joined, errors = check_joined(joined_of("a", "b"), SERVED, BOTH, ("linux/amd64", "linux/arm64"), ())
+    assert errors == ()
+    assert joined.descriptor.digest == "sha256:" + hashlib.sha256(BOTH).hexdigest()
+    assert [(platform, each.digest) for platform, each in joined.platforms] == [
+        ("linux/amd64", digest_of("amd64")),
+        ("linux/arm64", digest_of("arm64")),
+    ]
+
+
+def test_an_attestation_that_is_left_out_is_found() -> None:
+    (fault,) = faults(index(entry("amd64", "linux/amd64"), entry("arm64", "linux/arm64")))
+    assert fault.startswith(
+        f"exporter release: a.json has the manifest {digest_of('amd64 proof')}, and buildx leaves it"
+    )
+
+
+def test_a_manifest_that_no_job_made_is_found() -> None:
+    data = json.loads(BOTH)
+    data["manifests"].append(entry("foreign", "linux/s390x"))
+    (fault,) = faults(json.dumps(data).encode())
+    assert f"puts the manifest {digest_of('foreign')} into the index" in fault
+
+
+def test_platforms_that_are_missing_or_too_many_are_found() -> None:
+    missing, more = faults(BOTH, ("linux/amd64", "linux/riscv64"))
+    assert "linux/riscv64 is expected" in missing
+    assert "b.json has linux/arm64" in more
+
+
+def test_two_images_of_one_platform_are_found_and_two_versions_of_windows_are_none() -> None:
+    served = {
+        digest_of("a"): index(entry("one", "windows/amd64", version="10.0.1")),
+        digest_of("b"): index(entry("two", "windows/amd64", version="10.0.2")),
+    }
+    data = index(entry("one", "windows/amd64", version="10.0.1"), entry("two", "windows/amd64", version="10.0.2"))
+    assert check_joined(joined_of("a", "b"), served, data, ("windows/amd64",), ())[1] == ()
+    same = {digest: content.replace(b"10.0.2", b"10.0.1") for digest, content in served.items()}
+    (fault,) = check_joined(joined_of("a", "b"), same, data.replace(b"10.0.2", b"10.0.1"), (), ())[1]
+    assert all(part in str(fault) for part in ("a.json", "b.json", "windows/amd64", digest_of("one"), digest_of("two")))
+
+
+def test_an_annotation_that_is_not_in_the_index_is_found_and_a_later_one_takes_an_earlier_ones_place() -> None:
+    annotated = json.loads(BOTH)
+    annotated["annotations"] = {"a": "2"}
+    data = json.dumps(annotated).encode()
+    assert faults(data, annotations=("index:a=1", "index:a=2", "manifest-descriptor:b=1")) == []
+    (fault,) = faults(data, annotations=("index:c=1",))
+    assert "no annotation c=1" in fault
+
+
+def test_the_image_id_is_the_digest_of_an_images_config() -> None:
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest_of("config"), "size": 1}
+    assert image_id(json.dumps({"config": config}).encode(), "x") == digest_of("config")
+    config["mediaType"] = "application/vnd.oci.empty.v1+json"
+    assert image_id(json.dumps({"config": config}).encode(), "x") is None

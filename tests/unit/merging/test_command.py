@@ -1,0 +1,98 @@
+"""The merge command and action as far as they go without a registry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from action.results import ExporterResult, json_text
+from tests.unit.merging.jobs import digest_of, exporter, results
+from tests.unit.test_cli import command
+
+# Nothing listens there, and loopback says so at once.
+NOWHERE = "localhost:1/octo/app"
+
+
+def _job(folder: Path, name: str, *exporters: ExporterResult) -> None:
+    (folder / f"{name}.json").write_text(json_text(results(*exporters)), encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for owner, platform in (("a", "linux/amd64"), ("b", "linux/arm64")):
+        _job(tmp_path, owner, exporter(names=(NOWHERE,), digest=owner, platforms={platform: owner}))
+    return tmp_path
+
+
+def test_a_dry_run_prints_the_arguments_as_a_json_array_a_line_for_each_repository(folder: Path) -> None:
+    tags = ("-t", f"{NOWHERE}:1", "-t", "localhost:2/x:1", "-t", f"{NOWHERE}:2")
+    done = command("merge", str(folder), *tags, "--annotation", "a=b c", "--builder", "remote", "--dry-run")
+    assert done.returncode == 0
+    sources = sorted(f"{NOWHERE}@{digest_of(owner)}" for owner in "ab")
+    first = ["imagetools", "create", "--builder", "remote", "--tag", f"{NOWHERE}:1", "--tag", f"{NOWHERE}:2"]
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        [*first, "--annotation", "index:a=b c", *sources],
+        [
+            "imagetools",
+            "create",
+            "--builder",
+            "remote",
+            "--tag",
+            "localhost:2/x:1",
+            "--annotation",
+            "index:a=b c",
+            *sources,
+        ],
+    ]
+
+
+def test_the_actions_dry_run_is_that_of_the_command(folder: Path) -> None:
+    inputs = {"INPUTS": json.dumps({"results": str(folder), "tags": f"{NOWHERE}:1"})}
+    from_action = command("action", "merge", "--dry-run", environment=inputs)
+    from_command = command("merge", str(folder), "--tag", f"{NOWHERE}:1", "--dry-run")
+    assert from_action.returncode == from_command.returncode == 0
+    assert from_action.stdout == from_command.stdout
+
+
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+def test_a_conflict_is_refused_without_a_registry(folder: Path, dry_run: tuple[str, ...]) -> None:
+    _job(folder, "again", exporter(names=(NOWHERE,), digest="c", platforms={"linux/amd64": "c"}))
+    done = command("merge", str(folder), "-t", f"{NOWHERE}:1", *dry_run)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: exporter release: a.json has ")
+    assert done.stdout == ""
+
+
+def test_every_fault_is_said_at_once(folder: Path) -> None:
+    (folder / "bad.json").write_text("{}", encoding="utf-8")
+    (folder / "worse.json").write_text("", encoding="utf-8")
+    done = command("merge", str(folder), "-t", f"{NOWHERE}:1")
+    assert done.returncode == 1
+    assert [line.split(":")[1].strip() for line in done.stderr.splitlines()] == ["bad.json", "worse.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("FOLDER",), "Missing option '--tag'"),
+        (("FOLDER/nowhere", "-t", "app:1"), "is not there; name the folder"),
+        (("FOLDER", "-t", "App"), "tags: 'App' is no tag"),
+        (("FOLDER", "-t", "app:1", "--expect-platforms", "arm64"), "'arm64' is no platform"),
+        (("FOLDER", "-t", "app:1", "--retries", "many"), "retries: 'many' is no such number"),
+        (("FOLDER", "-t", "other=app:1"), "there is no key 'other'; the keys are: release"),
+    ],
+)
+def test_bad_usage_and_bad_input_end_with_2(folder: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = command("merge", *(each.replace("FOLDER", str(folder)) for each in arguments))
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_a_registry_that_is_not_there_is_named(folder: Path) -> None:
+    done = command("merge", str(folder), "-t", f"{NOWHERE}:1", "--retries", "1", "--retry-delay", "0")
+    assert done.returncode == 1
+    # Where there is no buildx either, that is what is said.
+    said = ("connection refused", "docker has no buildx", "neither docker nor buildx")
+    assert any(each in done.stderr for each in said)

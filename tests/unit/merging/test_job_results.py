@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from action.errors import InputError
+from action.merging.job_results import read_folder
+from action.results import BakeResults, json_text
+from tests.unit.merging.jobs import digest_of, exporter, results
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_every_results_file_of_the_folder_and_of_folders_in_it_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "b.json", json_text(results(exporter(digest="b"))))
+    write(tmp_path, "a/deep/results.json", json_text(results(exporter(digest="a"))))
+    write(tmp_path, "notes.txt", "not read")
+    jobs, errors = read_folder(tmp_path, "")
+    assert errors == ()
+    assert [(job.file, job.results.digest) for job in jobs] == [
+        ("a/deep/results.json", digest_of("a")),
+        ("b.json", digest_of("b")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "bad.json: at the top: expected a JSON document, found nothing"),
+        ("{", "bad.json: at the top: expected the rest of a JSON document"),
+        ('{"version": 2, "targets": {}}', "bad.json: at /version: expected the version of this form: 1"),
+        ('{"containerimage.digest": "sha256:x"}', "bad.json: at the top: 'version' is a required property"),
+        ('{"version": 1, "ref": null, "digest": "x", "imageid": null, "exporters": []}', "bad.json: at /digest: "),
+    ],
+)
+def test_a_file_that_fails_its_schema_is_named_with_the_place(tmp_path: Path, text: str, message: str) -> None:
+    write(tmp_path, "good.json", json_text(results(exporter())))
+    write(tmp_path, "bad.json", text)
+    jobs, errors = read_folder(tmp_path, "")
+    assert [job.file for job in jobs] == ["good.json"]
+    assert str(errors[0]).startswith(message)
+
+
+def test_members_that_a_later_version_adds_are_no_fault(tmp_path: Path) -> None:
+    text = json_text(results(exporter())).replace('"version"', '"later": {"x": 1}, "version"')
+    write(tmp_path, "r.json", text)
+    assert read_folder(tmp_path, "")[1] == ()
+
+
+def test_a_bake_of_one_target_is_that_target_and_of_several_the_one_named(tmp_path: Path) -> None:
+    web, api = results(exporter(digest="web")), results(exporter(digest="api"))
+    write(tmp_path, "r.json", json_text(BakeResults(targets={"web": web})))
+    assert read_folder(tmp_path, "")[0][0].results == web
+    write(tmp_path, "r.json", json_text(BakeResults(targets={"web": web, "api": api})))
+    assert read_folder(tmp_path, "api")[0][0].results == api
+    assert "the targets web, api: set target" in str(read_folder(tmp_path, "")[1][0])
+    assert "no target wbe; it has: web, api" in str(read_folder(tmp_path, "wbe")[1][0])
+
+
+def test_a_build_has_no_target(tmp_path: Path) -> None:
+    write(tmp_path, "r.json", json_text(results(exporter())))
+    assert "leave target out" in str(read_folder(tmp_path, "web")[1][0])
+
+
+def test_a_folder_that_is_not_there_or_has_no_results_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "file", "")
+    for name, what in (("nowhere", "not there"), ("file", "no folder"), (".", r"no results file \(\*.json\)")):
+        with pytest.raises(InputError, match=what):
+            read_folder(tmp_path / name, "")

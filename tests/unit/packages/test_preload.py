@@ -1,0 +1,110 @@
+"""Packages that are installed while something else runs, by an installer that takes its time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+CODE = """
+import sys, time
+sys.path.insert(0, {root!r})
+from action.errors import PackagesError
+from action.packages.sets import RETRIES, SUMMARY
+from action.packages.preload import Part, Preloader
+begun = time.monotonic()
+with Preloader(Part(RETRIES, ("made_ready",)), Part(SUMMARY)) as preloader:
+    {body}
+"""
+
+
+@pytest.fixture
+def installer(tmp_path: Path) -> Path:
+    """A search path with an installer that says what it was told, and then makes a module named as the set."""
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(
+        f"""#!/bin/sh
+echo "$@" >> {tmp_path}/installed
+while [ "$1" != --target ]; do shift; done
+sleep "${{SECONDS_TO_TAKE:-0}}"
+if [ -n "$FAIL" ]; then echo no network >&2; exit 1; fi
+case "$4" in
+  */retries.txt) touch "$2/tenacity.py" "$2/made_ready.py" ;;
+  */summary.txt) mkdir -p "$2/google/protobuf" && touch "$2/google/protobuf/__init__.py" ;;
+esac
+"""
+    )
+    uv.chmod(0o755)
+    return uv.parent
+
+
+def run(installer: Path, body: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", CODE.format(root=str(ROOT), body=body)],
+        env={"PATH": f"{installer}:/usr/bin:/bin", "RUNNER_TOOL_CACHE": str(installer.parent / "cache"), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_sets_are_made_ready_in_their_order_and_modules_imported_while_something_else_runs(installer: Path) -> None:
+    body = "preloader.start(); time.sleep(0.5); print('made_ready' in sys.modules); preloader.wait(SUMMARY)"
+    done = run(installer, body)
+    assert done.stdout == "True\n", done.stderr
+    locks = [line.rpartition("/")[2] for line in (installer.parent / "installed").read_text().splitlines()]
+    assert locks == ["retries.txt", "summary.txt"]
+
+
+def test_waiting_for_a_set_waits_for_no_later_one(installer: Path) -> None:
+    body = "preloader.start(); preloader.wait(RETRIES); import tenacity; print(time.monotonic() - begun)"
+    done = run(installer, body, SECONDS_TO_TAKE="1")
+    assert 1 <= float(done.stdout) < 2, done.stderr
+
+
+def test_a_set_that_is_no_part_or_not_begun_is_provided_when_it_is_waited_for(installer: Path) -> None:
+    done = run(installer, "preloader.wait(RETRIES); import tenacity; print(tenacity.__file__)")
+    assert done.stdout.strip().endswith("tenacity.py"), done.stderr
+
+
+def test_a_set_that_cannot_be_installed_is_an_error_for_who_waits_for_it(installer: Path) -> None:
+    body = "preloader.start()\n    try: preloader.wait(RETRIES)\n    except PackagesError as error: print(error)"
+    done = run(installer, body, FAIL="1")
+    assert done.stdout.startswith("the action's packages cannot be installed: no network; "), done.stderr
+
+
+def test_an_install_that_nobody_waits_for_ends_with_the_block(installer: Path) -> None:
+    begun = time.monotonic()
+    done = run(installer, "preloader.start(); time.sleep(0.5)", SECONDS_TO_TAKE="30")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - begun < 10
+
+
+def test_what_is_imported_is_the_locked_set_and_never_what_the_python_has(tmp_path: Path) -> None:
+    # A step starts its Python without its site-packages; there a package of another version would be found first.
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "actions_toolkit.py").write_text("raise SystemExit('the wrong one')")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(ROOT / "action/start.py"), "build"],
+        env={
+            **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HOME"))},
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "PYTHONPATH": str(site),
+            "RUNNER_TOOL_CACHE": str(tmp_path / "cache"),
+            "INPUTS": json.dumps({"push": "perhaps"}),
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.stdout == "::error::push: 'perhaps' is no boolean; write true or false\n", done.stderr

@@ -1,0 +1,174 @@
+"""The packages that steps keep on a machine: checked when they are used, repaired, and cleaned up after installs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.starting import DEAD_INDEX, ROOT, start
+
+BAD_INPUT = "::error::push: 'perhaps' is no boolean; write true or false\n"
+
+
+def _set(cache: Path) -> Path:
+    (folder,) = (cache / "build-digests").iterdir()
+    return folder
+
+
+def _truncate(folder: Path) -> None:
+    (folder / "actions_toolkit/command.py").write_text("")
+
+
+def _remove(folder: Path) -> None:
+    (folder / "actions_toolkit/command.py").unlink()
+
+
+def _spoil_compiled(folder: Path) -> None:
+    (file,) = (folder / "actions_toolkit/__pycache__").glob("command.*.pyc")
+    file.write_bytes(file.read_bytes()[:40])
+
+
+def _add(folder: Path) -> None:
+    (folder / "actions_toolkit/more.py").write_text("raise SystemExit('more')")
+
+
+def _spoil_extension(folder: Path) -> None:
+    (file,) = (folder / "msgspec").glob("_core*.so")
+    file.write_bytes(file.read_bytes()[:-100] + bytes(100))
+
+
+def _spoil_manifest(folder: Path) -> None:
+    manifest = folder / ".manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+
+
+def _remove_manifest(folder: Path) -> None:
+    (folder / ".manifest.json").unlink()
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / ".manifest.json").write_text("{}")
+
+
+def _file(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _truncate,
+        _remove,
+        _spoil_compiled,
+        _add,
+        _spoil_extension,
+        _spoil_manifest,
+        _remove_manifest,
+        _empty,
+        _file,
+    ],
+)
+def test_packages_that_are_damaged_are_installed_again(
+    bare_python: Path, tool_cache: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(tool_cache, cache)
+    good = _files(_set(cache))
+    damage(_set(cache))
+    done = start(bare_python, cache)
+    assert (done.stdout, done.returncode) == (BAD_INPUT, 2), done.stderr
+    assert _files(_set(cache)) == good
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file() and ".dist-info" not in str(file) and "__pycache__" not in str(file) and file.name[0] != "."
+    }
+
+
+def test_a_start_with_whole_packages_changes_nothing_there(bare_python: Path, tool_cache: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in tool_cache.rglob("*")}
+    assert start(bare_python, tool_cache).returncode == 2
+    assert {file: file.stat().st_mtime_ns for file in tool_cache.rglob("*")} == before
+
+
+def test_packages_that_are_damaged_and_cannot_be_installed_again_are_not_used(
+    bare_python: Path, tool_cache: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(tool_cache, cache)
+    (_set(cache) / "actions_toolkit/command.py").write_text("raise SystemExit('used')")
+    dead = {"PIP_INDEX_URL": DEAD_INDEX, "PIP_FIND_LINKS": "", "PIP_RETRIES": "0", "PIP_TIMEOUT": "2"}
+    done = start(bare_python, cache, **dead)
+    assert done.returncode == 1
+    assert done.stdout.startswith("::error::the action's packages cannot be installed: ")
+
+
+CODE = """
+import sys, time
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from action.packages.tool_cache import unfinished_folder
+with unfinished_folder(Path({cache!r})) as folder:
+    print(folder, flush=True)
+    time.sleep(60)
+"""
+
+
+def _installing(python: Path, cache: Path) -> tuple[subprocess.Popen[str], Path]:
+    """An install that goes on, and its folder."""
+    code = CODE.format(root=str(ROOT), cache=str(cache / "build-digests"))
+    process = subprocess.Popen([str(python), "-I", "-S", "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_what_a_killed_install_left_is_removed_by_the_next_one_and_one_that_runs_is_left_alone(
+    bare_python: Path, tmp_path: Path
+) -> None:
+    (killed, remains), (running, in_use) = _installing(bare_python, tmp_path), _installing(bare_python, tmp_path)
+    try:
+        killed.kill()
+        killed.communicate(timeout=30)
+        # However old it is: it may wait for a slow index.
+        os.utime(in_use, (time.time() - 100_000,) * 2)
+        assert remains.is_dir()
+        assert start(bare_python, tmp_path).returncode == 2
+        assert not remains.exists()
+        assert in_use.is_dir()
+    finally:
+        running.kill()
+        running.communicate(timeout=30)
+    assert start(bare_python, tmp_path).returncode == 2
+    assert in_use.is_dir()  # Nothing is to be installed: nothing is looked for.
+
+
+def test_checking_the_packages_of_a_step_takes_a_few_milliseconds(bare_python: Path, tool_cache: Path) -> None:
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from action.packages.tool_cache import is_whole
+folder = Path({str(_set(tool_cache))!r})
+assert is_whole(folder)
+def once():
+    begun = time.perf_counter()
+    is_whole(folder)
+    return time.perf_counter() - begun
+print(min(once() for _ in range(20)))
+"""
+    done = subprocess.run(
+        [str(bare_python), "-I", "-S", "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert float(done.stdout) < 0.015

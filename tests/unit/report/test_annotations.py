@@ -1,0 +1,130 @@
+"""Warnings of build checks, in both forms that metadata files have them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import pytest
+
+from action.report.annotations import Annotation, read_annotations
+
+DATA = b"FROM scratch as a\n"
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def warning(
+    short: str = "FromAsCasing: casing differs (line 3)", line: int | None = 3, **more: object
+) -> dict[str, object]:
+    return {
+        "short": encoded(short),
+        "detail": [encoded("a detail")],
+        "url": "https://docs.docker.com/go/x/",
+        "sourceInfo": {"filename": "Dockerfile", "data": encoded(DATA.decode()), "language": "Dockerfile"},
+        "range": [{"start": {"line": line}, "end": {"line": line}}] if line else None,
+        **more,
+    }
+
+
+def check(rule: str = "FromAsCasing", detail: str = "casing differs", line: int = 3) -> dict[str, object]:
+    finding = {
+        "ruleName": rule,
+        "description": "a description",
+        "url": "https://docs.docker.com/go/x/",
+        "detail": detail,
+        "location": {"ranges": [{"start": {"line": line}}]},
+    }
+    return {"warnings": [finding], "sources": [{"filename": "Dockerfile", "data": encoded(DATA.decode())}]}
+
+
+def find(name: str, data: bytes | None) -> str | None:
+    return "app/Dockerfile" if (name, data) == ("Dockerfile", DATA) else None
+
+
+def found_in(document: object) -> list[Annotation]:
+    return read_annotations(json.dumps(document), find)
+
+
+EXPECTED = Annotation("FromAsCasing", "casing differs\nMore info: https://docs.docker.com/go/x/", "app/Dockerfile", 3)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"buildx.build.warnings": [warning()]},
+        {"result.json": check()},
+        {"buildx.build.warnings": [warning()], "web": {"buildx.build.ref": "x"}},
+        {"web": {"result.json": check()}},
+        {"web": {"buildx.build.warnings": [warning()]}},
+        {
+            "buildx.build.warnings": [
+                warning(),
+                warning(),
+                warning(range=[{"start": {"line": 3}}, {"start": {"line": 9}}]),
+            ]
+        },
+        {"result.json": check(), "buildx.build.warnings": [warning()]},
+    ],
+)
+def test_a_warning_stands_at_its_file_and_line_with_rule_and_link_once(document: object) -> None:
+    assert found_in(document) == [EXPECTED]
+
+
+def test_a_rule_that_is_broken_in_two_places_has_two_annotations() -> None:
+    found = found_in({"buildx.build.warnings": [warning(line=3), warning(line=4), warning("Other: x", line=3)]})
+    assert [(each.rule, each.line) for each in found] == [("FromAsCasing", 3), ("FromAsCasing", 4), ("Other", 3)]
+
+
+def test_a_file_that_is_not_found_is_named_in_the_text() -> None:
+    source = {"filename": "Other.Dockerfile", "data": encoded("x")}
+    (found,) = found_in({"buildx.build.warnings": [warning(sourceInfo=source)]})
+    assert (found.file, found.line) == (None, None)
+    assert found.message.startswith("Other.Dockerfile:3: casing differs")
+
+
+def test_a_warning_without_a_rule_a_place_or_a_link_is_shown_by_its_text() -> None:
+    (found,) = found_in({"buildx.build.warnings": [{"short": encoded("something is odd")}]})
+    assert found == Annotation("Build check", "something is odd", None, None)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *([], None, "x", {}, {"buildx.build.warnings": {}}, {"buildx.build.warnings": None}, {"result.json": None}),
+        *({"buildx.build.warnings": [1, None, {"short": 1}, {"short": "%%%"}, {}]}, {"result.json": {"warnings": "x"}}),
+        {"result.json": {"warnings": None, "sources": None}},
+    ],
+)
+def test_what_is_no_warning_is_none(document: object) -> None:
+    assert found_in(document) == []
+
+
+def test_metadata_that_is_no_json_has_no_warnings() -> None:
+    assert read_annotations("{", find) == read_annotations("", find) == read_annotations("[" * 100_000, find) == []
+
+
+def test_texts_are_one_line_without_what_is_not_seen() -> None:
+    short = "Rule\u202e\x1b[31m: a\nb\r\n::error::c"
+    (found,) = found_in({"buildx.build.warnings": [warning(short, url="")]})
+    assert (found.rule, found.message) == ("Rule", "a b ::error::c")
+
+
+@pytest.mark.parametrize("text", [" " * 1_000_000, "(line 1" * 150_000, "Rule: a" + " " * 1_000_000 + "b"])
+def test_a_hostile_text_is_read_in_a_moment(text: str) -> None:
+    begun = time.process_time()
+    found_in({"buildx.build.warnings": [warning(text)]})
+    assert time.process_time() - begun < 2
+
+
+def test_warnings_of_one_rule_in_a_file_that_is_not_found_are_told_apart() -> None:
+    first, second = check(line=1), check(detail="another", line=2)
+    first["sources"] = second["sources"] = [{"filename": "web.Dockerfile", "data": ""}]
+    found = found_in({"web": {"result.json": first}, "api": {"result.json": second}, "again": {"result.json": first}})
+    assert [each.message.partition("\n")[0] for each in found] == [
+        "web.Dockerfile:1: casing differs",
+        "web.Dockerfile:2: another",
+    ]

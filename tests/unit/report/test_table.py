@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import io
+
+import msgspec
+import pytest
+
+from action.report.table import print_table
+from action.results import BuildResults, ExporterResult, results_of
+
+A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def exporter(key: str, digest: str | None, *names: str, dest: str | None = None) -> ExporterResult:
+    return ExporterResult(
+        key=key,
+        index=0,
+        id=None,
+        type="image",
+        names=names,
+        push=False,
+        dest=dest,
+        digest=digest,
+        imageid=None,
+        descriptor=None,
+        platforms=(),
+        evidence="record" if digest else None,
+    )
+
+
+RESULTS = results_of(
+    "b/n/r", (exporter("release", A, "ghcr.io/o/app:1", "b"), exporter("1", None, dest="out"), exporter("2", B))
+)
+
+
+def test_a_pipe_gets_one_line_per_exporter_however_long() -> None:
+    file = io.StringIO()
+    print_table(results_of(None, (exporter("x", A, "n" * 500),)), file)
+    assert [line.split() for line in file.getvalue().splitlines()[2:]] == [["x", "image", "n" * 500, A, "record"]]
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "120"])
+def test_a_narrow_terminal_gets_every_digest_whole_on_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = Terminal()
+    print_table(RESULTS, file)
+    text = file.getvalue()
+    for word in (A, B, "release", "ghcr.io/o/app:1, b", "out"):
+        assert any(word in line for line in text.splitlines()), text
+
+
+def test_control_characters_of_a_name_are_not_printed() -> None:
+    file = io.StringIO()
+    print_table(results_of(None, (exporter("x", A, "a\x1b[31mb\x07[bold]c[/bold]"),)), file)
+    assert "ab[bold]c[/bold]" in file.getvalue()
+    assert "\x1b" not in file.getvalue()
+
+
+def test_the_legacy_digest_is_that_of_the_first_image_and_never_falls_through_to_another() -> None:
+    results: BuildResults = results_of(None, (exporter("0", None), exporter("1", B), exporter("2", A)))
+    assert (results.digest, results.digests) == (None, {"1": B, "2": A})
+    local = msgspec.structs.replace(exporter("0", None), type="local")
+    image = msgspec.structs.replace(exporter("1", A), imageid=B)
+    found = results_of(None, (local, image, exporter("2", B)))
+    assert (found.digest, found.imageid) == (A, B)

@@ -1,0 +1,189 @@
+"""The command as a user runs it: exit codes, what goes to which stream, and no traceback, whatever is typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGEST = "sha256:" + "a" * 64
+
+
+def command(
+    *arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "INPUTS"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "action", *arguments],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT), **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_validate_is_silent_and_0_where_all_is_well(tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text(json.dumps({"release": DIGEST}))
+    done = command("validate", str(tmp_path / "d.json"), str(tmp_path / "d.json"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_validate_prints_a_line_per_fault_on_standard_output_and_is_1(tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text(json.dumps({"a": "sha256:1", "b": DIGEST, "c": "x"}))
+    done = command("validate", "d.json", "none.json", folder=tmp_path)
+    assert done.returncode == 1
+    assert [line.split(": expected")[0] for line in done.stdout.splitlines()] == [
+        "d.json: at /a",
+        "d.json: at /c",
+        "none.json: at the top",
+    ]
+    assert done.stderr == ""
+
+
+def test_a_fault_is_one_line_that_is_no_command_whatever_the_file_holds(tmp_path: Path) -> None:
+    names = [
+        "a\n::error::x",
+        "b\r::stop-commands::y",
+        "##[error]z",
+        "\x1b[31mred",
+        "\u202eturned",
+        "\ud800half",
+        "e\x85n",
+    ]
+    file = tmp_path / "d.json"
+    file.write_text(json.dumps(dict.fromkeys(names, "sha256:1")))
+    done = command("validate", "--schema", "digests", file.name, folder=tmp_path)
+    assert len(done.stdout.splitlines()) == len(names)
+    assert all(line.startswith("d.json: at /") for line in done.stdout.splitlines())
+    assert not [part for part in ("##[", "\x1b", "\u202e") if part in done.stdout]
+
+
+def test_a_table_has_no_line_that_is_a_command_whatever_the_names(tmp_path: Path) -> None:
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps({"containerimage.digest": DIGEST, "image.name": "a\n::error::x,##[error]y,\r::z"}))
+    done = command("inspect", file.name, "--output", "type=image,push=true", folder=tmp_path)
+    assert DIGEST in done.stdout
+    assert not any(line.strip().startswith("::") or "##[" in line for line in done.stdout.splitlines())
+
+
+def test_validate_can_be_told_the_schema(tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text("{}")
+    assert "name it with --schema" in command("validate", str(tmp_path / "d.json")).stdout
+    assert command("validate", "--schema", "digests", str(tmp_path / "d.json")).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["metadata", "bake", "results", "digests"])
+def test_schema_prints_the_published_file(name: str) -> None:
+    assert command("schema", name).stdout == (ROOT / f"schemas/{name}.schema.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bild"],
+        ["validate"],
+        ["schema", "none"],
+        ["validate", "--schema", "none", "x"],
+        ["inspect"],
+        ["build"],
+        ["build", "--"],
+        ["build", "--format", "xml", "--", "."],
+        ["build", "--", "-o", "type=oci,id=1,dest=x", "."],
+        ["build", "--", "-o"],
+        ["inspect", "x", "--output", "dest=x"],
+        ["action", "deploy"],
+        ["--nonsense"],
+    ],
+)
+def test_bad_usage_is_2_with_a_message_on_standard_error(arguments: list[str]) -> None:
+    done = command(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.strip()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["build", "--help"], ["--version"]])
+def test_help_and_version_are_there(arguments: list[str]) -> None:
+    done = command(*arguments)
+    assert "build-digests" in done.stdout + done.stderr
+    assert done.returncode == (0 if arguments else 2)
+
+
+def test_build_dry_run_prints_the_arguments_and_runs_nothing() -> None:
+    done = command("build", "--dry-run", "--", "--push", "-t", "a b", ".", environment={"PATH": "/nowhere"})
+    assert json.loads(done.stdout) == ["build", "--push", "-t", "a b", "."]
+    assert done.returncode == 0
+
+
+def test_action_build_dry_run_prints_the_arguments_without_secrets() -> None:
+    inputs = {"context": ".", "tags": "a,b", "secrets": "K=hunter2", "provenance": "false", "github-token": "ghs_x"}
+    done = command("action", "build", "--dry-run", environment={"INPUTS": json.dumps(inputs), "PATH": "/nowhere"})
+    assert json.loads(done.stdout) == [
+        *("build", "--attest", "type=provenance,disabled=true", "--secret", "id=K,env=BUILD_DIGESTS_SECRET_0"),
+        *("--tag", "a", "--tag", "b", "."),
+    ]
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_action_build_says_what_is_wrong_as_a_workflow_command() -> None:
+    done = command("action", "build", environment={"INPUTS": '{"context": ".", "pull": "100%\\n::error::x"}'})
+    assert done.returncode == 2
+    assert done.stdout == "::error::pull: '100%25\\n::error::x' is no boolean; write true or false\n"
+
+
+def test_inspect_says_the_one_image_of_a_build(tmp_path: Path) -> None:
+    metadata = {"buildx.build.ref": "b/n/r", "containerimage.digest": DIGEST, "image.name": "a"}
+    (tmp_path / "m.json").write_text(json.dumps(metadata))
+    done = command("inspect", "m.json", "--output", "type=image,name=a,push=true,id=release", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[2].split() == ["release", "image", "a", DIGEST, "response"]
+    done = command("inspect", "m.json", "--push", "--tag", "a", "--format", "json", folder=tmp_path)
+    assert json.loads(done.stdout)["digest"] == DIGEST
+
+
+def test_inspect_of_a_faulty_file_is_1_and_of_a_missing_record_2(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text('{"containerimage.digest": "x"}')
+    done = command("inspect", "m.json", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: m.json: at /containerimage.digest: expected a digest")
+    (tmp_path / "m.json").write_text("{}")
+    done = command("inspect", "m.json", "--record", "none", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --record: none: No such file or directory")
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import time; time.sleep(0.3); from action.cli import run; run(['schema', 'metadata'])",
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("build", "  build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\"),
+        ("merge", "  build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64"),
+    ],
+)
+def test_examples_in_the_help_can_be_copied(name: str, line: str) -> None:
+    assert line in command(name, "--help").stdout.splitlines()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from action.results import ExporterResult, json_text, other_pushed, results_of
+from tests.unit.merging.jobs import exporter
+
+FILES = msgspec.structs.replace(exporter("files", names=(), digest=None, push=False), type="local")
+TAR = msgspec.structs.replace(exporter("tar", names=(), digest="t", push=False), type="oci")
+ONE = exporter("one", names=("r.io/a:1",), digest="a")
+TWO = exporter("two", names=("r.io/b:1",), digest=None)
+
+
+@pytest.mark.parametrize(
+    ("exporters", "who"),
+    [
+        ((TAR, ONE), "exporter one was"),
+        ((FILES, TAR, ONE), "exporter one was"),
+        ((TAR, ONE, TWO), "exporters one and two were"),
+    ],
+)
+def test_a_notice_names_the_pushed_exporters(exporters: tuple[ExporterResult, ...], who: str) -> None:
+    assert other_pushed(results_of(None, exporters)) == (
+        f"`digest` is that of exporter tar (oci), the first that makes an image, which was not pushed; {who}: take "
+        "`digests` at that key"
+    )
+
+
+@pytest.mark.parametrize("exporters", [(), (FILES,), (TAR,), (ONE, TAR), (FILES, ONE, TWO)])
+def test_there_is_no_notice_if_the_first_image_was_pushed_or_none_was(exporters: tuple[ExporterResult, ...]) -> None:
+    assert other_pushed(results_of(None, exporters)) is None
+
+
+def test_the_document_is_indented_by_two() -> None:
+    text = json_text(results_of("b/n/r", (ONE,)))
+    assert text == json.dumps(json.loads(text), indent=2)
+    assert json.loads(text)["exporters"][0]["key"] == "one"
