@@ -35,10 +35,11 @@ test: lint ## Run all tests, on a real engine and registry.
 engines: setup ## Run the action on every engine that people have; write docs/engines.md.
 	@$(RUN) -m pytest tests/matrix $(ARGS)
 
-lint: setup ## Check style, types, workflows and locks.
+lint: setup ## Check style, types, layers, workflows and locks.
 	@$(VENV)/bin/ruff check $(PATHS)
 	@$(VENV)/bin/ruff format --check $(PATHS)
 	@$(VENV)/bin/mypy
+	@found=$$($(VENV)/bin/lint-imports --no-cache --no-logo) || { echo "$$found"; exit 1; }
 	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive action
 	@$(VENV)/bin/actionlint $(WORKFLOWS)
 	@$(VENV)/bin/zizmor --quiet --offline --persona auditor --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS)
