@@ -17,15 +17,15 @@ from action.buildx.request import Command
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.exporters.requested import Requested
 from action.inputs.policy import Policy
-from action.packages.preload import Part, Preloader
+from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import STEP
 from action.pipeline.image_id_file import rewrite_image_id_file
 from action.pipeline.run import run_build
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
 from action.process.log import Log
-from action.process.signals import Interrupted, end_by_signal, ending_on_signals
-from action.process.streams import close_output, drop_what_cannot_be_written
+from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
+from action.process.streams import discard_output, ignore_write_errors
 from action.report.line import line
 from action.report.terminal import SaidError, finish, has_exporters, print_results, say
 
@@ -81,7 +81,7 @@ def build(  # noqa: PLR0913  # one for each option
     if dry_run:
         click.echo(json.dumps(request.arguments))
         return
-    with temporary_folder() as workspace, Preloader(Part(STEP, ("action.pipeline.conclude",))) as ready:
+    with temporary_folder() as workspace, Preloader(PreloadItem(STEP, ("action.pipeline.conclude",))) as ready:
         outcome = run_build(request, workspace, Policy(require_digests, verify), _log(), ready)
     rewrite_image_id_file(request, outcome)
     finish(outcome, results_file, form, _results_stream(outcome, request, [request.requested]))
@@ -112,7 +112,7 @@ def bake(  # noqa: PLR0913  # the same
         click.echo(json.dumps(["bake", *arguments]))
         return
     request = read_bake_command_line(arguments)
-    with temporary_folder() as workspace, Preloader(Part(STEP, ("action.pipeline.conclude_bake",))) as ready:
+    with temporary_folder() as workspace, Preloader(PreloadItem(STEP, ("action.pipeline.conclude_bake",))) as ready:
         outcome = run_bake(request, workspace, Policy(require_digests, verify), _log(), ready)
     finish(outcome, results_file, form, _results_stream(outcome, request, request.targets.values()))
 
@@ -239,7 +239,7 @@ def schema(name: str) -> None:
 @main.group()
 def action() -> None:
     """What the action.yml files call; inputs come from the environment variable INPUTS, a JSON object."""
-    drop_what_cannot_be_written()
+    ignore_write_errors()
 
 
 @action.command("build")
@@ -274,18 +274,18 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         _run(arguments)
     except BrokenPipeError:
-        close_output()
+        discard_output()
     except OSError as error:
         with contextlib.suppress(OSError):
             say("error", f"{error.filename or 'standard output'} cannot be written: {error.strerror or error}")
-        close_output()
+        discard_output()
     sys.exit(FAILED)
 
 
 def _run(arguments: Sequence[str] | None) -> NoReturn:
     command: Callable[..., object] = main.main
     try:
-        with ending_on_signals():
+        with interrupt_on_signals():
             command(args=arguments, prog_name="build-digests", standalone_mode=False)
         sys.stdout.flush()
     except BuildDigestsError as error:

@@ -1,7 +1,7 @@
-"""Starts a step of the action: `python -I -S start.py build`, with nothing installed but Python and either uv or pip.
+"""The start of a step: `python -I -S start.py build`, on a machine that has only Python, and either uv or pip.
 
-Standard library only, and written so that an old Python, 3.6 even, gets as far as finding a newer one, or the message
-that it is too old: `from __future__ import annotations` would stop it.
+It uses the standard library only, and must parse on Python 3.6, so that an old Python can find a newer one or report
+that it is too old: `from __future__ import annotations` would be a syntax error there.
 """
 
 import signal
@@ -10,24 +10,26 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     # A step that is cancelled while it still imports ends at once, without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import os  # not before the line above
-import re  # the same
-import sys  # the same
-from pathlib import Path  # the same
+import importlib  # after the signal is set, as all that follow
+import os
+import re
+import sys
+from pathlib import Path
 
 OLDEST = (3, 10)
-"""The oldest Python that the action runs on."""
+"""The oldest Python version that the action supports."""
 
 _ROOT = Path(__file__).resolve().parent.parent
-_STEPS = ("build", "bake", "merge")
+_STEPS = {"build": "run_build_step", "bake": "run_bake_step", "merge": "run_merge_step"}
+"""The function of each step, in the module `action.steps.STEP`."""
 
 
 class StartError(Exception):
-    """The step cannot be started; the message says what to do."""
+    """Reason why a step cannot be started; the message says what to do."""
 
 
 def newer_python() -> "str | None":
-    """The newest Python that is new enough in the tool cache, where actions/setup-python keeps them; or None."""
+    """Return the path of the newest supported Python in the tool cache of actions/setup-python, or None."""
     cache = Path(os.environ.get("RUNNER_TOOL_CACHE") or "/nowhere")
     found = []
     for pattern in ("Python/3.*/*/bin/python3", "Python/3.*/*/python.exe"):
@@ -39,45 +41,42 @@ def newer_python() -> "str | None":
 
 
 def main() -> int:
-    """Run the step named by the first argument; the exit code is the step's."""
+    """Run the step that the first argument names, and return its exit code.
+
+    Raises:
+        StartError: the step is unknown, this Python is too old, or the packages cannot be installed.
+    """
+    # With -I Python adds no folder of its own to the search path, so nothing of this package can be imported before.
     sys.path.insert(0, str(_ROOT))
-    from action.process.streams import drop_what_cannot_be_written, open_closed_streams  # noqa: PLC0415  # not importable before
+    from action.process.streams import ignore_write_errors, open_closed_streams  # noqa: PLC0415  # see the line above
 
     open_closed_streams()
-    drop_what_cannot_be_written()
+    ignore_write_errors()
     if sys.argv[1:] not in [[step] for step in _STEPS]:
         raise StartError("usage: start.py " + "|".join(_STEPS))
     if sys.version_info < OLDEST:
         newer = newer_python()
         if newer is not None and sys.executable != newer:
             arguments = [newer, "-I", "-S", str(Path(__file__).resolve()), *sys.argv[1:]]
-            os.execv(newer, arguments)  # noqa: S606  # nosec B606
+            os.execv(newer, arguments)  # noqa: S606  # nosec B606  # without a shell, and the path is the tool cache's
         found = ".".join(map(str, sys.version_info[:3]))
         rule = "3.10 or later is needed: run actions/setup-python before this step"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
-    from action.errors import PackagesError  # noqa: PLC0415  # not importable before
-    from action.packages.sets import STEP, provide  # noqa: PLC0415  # not importable before
-    from action.process.signals import Interrupted, ending_on_signals  # noqa: PLC0415  # not importable before
+    from action.errors import PackagesError  # noqa: PLC0415  # an old Python cannot parse it
+    from action.packages.sets import STEP, provide  # noqa: PLC0415  # the same
+    from action.process.signals import Interrupted, interrupt_on_signals  # noqa: PLC0415  # the same
 
     try:
-        # Nothing half done is left by an install that a signal ends.
-        with ending_on_signals():
+        # A signal during the installation must not leave half of it.
+        with interrupt_on_signals():
             provide(STEP)
     except PackagesError as error:
         raise StartError(str(error)) from None
     except Interrupted as interrupted:
         return 128 + interrupted.number
-    if sys.argv[1] == "build":
-        from action.steps.build import run_build_step  # noqa: PLC0415  # not importable before
-
-        return run_build_step()
-    if sys.argv[1] == "bake":
-        from action.steps.bake import run_bake_step  # noqa: PLC0415  # not importable before
-
-        return run_bake_step()
-    from action.steps.merge import run_merge_step  # noqa: PLC0415  # not importable before
-
-    return run_merge_step()
+    # One of the modules, by its name: each of the others would cost the step its imports.
+    step = importlib.import_module("action.steps." + sys.argv[1])
+    return int(getattr(step, _STEPS[sys.argv[1]])())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import re
 
 from action.documents.schema import SCHEMAS, faults
-from action.documents.strict_json import document_of
+from action.documents.strict_json import parse_bytes
 from action.evidence.metadata_file import read_bake_metadata_file, read_metadata_file
 from action.evidence.metadata_long import read_known, read_known_bake
 from action.evidence.metadata_places import WARNINGS, Judged, judge
@@ -50,7 +50,7 @@ def _metadata(data: bytes) -> None:
     _check(read.metadata)
     printable(f"{read.text}{read.faults}{read.deviations}")
     _validate(data)
-    document = document_of(data, "x")
+    document = parse_bytes(data, "x")
     known = read_known(data)
     if known is not None:
         assert not read.faults
@@ -76,7 +76,7 @@ def _bake(data: bytes) -> None:
     for name, target in read.targets.items():
         printable(name)
         _check(target.metadata)
-    document = document_of(data, "x")
+    document = parse_bytes(data, "x")
     known = read_known_bake(data)
     if known is not None and document.fault is None:
         assert isinstance(document.value, dict)

@@ -14,7 +14,7 @@ from action.buildx.retry import failed_in_passing
 from action.errors import BuildDigestsError
 from action.evidence.status_log import StatusLog, Step
 from action.github import workflow_commands
-from action.process.program import Ended
+from action.process.program import CompletedProgram
 from action.report.annotations import read_annotations
 from action.report.comment import Place, comment_text
 from action.report.failure import failure_excerpt
@@ -67,10 +67,10 @@ def _log(data: bytes) -> None:
             f"ERROR: failed to build: failed to solve: {error}",
             f"ERROR: target web: failed to solve: {error}",
         ):
-            ended = Ended(1, stderr=f"{log}\n{last}\n")
+            ended = CompletedProgram(1, stderr=f"{log}\n{last}\n")
             assert not failed_in_passing(ended), last
             printable(str(failure(ended, call="")))
-    plain_end = Ended(1, command, log)
+    plain_end = CompletedProgram(1, command, log)
     failed_in_passing(plain_end)
     for call in ("", "check"):
         assert isinstance(failure(plain_end, call=call), BuildDigestsError)

@@ -9,7 +9,7 @@ from action.buildx.command_line import ParsedOptions, read_options
 from action.buildx.definition import ask_definition
 from action.buildx.request import BakeRequest
 from action.errors import InputError
-from action.process.program import find_buildx
+from action.process.docker import find_buildx
 
 _NO_BAKE = ("print", "list", "list-targets", "list-variables")
 

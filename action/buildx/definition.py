@@ -14,7 +14,7 @@ from action.documents.strict_json import parse_document
 from action.errors import DocumentError, InputError, ProgramError
 from action.exporters.output import Output, check_ids, output_of, parse_output
 from action.exporters.requested import Requested, requested_exporters
-from action.process.program import Ended, Programs, ask
+from action.process.program import CompletedProgram, ProgramGroup, capture_output
 
 _PRINT_SECONDS = 120.0
 """How long printing may take: a remote definition is fetched."""
@@ -96,9 +96,9 @@ def _print(  # noqa: PLR0913  # the same
     version: Version | None,
     *,
     dry_run: bool,
-) -> Ended:
-    def print_definition(programs: Programs | None = None) -> Ended:
-        return ask(command, environment, seconds=_PRINT_SECONDS, folder=folder, programs=programs)
+) -> CompletedProgram:
+    def print_definition(programs: ProgramGroup | None = None) -> CompletedProgram:
+        return capture_output(command, environment, seconds=_PRINT_SECONDS, folder=folder, programs=programs)
 
     if satisfies(version, LAZY_OUTPUTS):
         return print_definition()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from action.errors import BuildDigestsError, BuildFailedError, ProgramError
-from action.process.program import Ended
+from action.process.program import CompletedProgram
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -72,7 +72,7 @@ reports the message and no header, so a plain 403 with a Retry-After header cann
 """
 
 
-def failure(ended: Ended, *, call: str) -> BuildDigestsError:
+def failure(ended: CompletedProgram, *, call: str) -> BuildDigestsError:
     """Say why a build failed.
 
     Args:
@@ -124,7 +124,7 @@ def advice(text: str) -> str | None:
     return None
 
 
-def unknown_option(ended: Ended) -> str | None:
+def unknown_option(ended: CompletedProgram) -> str | None:
     """Return the option that buildx does not know and therefore built nothing, or None."""
     text = _BUILD.sub("", plain(ended.stderr))
     if ended.code == 0 or _NO_PLUGIN.search(text) or _DOCKER_USAGE.search(text):
@@ -132,7 +132,7 @@ def unknown_option(ended: Ended) -> str | None:
     return option[1] if (option := _OLD_FLAG.search(text)) else None
 
 
-def refuses_attestations(ended: Ended) -> bool:
+def refuses_attestations(ended: CompletedProgram) -> bool:
     """Whether buildx refused to build because attestations were asked for, before it built anything."""
     return ended.code != 0 and bool(_NO_ATTESTATIONS.search(_BUILD.sub("", plain(ended.stderr))))
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from action.buildx.failures import last_error_line, plain
 from action.errors import EvidenceError, NoRecordsError, ProgramError, SlowEvidenceError, SlowProgramError
-from action.process.program import ask, find_plugin
+from action.process.docker import find_plugin
+from action.process.program import capture_output
 
 EXPORT_SECONDS = 60.0
 """How long all exports of a run may take. One copies a few blobs, in 0.2 s on a machine at rest."""
@@ -62,7 +63,7 @@ def export_record(
     ids = [parts["id"] for parts in parsed]
     command = (*buildx, "history", "export", "--builder", parsed[0]["builder"], *ids, "--output", str(file))
     try:
-        ended = ask(command, environment, seconds=seconds)
+        ended = capture_output(command, environment, seconds=seconds)
     except SlowProgramError as error:
         raise SlowEvidenceError(str(error)) from None
     except ProgramError as error:

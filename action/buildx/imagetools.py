@@ -13,7 +13,7 @@ from action.buildx.retry import is_transient, retry_after, retrying
 from action.errors import ProgramError, RegistryError, TransientError
 from action.inputs.retry_policy import RetryPolicy
 from action.process.log import Log
-from action.process.program import Ended, Programs, ask, run
+from action.process.program import CompletedProgram, ProgramGroup, capture_output, run_program
 from action.process.signals import Interrupted
 
 
@@ -69,7 +69,7 @@ class Registries:
     retry_policy: RetryPolicy
     log: Log
     seconds: float = 60.0
-    programs: Programs = field(default_factory=Programs, repr=False)
+    programs: ProgramGroup = field(default_factory=ProgramGroup, repr=False)
 
     def manifest(self, reference: str) -> bytes:
         """The manifest or index that a registry serves for a tag or digest, as it is.
@@ -116,7 +116,7 @@ class Registries:
         """
 
         def attempt() -> None:
-            ended = run((*self.buildx, *arguments), self.environment, capture=True, log=self.log.stream)
+            ended = run_program((*self.buildx, *arguments), self.environment, log=self.log.stream)
             if ended.signal is not None:
                 raise Interrupted(ended.signal)
             if any(_not_found(ended, source) for source in sources) or (ended.code and _RACE in ended.stderr):
@@ -135,28 +135,30 @@ class Registries:
         Returns:
             The function's values. Its first error ends all that still runs, and so does a signal.
         """
-        own = replace(self, programs=Programs())
+        own = replace(self, programs=ProgramGroup())
         pool = ThreadPoolExecutor(_AT_ONCE)
         try:
             return list(pool.map(lambda item: function(own, item), items))
         except BaseException:
-            own.programs.end()
+            own.programs.kill_all()
             raise
         finally:
             # Not waited for: a signal must end this at once.
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _retrying(self, attempt: Callable[[], _T]) -> _T:
-        return retrying(attempt, self.retry_policy, self.log.say, self.programs.ended)
+        return retrying(attempt, self.retry_policy, self.log.write_line, self.programs.killed)
 
     def _builder(self) -> tuple[str, ...]:
         return ("--builder", self.builder) if self.builder else ()
 
-    def _ask(self, arguments: tuple[str, ...]) -> Ended:
-        return ask((*self.buildx, *arguments), self.environment, seconds=self.seconds, programs=self.programs)
+    def _ask(self, arguments: tuple[str, ...]) -> CompletedProgram:
+        return capture_output(
+            (*self.buildx, *arguments), self.environment, seconds=self.seconds, programs=self.programs
+        )
 
 
-def _answer(ended: Ended, what: str) -> bytes:
+def _answer(ended: CompletedProgram, what: str) -> bytes:
     if ended.code == 0:
         return ended.stdout.encode()
     said = _said(ended)
@@ -172,9 +174,9 @@ def _answer(ended: Ended, what: str) -> bytes:
     raise RegistryError(message)
 
 
-def _not_found(ended: Ended, reference: str) -> bool:
+def _not_found(ended: CompletedProgram, reference: str) -> bool:
     return ended.code != 0 and _said(ended).endswith(f"{reference}: not found")
 
 
-def _said(ended: Ended) -> str:
+def _said(ended: CompletedProgram) -> str:
     return last_error_line(plain(ended.stderr)).removeprefix("ERROR: ") or f"exit code {ended.code}"

@@ -16,7 +16,7 @@ from action.oci.image import Image, parse
 from action.oci.integrity import check_digest
 from action.oci.models import Document
 from action.oci.reference import parse_reference
-from action.process.program import ask
+from action.process.program import capture_output
 
 _ENGINE_SECONDS = 20.0
 _REGISTRY_SECONDS = 60.0
@@ -50,7 +50,7 @@ def _pushed(environment: Mapping[str, str], ref: str | None, config: str) -> fro
     context = ("--context", ref.partition("/")[0]) if ref else ()
     command = (docker, *context, "image", "inspect", "--format", "{{json .RepoDigests}}", config)
     try:
-        ended = ask(command, environment, seconds=_ENGINE_SECONDS)
+        ended = capture_output(command, environment, seconds=_ENGINE_SECONDS)
         names = json.loads(ended.stdout) if ended.code == 0 else None
     except (BuildDigestsError, ValueError, RecursionError):
         return None
@@ -63,7 +63,9 @@ def _pushed(environment: Mapping[str, str], ref: str | None, config: str) -> fro
 def _has_config(buildx: tuple[str, ...], environment: Mapping[str, str], reference: str, config: str) -> bool:
     """Tell whether a registry serves a manifest that has a config."""
     try:
-        ended = ask((*buildx, "imagetools", "inspect", "--raw", reference), environment, seconds=_REGISTRY_SECONDS)
+        ended = capture_output(
+            (*buildx, "imagetools", "inspect", "--raw", reference), environment, seconds=_REGISTRY_SECONDS
+        )
         if ended.code:
             return False
         data = ended.stdout.encode()

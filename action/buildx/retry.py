@@ -23,7 +23,7 @@ from tenacity import (
 from action.buildx.failures import is_rate_limited, last_error, last_error_line, plain
 from action.errors import TransientError
 from action.inputs.retry_policy import RetryPolicy
-from action.process.program import Ended
+from action.process.program import CompletedProgram
 
 _LONGEST_WAIT = 60.0
 _LONGEST_ASKED_WAIT = 300.0
@@ -82,7 +82,7 @@ def retry_after(error: str) -> float:
     return sum(float(number) * _UNIT_SECONDS[unit.lower()] for number, unit in parts) * (60.0 if asked["unit"] else 1.0)
 
 
-def failed_in_passing(ended: Ended) -> bool:
+def failed_in_passing(ended: CompletedProgram) -> bool:
     """Whether a build failed for a reason that passes: the registry's or the network's, never a step's own failure.
 
     BuildKit ends a build with one error. That of a step names its command, which may hold any words, and that of a file
@@ -105,8 +105,8 @@ def failed_in_passing(ended: Ended) -> bool:
 
 
 def retrying_run(
-    run: Callable[[], Ended], first: Ended, retry_policy: RetryPolicy, say: Callable[[str], None]
-) -> Ended:
+    run: Callable[[], CompletedProgram], first: CompletedProgram, retry_policy: RetryPolicy, say: Callable[[str], None]
+) -> CompletedProgram:
     """Run a build again until it works, fails for good, or has been tried often enough.
 
     Args:
@@ -120,7 +120,7 @@ def retrying_run(
     """
     runs = itertools.chain((first,), iter(run, None))
 
-    def attempt() -> Ended:
+    def attempt() -> CompletedProgram:
         ended = next(runs)
         if failed_in_passing(ended):
             raise _FailedRunError(ended)
@@ -133,7 +133,7 @@ def retrying_run(
 
 
 class _FailedRunError(TransientError):
-    def __init__(self, ended: Ended) -> None:
+    def __init__(self, ended: CompletedProgram) -> None:
         text = plain(ended.stderr)
         error = last_error(text)
         said = " ".join(error.split()) if is_rate_limited(error) else last_error_line(text)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from action.process.program import Programs
+from action.process.program import ProgramGroup
 
 _T = TypeVar("_T")
 
@@ -59,7 +59,7 @@ def can_start(program: str) -> bool:
         return False
 
 
-def without_touching(function: Callable[[Programs], _T]) -> _T:
+def without_touching(function: Callable[[ProgramGroup], _T]) -> _T:
     """Call a function that starts programs, none of which creates or empties a file.
 
     The filter is that of a thread, and ends with it.
@@ -72,7 +72,7 @@ def without_touching(function: Callable[[Programs], _T]) -> _T:
     """
     made: list[_T] = []
     raised: list[BaseException] = []
-    programs = Programs()
+    programs = ProgramGroup()
 
     def work() -> None:
         try:
@@ -86,7 +86,7 @@ def without_touching(function: Callable[[Programs], _T]) -> _T:
     try:
         thread.join()
     except BaseException:
-        programs.end()
+        programs.kill_all()
         thread.join()
         raise
     if raised:

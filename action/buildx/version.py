@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from action.errors import ProgramError
-from action.process.program import ask
+from action.process.program import capture_output
 
 GIT_QUERY = (0, 29)
 """The first buildx that takes a Git URL with a query (`repo.git?ref=…`)."""
@@ -61,7 +61,7 @@ def ask_version(buildx: tuple[str, ...], environment: Mapping[str, str]) -> Vers
         environment: its whole environment.
     """
     try:
-        ended = ask((*buildx, "version"), environment, seconds=_VERSION_SECONDS)
+        ended = capture_output((*buildx, "version"), environment, seconds=_VERSION_SECONDS)
     except ProgramError:
         return None
     if ended.code:

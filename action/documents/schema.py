@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SCHEMAS = ("metadata", "bake", "results", "digests")
 """The names of the schemas."""
 
-MOST_FAULTS = 100
+MAX_FAULTS = 100
 """Most faults of a document that are told."""
 
 _MOST_FOUND = 1000
@@ -59,7 +59,7 @@ def faults(value: object, name: str, source: str) -> Iterator[DocumentError]:
     found = islice(_validator(name).iter_errors(value), _MOST_FOUND)
     # What is in one place is all members, named by texts, or all items, by numbers: the paths can be compared.
     errors = sorted(found, key=lambda error: list(error.absolute_path))
-    for error in errors[:MOST_FAULTS]:
+    for error in errors[:MAX_FAULTS]:
         yield DocumentError(source, pointer(list(error.absolute_path)), _problem(error))
 
 

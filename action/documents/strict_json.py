@@ -36,7 +36,7 @@ _SURROGATES = re.compile(
 
 
 @dataclass(frozen=True)
-class Document:
+class ParsedDocument:
     """A JSON document.
 
     Attributes:
@@ -52,13 +52,13 @@ class Document:
     fault: DocumentError | None = None
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> ParsedDocument:
     """Read a JSON file. Never raises: a fault is part of what is returned, beside the text that was read."""
     try:
         data = read_file(path)
     except DocumentError as fault:
-        return Document(str(path), None, None, fault)
-    return document_of(data, str(path))
+        return ParsedDocument(str(path), None, None, fault)
+    return parse_bytes(data, str(path))
 
 
 def read_file(path: Path) -> bytes:
@@ -79,7 +79,7 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def document_of(data: bytes, source: str) -> Document:
+def parse_bytes(data: bytes, source: str) -> ParsedDocument:
     """Read a JSON document out of bytes. Never raises.
 
     Args:
@@ -88,17 +88,17 @@ def document_of(data: bytes, source: str) -> Document:
     """
     if len(data) > MAX_WHOLE_BYTES:
         problem = f"expected at most {MAX_WHOLE_BYTES} bytes, found {len(data)}"
-        return Document(source, None, None, DocumentError(source, "", problem))
+        return ParsedDocument(source, None, None, DocumentError(source, "", problem))
     try:
         text = data.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         place = pointer_at(data[: error.start].decode("utf-8"))
         problem = f"expected UTF-8, found the byte 0x{data[error.start]:02x} at offset {error.start}"
-        return Document(source, None, None, DocumentError(source, place, problem))
+        return ParsedDocument(source, None, None, DocumentError(source, place, problem))
     try:
-        return Document(source, text, parse_document(text, source))
+        return ParsedDocument(source, text, parse_document(text, source))
     except DocumentError as fault:
-        return Document(source, text, None, fault)
+        return ParsedDocument(source, text, None, fault)
 
 
 def parse_document(text: str, source: str) -> object:

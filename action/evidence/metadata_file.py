@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from action.documents.pointer import pointer
-from action.documents.strict_json import MAX_WHOLE_BYTES, Document, document_of, read_file
+from action.documents.strict_json import MAX_WHOLE_BYTES, ParsedDocument, parse_bytes, read_file
 from action.errors import DocumentError, PackagesError
 from action.evidence.metadata_long import read_known, read_known_bake
 from action.evidence.metadata_places import WARNINGS, Judged, is_valid, judge
@@ -143,20 +143,20 @@ def _read(path: Path, *, written: bool) -> bytes:
     return read_file(path)
 
 
-def _whole(data: bytes, path: Path) -> Document:
-    document = document_of(data, str(path))
+def _whole(data: bytes, path: Path) -> ParsedDocument:
+    document = parse_bytes(data, str(path))
     if len(data) > MAX_WHOLE_BYTES:
         problem = f"expected each known key once and in its form; of a file of {len(data)} bytes nothing else is read"
-        return Document(document.source, None, None, DocumentError(str(path), "", problem))
+        return ParsedDocument(document.source, None, None, DocumentError(str(path), "", problem))
     return document
 
 
-def _described(document: Document, schema: str, place: str) -> DocumentError:
+def _described(document: ParsedDocument, schema: str, place: str) -> DocumentError:
     """Say what is wrong with a document that has a fault in a place that a digest is derived from."""
     return _first_faults(_faults(document, schema), document.source, place)
 
 
-def _described_targets(document: Document, names: Sequence[str]) -> dict[str, DocumentError]:
+def _described_targets(document: ParsedDocument, names: Sequence[str]) -> dict[str, DocumentError]:
     if not names:
         return {}
     found = _faults(document, "bake")
@@ -168,7 +168,7 @@ def _described_targets(document: Document, names: Sequence[str]) -> dict[str, Do
     return described
 
 
-def _faults(document: Document, schema: str) -> list[DocumentError]:
+def _faults(document: ParsedDocument, schema: str) -> list[DocumentError]:
     """The faults that the schema finds; none if what looks for them cannot be installed."""
     try:
         provide(SCHEMAS)
@@ -189,7 +189,7 @@ def _first_faults(found: Sequence[DocumentError], source: str, place: str) -> Do
     return DocumentError(found[0].source, found[0].pointer, "; ".join([found[0].problem, *shown, *more]))
 
 
-def _kept(document: Document) -> str | None:
+def _kept(document: ParsedDocument) -> str | None:
     text = document.text
     return text if text is not None and len(text.encode("utf-8", "replace")) <= MAX_TEXT_BYTES else None
 

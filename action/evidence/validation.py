@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from action.documents.schema import faults, guess_schema
-from action.documents.strict_json import MAX_WHOLE_BYTES, document_of, read_file
+from action.documents.strict_json import MAX_WHOLE_BYTES, parse_bytes, read_file
 from action.errors import DocumentError
 from action.evidence.metadata_long import read_known, read_known_bake
 
@@ -29,7 +29,7 @@ def validate_file(file: Path, schema: str | None) -> Iterator[DocumentError]:
         known = [reader(data) for name, reader in readers.items() if schema in {None, name}]
         if any(each.is_valid for each in known if each):
             return
-    document = document_of(data, str(file))
+    document = parse_bytes(data, str(file))
     if document.fault:
         yield document.fault
         return

@@ -17,8 +17,8 @@ from action.merging.plan import Join, in_brackets, plan, platform_digests
 from action.merging.platforms import platforms_in, source_reference, with_platforms
 from action.oci.integrity import check_digest
 from action.pipeline.run_result import RunResult
+from action.process.docker import find_buildx
 from action.process.log import Log
-from action.process.program import find_buildx
 from action.results import BuildResults, ExporterResult, PlatformResult, results_of
 
 _HASTE_SECONDS = 10.0

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from action.errors import PackagesError, ProgramError
-from action.process.program import Ended, Programs, ask
+from action.process.program import CompletedProgram, ProgramGroup, capture_output
 from action.process.search import find_program, in_workspace
 
 _INSTALL_SECONDS = 600.0
@@ -33,7 +33,7 @@ _CERTIFICATES = frozenset(
 """Variables whose paths are made absolute, since the installer runs in another folder."""
 
 
-def install(target: Path, lock: Path, folder: Path, programs: Programs | None) -> None:
+def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) -> None:
     """Install a lock's packages.
 
     Args:
@@ -67,7 +67,7 @@ def install(target: Path, lock: Path, folder: Path, programs: Programs | None) -
     )
 
 
-def _run(target: Path, lock: Path, folder: Path, programs: Programs | None) -> Ended:
+def _run(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) -> CompletedProgram:
     uv = find_program("uv")
     # Without links into uv's cache: what is installed must not change with it.
     installer = (
@@ -79,7 +79,7 @@ def _run(target: Path, lock: Path, folder: Path, programs: Programs | None) -> E
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(target), "-r", str(lock)]
     command = [*installer, *options]
     try:
-        return ask(command, _environment(), seconds=_INSTALL_SECONDS, folder=str(folder), programs=programs)
+        return capture_output(command, _environment(), seconds=_INSTALL_SECONDS, folder=str(folder), programs=programs)
     except ProgramError as error:
         raise PackagesError(f"the action's packages cannot be installed: {error}") from None
 

@@ -10,11 +10,11 @@ from types import TracebackType
 
 from action.errors import PackagesError
 from action.packages.sets import PackageSet, provide
-from action.process.program import Programs
+from action.process.program import ProgramGroup
 
 
 @dataclass(frozen=True)
-class Part:
+class PreloadItem:
     """Something to make ready.
 
     Attributes:
@@ -33,10 +33,10 @@ class Preloader:
         parts: what is needed, the first needed first.
     """
 
-    def __init__(self, *parts: Part) -> None:
+    def __init__(self, *parts: PreloadItem) -> None:
         """Begin with nothing; `start` begins."""
         self._parts = parts
-        self._programs = Programs()
+        self._programs = ProgramGroup()
         self._ready = {part.packages: threading.Event() for part in parts}
         self._errors: dict[PackageSet, PackagesError] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -65,7 +65,7 @@ class Preloader:
             self._make_ready(part)
             self._ready[part.packages].set()
 
-    def _make_ready(self, part: Part) -> None:
+    def _make_ready(self, part: PreloadItem) -> None:
         try:
             provide(part.packages, self._programs)
         except PackagesError as error:
@@ -84,4 +84,4 @@ class Preloader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End what is still being installed: nobody waits for it any more."""
-        self._programs.end()
+        self._programs.kill_all()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from action.errors import PackagesError
 from action.packages.tool_cache import finish, is_whole, replace, unfinished_folder
-from action.process.program import Programs
+from action.process.program import ProgramGroup
 from action.process.search import home_folder, in_workspace
 
 _LOCKS = Path(__file__).resolve().parents[2] / "requirements"
@@ -71,7 +71,7 @@ SETS = (STEP, SUMMARY, RETRIES, SCHEMAS, GITHUB)
 """Every set."""
 
 
-def provide(packages: PackageSet, programs: Programs | None = None) -> None:
+def provide(packages: PackageSet, programs: ProgramGroup | None = None) -> None:
     """Make a set importable, and install it where it is not there yet.
 
     Args:
@@ -117,7 +117,7 @@ def _is_here(module: str) -> bool:
         return False
 
 
-def _install(folder: Path, lock: Path, programs: Programs | None) -> None:
+def _install(folder: Path, lock: Path, programs: ProgramGroup | None) -> None:
     """Install a set into a folder, whole or not at all; if another step does so meanwhile, the first one stays."""
     from action.packages.installer import install  # noqa: PLC0415  # a machine needs it once
 

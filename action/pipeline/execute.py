@@ -15,8 +15,9 @@ from action.inputs.retry_policy import RetryPolicy
 from action.packages.preload import Preloader
 from action.packages.sets import RETRIES
 from action.pipeline.run_result import Trace
+from action.process.docker import find_buildx
 from action.process.log import Log
-from action.process.program import Ended, find_buildx, run
+from action.process.program import CompletedProgram, run_program
 
 _NO_PROVENANCE = (
     "this builder takes no attestations, so the image was built again without the default provenance; set provenance "
@@ -72,21 +73,20 @@ def execute(command: Command, workspace: Path, retry_policy: RetryPolicy, log: L
     known: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
 
-    def build(arguments: tuple[str, ...]) -> Ended:
+    def build(arguments: tuple[str, ...]) -> CompletedProgram:
         if command.metadata_file is None:
             arguments = with_metadata_file(arguments, str(own))
 
-        def once() -> Ended:
+        def once() -> CompletedProgram:
             nonlocal known, groups
             known, groups = known_refs(state_folder(os.environ)), known_groups(state_folder(os.environ))
-            return run(
+            return run_program(
                 (*buildx, *arguments),
                 environment,
-                capture=log.captured,
                 folder=command.folder,
-                log=log.stream,
+                log=log.stream if log.captured else None,
                 # Not before: the build would wait for the imports.
-                meanwhile=preloader.start,
+                on_start=preloader.start,
             )
 
         ended = once()
@@ -95,11 +95,11 @@ def execute(command: Command, workspace: Path, retry_policy: RetryPolicy, log: L
         try:
             preloader.wait(RETRIES)
         except PackagesError as error:
-            log.say(f"the build is not tried again: {error}")
+            log.write_line(f"the build is not tried again: {error}")
             return ended
         from action.buildx.retry import retrying_run  # noqa: PLC0415  # few ask for it
 
-        return retrying_run(once, ended, retry_policy, log.say)
+        return retrying_run(once, ended, retry_policy, log.write_line)
 
     ended = build(command.arguments)
     dropped: list[str] = []

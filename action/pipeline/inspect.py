@@ -20,7 +20,7 @@ from action.oci.image import Image
 from action.packages.sets import SCHEMAS, provide
 from action.pipeline.collect import collect_artifacts, is_spread, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
-from action.process.program import find_buildx
+from action.process.docker import find_buildx
 from action.results import BuildResults, results_of
 
 _OTHER_KINDS = {

@@ -1,4 +1,4 @@
-"""Where the log of a run goes."""
+"""The log of a run: buildx's output, and lines that this package adds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ class Log:
     """The log of a run.
 
     Attributes:
-        captured: whether buildx's output passes through this process, so that its last error line is known.
-        stream: where buildx's standard error goes then.
-        say: writes a line of ours: of attempts that failed and are made again.
+        captured: True if buildx's output passes through this process, which makes its last error line known. False if
+            buildx writes to the terminal itself, which lets it draw its progress.
+        stream: the stream that buildx's standard error is copied to if it is captured.
+        write_line: adds a line to the log, such as the reason of a failed attempt before the next one.
     """
 
     captured: bool
     stream: BinaryIO
-    say: Callable[[str], None]
+    write_line: Callable[[str], None]

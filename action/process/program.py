@@ -1,14 +1,13 @@
-"""Runs programs: the only module that does.
+"""Starting programs: the only module that does.
 
-A program is given its arguments as a list; no shell is between. It runs in a session of its own, so that a signal to
-this process is passed on exactly once, to the program and everything that it started.
+A program gets its arguments as a list, without a shell in between. It runs in a session of its own, so that a signal to
+this process reaches the program and its children exactly once.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -16,31 +15,27 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, BinaryIO
 
 from action.errors import ProgramError, SlowProgramError
-from action.process.search import docker_folder, find_program, safe_environment
-from action.process.signals import kill, passing_signals_on
+from action.process.search import safe_environment
+from action.process.signals import forward_signals, kill
 from action.process.watchdog import with_watchdog
 
 _TAIL_BYTES = 64 * 1024
-_MOST_ANSWER_BYTES = 64 * 1024 * 1024
-_PUMP_SECONDS = 5.0
-_PLUGIN_FOLDERS = tuple(
-    Path(root, "docker", "cli-plugins") for root in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
-)
+_MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+_COPY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a program ended.
+class CompletedProgram:
+    """A program that has ended.
 
     Attributes:
-        code: its exit code; negative where a signal ended it.
-        stdout: the first 64 KiB of its standard output, empty where that was not captured.
-        stderr: the last 64 KiB of its standard error, empty where that was not captured.
-        signal: the signal that this process received meanwhile and passed on, or None.
+        code: its exit code, or minus the number of the signal that ended it.
+        stdout: its standard output if it was captured, otherwise empty.
+        stderr: the last 64 KiB of its standard error if it was captured, otherwise empty.
+        signal: the first signal that this process received and forwarded to the program, or None.
     """
 
     code: int
@@ -49,124 +44,70 @@ class Ended:
     signal: int | None = None
 
 
-def find_buildx(path: str | None = None) -> tuple[str, ...]:
-    """The command that runs buildx: `docker buildx`, or `buildx` by itself where there is no docker command.
-
-    Args:
-        path: the search path, PATH where None.
-
-    Raises:
-        ProgramError: neither is there.
-    """
-    if docker := find_program("docker", path):
-        return (docker, "buildx")
-    for name in ("buildx", "docker-buildx"):
-        if buildx := find_program(name, path):
-            return (buildx,)
-    message = (
-        "neither docker nor buildx is on the PATH: install Docker with its buildx plugin "
-        "(https://docs.docker.com/engine/install), or run docker/setup-buildx-action before this step; "
-        "programs in the workspace do not count"
-    )
-    raise ProgramError(message)
-
-
-def find_plugin(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The command that runs buildx without docker before it, which takes half as long to start; empty if not found.
-
-    The folders are those in which docker looks for it, in its order (docker/cli 28, cli-plugins/manager/manager.go). A
-    docker that is a script may do more than docker does: then there is no way around it.
-
-    Args:
-        environment: DOCKER_CONFIG is read.
-    """
-    docker = find_program("docker", environment.get("PATH"))
-    if docker is None or _is_script(docker):
-        return ()
-    config = docker_folder(environment)
-    try:
-        extra = json.loads((config / "config.json").read_text(encoding="utf-8")).get("cliPluginsExtraDirs") or []
-    except (OSError, ValueError, AttributeError, RecursionError):
-        extra = []
-    for folder in (*extra, config / "cli-plugins", *_PLUGIN_FOLDERS):
-        if found := find_program("docker-buildx", str(folder)):
-            return (found,)
-    return ()
-
-
-def _is_script(program: str) -> bool:
-    try:
-        with Path(program).open("rb") as opened:
-            return opened.read(2) == b"#!"
-    except OSError:
-        return True
-
-
-def run(  # noqa: PLR0913  # a program, and where what it prints goes
+def run_program(
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
-    capture: bool,
     folder: str = ".",
     log: BinaryIO | None = None,
-    meanwhile: Callable[[], None] | None = None,
-) -> Ended:
-    """Run a program to its end, its output going to ours as it comes, byte for byte.
+    on_start: Callable[[], None] | None = None,
+) -> CompletedProgram:
+    """Run a program to its end and show its output as it comes, byte for byte.
 
-    SIGINT and SIGTERM are passed on, SIGHUP as SIGTERM; the program then has CANCEL_SECONDS to end by itself. Must be
-    called from the main thread.
+    SIGINT and SIGTERM are forwarded to the program, SIGHUP as SIGTERM; the program then has CANCEL_SECONDS to end by
+    itself. Call it from the main thread, because Python handles signals only there.
 
     Args:
         command: the program and its arguments.
-        environment: its whole environment.
-        capture: whether to keep what it prints. Where not, it writes to the terminal itself.
-        folder: the folder that it runs in.
-        log: where its standard error goes if it is captured; to ours where None.
-        meanwhile: is called once the program runs, and must return at once.
+        environment: the program's whole environment.
+        folder: the folder that the program runs in.
+        log: the stream that its standard error is copied to. Its output is captured then: the first 64 KiB of standard
+            output and the last 64 KiB of standard error. None lets the program write to the terminal itself.
+        on_start: is called once the program runs, and must return at once.
 
     Raises:
         ProgramError: the program cannot be started.
     """
-    pipe = subprocess.PIPE if capture else None
-    with passing_signals_on() as passing:
+    pipe = None if log is None else subprocess.PIPE
+    with forward_signals() as forwarder:
         process = _start(command, environment, stdout=pipe, stderr=pipe, folder=folder)
-        passing.to(process)
-        stdout = _Pump(process.stdout, sys.stdout.buffer, keep_first=True)
-        stderr = _Pump(process.stderr, log or sys.stderr.buffer, keep_first=False)
+        forwarder.forward_to(process)
+        stdout = _Copy(process.stdout, sys.stdout.buffer, keep_first=True)
+        stderr = _Copy(process.stderr, log or sys.stderr.buffer, keep_first=False)
         with with_watchdog(process):
-            if meanwhile is not None:
-                meanwhile()
+            if on_start is not None:
+                on_start()
             code = process.wait()
         stdout.finish()
         stderr.finish()
-    return Ended(code, stdout.text(), stderr.text(), passing.received)
+    return CompletedProgram(code, stdout.text(), stderr.text(), forwarder.received)
 
 
-class Programs:
-    """Programs that run at once, in threads of their own, and can all be ended together.
+class ProgramGroup:
+    """Programs that run at the same time, in threads of their own, and can be killed together.
 
     Attributes:
-        ended: set when they have been ended; none starts any more.
+        killed: an event that is set once the group has been killed; a program that starts later is killed at once.
     """
 
     def __init__(self) -> None:
-        self.ended = threading.Event()
+        self.killed = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
 
-    def end(self) -> None:
-        """Kill those that run, and each that is about to start."""
+    def kill_all(self) -> None:
+        """Kill the programs that run, and each that is about to start."""
         with self._lock:
-            self.ended.set()
+            self.killed.set()
             for process in self._running:
                 kill(process)
 
     @contextlib.contextmanager
-    def holding(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
-        """Have a program among them while the block runs."""
+    def containing(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Keep a program in the group while the block runs."""
         with self._lock:
             self._running.add(process)
-            if self.ended.is_set():
+            if self.killed.is_set():
                 kill(process)
         try:
             yield
@@ -175,32 +116,34 @@ class Programs:
                 self._running.discard(process)
 
 
-def ask(
+def capture_output(
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
     seconds: float,
     folder: str = ".",
-    programs: Programs | None = None,
-) -> Ended:
-    """Run a program that answers a question, within a time limit.
+    programs: ProgramGroup | None = None,
+) -> CompletedProgram:
+    """Run a program without input and return up to 64 MiB of its output, within a time limit.
+
+    Example: `capture_output(("docker", "version"), os.environ, seconds=10).stdout`.
 
     Args:
         command: the program and its arguments.
-        environment: its whole environment.
-        seconds: how long it may take; then it is killed, with all that it started.
-        folder: the folder that it runs in.
-        programs: those that it is ended with, or None.
+        environment: the program's whole environment.
+        seconds: the time limit; the program and its children are killed after it.
+        folder: the folder that the program runs in.
+        programs: the group that the program belongs to, or None.
 
     Raises:
-        SlowProgramError: it does not end in time.
-        ProgramError: it cannot be started.
+        SlowProgramError: the program does not end within the time limit.
+        ProgramError: the program cannot be started.
     """
     # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
     with _temporary_file() as stdout, _temporary_file() as stderr:
         process = _start(command, environment, stdout=stdout, stderr=stderr, folder=folder)
         try:
-            with with_watchdog(process), (programs or Programs()).holding(process):
+            with with_watchdog(process), (programs or ProgramGroup()).containing(process):
                 code = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             message = f"{_shown(command)} did not end within {seconds:.3g} s"
@@ -209,7 +152,7 @@ def ask(
             if process.poll() is None:
                 kill(process)
                 process.wait()
-        return Ended(code, _read(stdout, _MOST_ANSWER_BYTES), _read(stderr, _TAIL_BYTES))
+        return CompletedProgram(code, _start_of(stdout, _MAX_OUTPUT_BYTES), _start_of(stderr, _TAIL_BYTES))
 
 
 def _temporary_file() -> IO[bytes]:
@@ -228,9 +171,10 @@ def _start(
     stderr: int | IO[bytes] | None,
     folder: str,
 ) -> subprocess.Popen[bytes]:
+    # A build may read its context or definition from standard input; a program that is only queried may not.
     stdin = None if stdout in {None, subprocess.PIPE} else subprocess.DEVNULL
     try:
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603  # a list of arguments, and no shell
             list(command),
             cwd=folder,
             env=safe_environment(environment),
@@ -248,44 +192,45 @@ def _start(
 
 
 def _shown(command: Sequence[str]) -> str:
+    # Not the other arguments: they may hold values that belong in no log.
     return " ".join(command[:3])
 
 
-def _read(file: IO[bytes], most: int) -> str:
+def _start_of(file: IO[bytes], max_bytes: int) -> str:
     file.seek(0)
-    return file.read(most).decode("utf-8", "replace")
+    return file.read(max_bytes).decode("utf-8", "replace")
 
 
-class _Pump:
-    """Copies a pipe to one of our streams as data comes, and keeps the first or the last of it."""
+class _Copy:
+    """A copy of a pipe to a stream, made as data comes, of which the first or the last 64 KiB are kept."""
 
     def __init__(self, source: IO[bytes] | None, target: BinaryIO, *, keep_first: bool) -> None:
-        self._source = source
         self._target = target
         self._keep_first = keep_first
         self._kept = bytearray()
-        self._thread = threading.Thread(target=self._copy, daemon=True)
+        self._thread: threading.Thread | None = None
         if source is not None:
+            self._thread = threading.Thread(target=self._copy, args=(source,), daemon=True)
             self._thread.start()
 
-    def _copy(self) -> None:
-        assert self._source is not None  # noqa: S101
-        with self._source:
-            while chunk := os.read(self._source.fileno(), 65536):
+    def _copy(self, source: IO[bytes]) -> None:
+        with source:
+            while chunk := os.read(source.fileno(), 65536):
                 if self._keep_first:
                     self._kept += chunk[: _TAIL_BYTES - len(self._kept)]
                 else:
                     self._kept += chunk
                     del self._kept[:-_TAIL_BYTES]
                 with contextlib.suppress(OSError, ValueError):
-                    # A log that nobody reads any more is no reason to stop the build.
+                    # A log whose reader is gone is no reason to stop the build.
                     self._target.write(chunk)
                     self._target.flush()
 
     def finish(self) -> None:
-        """Wait for the end of the pipe, not for ever: a process left behind may hold it open."""
-        if self._source is not None:
-            self._thread.join(_PUMP_SECONDS)
+        """Wait for the end of the pipe, but not for ever: a process that outlives the program may keep it open."""
+        if self._thread is not None:
+            self._thread.join(_COPY_SECONDS)
 
     def text(self) -> str:
+        """Return the kept bytes as text, with U+FFFD for what is not UTF-8."""
         return bytes(self._kept).decode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""Finds programs outside the workspace: a checked-out repository may hold a `docker` or a `python3` of its own.
+"""A search for programs outside the workspace: a checked-out repository may contain a `docker` or `python3` of its own.
 
-PATH entries that are relative or lead into GITHUB_WORKSPACE are left out, both when this package looks for a program
-and in the environment of the programs it starts, which look for others (`git`, credential helpers).
+PATH entries that are relative or lead into GITHUB_WORKSPACE are left out, both when this package searches for a program
+and in the environment of the programs that it starts, which search for others (`git`, credential helpers).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _SUFFIXES = tuple(os.environ.get("PATHEXT", ".EXE").lower().split(os.pathsep)) i
 
 
 def in_workspace(path: str) -> bool:
-    """Tell whether a path is relative or leads into GITHUB_WORKSPACE; a step starts in the workspace.
+    """Return whether a path leads into GITHUB_WORKSPACE; a relative path does, since a step starts in the workspace.
 
     Args:
         path: the path of a file or folder, which need not exist.
@@ -25,31 +25,30 @@ def in_workspace(path: str) -> bool:
     workspace = Path(os.environ.get("GITHUB_WORKSPACE", ""))
     if not workspace.is_absolute() or workspace.parent == workspace:
         return False
-    # The name counts as well as what it links to: a repository can hold links to the outside.
+    # Both the name and the file that it links to must be outside: a repository can contain links to the outside.
     return Path(os.path.normpath(inside)).is_relative_to(workspace) or inside.resolve().is_relative_to(
         workspace.resolve()
     )
 
 
 def search_path(path: str | None = None) -> str:
-    """Return a search path without the entries that are relative or in the workspace.
+    """Return a search path without its entries that are relative or in the workspace.
 
     Args:
-        path: the search path; PATH if None.
+        path: the search path; None for PATH.
     """
-    # Some programs take an empty search path for the current folder.
+    # Not an empty search path if nothing is left: POSIX lets programs read it as the current folder.
     return os.pathsep.join(_folders(path)) or os.defpath
 
 
 def find_program(name: str, path: str | None = None) -> str | None:
     """Return the path of a program outside the workspace, or None.
 
-    `shutil.which` would do if it did not look in the current folder first on Windows (Python 3.10, 3.11).
-
     Args:
-        name: the program's name.
-        path: the search path; PATH if None.
+        name: the program's name, without the suffix of an executable.
+        path: the search path; None for PATH.
     """
+    # Not `shutil.which`: on Windows it searches the current folder first (Python 3.10 and 3.11).
     for folder in _folders(path):
         for suffix in _SUFFIXES:
             program = Path(folder, name + suffix)
@@ -64,21 +63,24 @@ def _folders(path: str | None) -> list[str]:
 
 
 def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which a program runs nothing that lies in the workspace.
-
-    Without a home docker reads `.docker` in the current folder, plugins included (docker/cli 28, cli/config/config.go).
-    buildx runs git in the build context. A context can hold a bare repository made of ordinary files, whose
-    configuration names programs for git to run (with BUILDX_GIT_CHECK_DIRTY); git 2.38 and later leave it alone if
-    told so.
+    """Return an environment in which a program runs no program of the workspace.
 
     Args:
-        environment: the environment; without a PATH it gets none.
+        environment: the environment; if it has no PATH, none is added.
+
+    Returns:
+        A copy with a safe PATH, and settings of docker and git where these read files of the workspace.
     """
     safe = dict(environment)
     if "PATH" in safe:
         safe["PATH"] = search_path(safe["PATH"])
+    # Without a home docker reads `.docker` in the current folder, plugins included (docker/cli 28,
+    # cli/config/config.go).
     if not safe.get("DOCKER_CONFIG") and home_folder() is None and safe.get("RUNNER_TEMP"):
         safe["DOCKER_CONFIG"] = str(docker_folder(environment))
+    # buildx runs git in the build context. A context can contain a bare repository, made of ordinary files, whose
+    # configuration names programs for git to run (with BUILDX_GIT_CHECK_DIRTY). git 2.38 and later ignore it with this
+    # setting.
     count = safe.get("GIT_CONFIG_COUNT", "0")
     if count.isascii() and count.isdigit():
         safe[f"GIT_CONFIG_KEY_{int(count)}"] = "safe.bareRepository"
@@ -88,7 +90,7 @@ def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def home_folder() -> Path | None:
-    """Return the user's home; None if HOME is not set and the system does not know the user, as in some containers."""
+    """Return the user's home, or None if HOME is not set and the system does not know the user (as in containers)."""
     try:
         return Path.home()
     except RuntimeError:
@@ -96,10 +98,10 @@ def home_folder() -> Path | None:
 
 
 def docker_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder of docker's configuration.
+    """Return the folder of docker's configuration, which also contains the user's plugins.
 
     Args:
-        environment: DOCKER_CONFIG is read, and RUNNER_TEMP if there is no home.
+        environment: the variables DOCKER_CONFIG, and RUNNER_TEMP for a user without a home, are read.
     """
     if folder := environment.get("DOCKER_CONFIG"):
         return Path(folder)

@@ -1,4 +1,4 @@
-"""Signals: passed on to the program that runs, or turned into an exception so that everything is cleaned up."""
+"""Signals: forwarded to the program that runs, or turned into an exception so that everything is cleaned up."""
 
 from __future__ import annotations
 
@@ -14,22 +14,32 @@ from collections.abc import Iterator
 from types import FrameType
 
 CANCEL_SECONDS = 6.0
-"""How long buildx gets to cancel a build: GitHub kills a cancelled step 10 s after its first signal."""
+"""Seconds that buildx has to cancel a build.
+
+GitHub sends a cancelled step SIGINT, SIGTERM 7.5 s later, and kills it 2.5 s after that (actions/runner,
+ProcessInvoker.cs): what a step still has to do after its build must fit into the rest.
+"""
 
 _SIGNALS = tuple(
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if hasattr(signal, name)  # Windows has no SIGHUP
 )
-_AGAIN_SECONDS = 0.01
-"""How long after a signal that was lost it is sent again: the callback that it came in has returned by then."""
+_RESEND_SECONDS = 0.01
+"""Seconds after which a lost signal is sent again: the callback that it interrupted has returned by then."""
 
-_PATIENCE = 3
-"""Signals after which the program is killed at once, as the docker command does itself."""
+_MAX_SIGNALS = 3
+"""Number of signals after which the program is killed, the same as that of the docker command (docker/cli 28,
+cmd/docker/docker.go, forceExitAfter3TerminationSignals).
+"""
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program and all that it started."""
+    """Kill a program and its children.
+
+    Args:
+        process: the program, the first of a process group of its own.
+    """
     _send(process, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
 
@@ -41,8 +51,8 @@ def _send(process: subprocess.Popen[bytes], number: int) -> None:
             process.send_signal(number)
 
 
-class Passing:
-    """Passes signals on to a program, and kills it where it does not end.
+class SignalForwarder:
+    """Forwards signals to a program, and kills the program if it does not end.
 
     Attributes:
         received: the first signal, or None.
@@ -54,24 +64,22 @@ class Passing:
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline: threading.Timer | None = None
 
-    def to(self, process: subprocess.Popen[bytes]) -> None:
-        """Pass signals on to this program, one that came before it was there too."""
+    def forward_to(self, process: subprocess.Popen[bytes]) -> None:
+        """Forward signals to a program, with the one that came while the program was being started."""
         self._process = process
-        # One that comes between these two lines was passed on already.
+        # A signal between this line and the line above has been forwarded by `handle`, and `_count` is not 0.
         if self.received is not None and not self._count:
-            self._pass(self.received)
+            self._forward(process, self.received)
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
-        """Take a signal: Python's handler."""
+        """Handle a signal; to be passed to `signal.signal`."""
         self.received = self.received or number
         if self._process is not None:
-            self._pass(number)
+            self._forward(self._process, number)
 
-    def _pass(self, number: int) -> None:
-        process = self._process
-        assert process is not None  # noqa: S101
+    def _forward(self, process: subprocess.Popen[bytes], number: int) -> None:
         self._count += 1
-        if self._count >= _PATIENCE:
+        if self._count >= _MAX_SIGNALS:
             kill(process)
             return
         # buildx cancels a build on SIGINT and SIGTERM; SIGHUP would end it at once.
@@ -82,56 +90,58 @@ class Passing:
             self._deadline.start()
 
     def stop(self) -> None:
-        """Forget the deadline: the program has ended."""
+        """Cancel the deadline, once the program has ended."""
         if self._deadline is not None:
             self._deadline.cancel()
 
 
 @contextlib.contextmanager
-def passing_signals_on() -> Iterator[Passing]:
-    """Pass the signals that this process receives on to a program, for as long as the block runs."""
-    passing = Passing()
-    before = {number: signal.signal(number, passing.handle) for number in _SIGNALS}
+def forward_signals() -> Iterator[SignalForwarder]:
+    """Forward the signals that this process receives to a program while the block runs.
+
+    Example: `with forward_signals() as forwarder: forwarder.forward_to(subprocess.Popen(...))`.
+    """
+    forwarder = SignalForwarder()
+    before = {number: signal.signal(number, forwarder.handle) for number in _SIGNALS}
     try:
-        yield passing
+        yield forwarder
     finally:
-        passing.stop()
+        forwarder.stop()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 @contextlib.contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into an exception, so that everything is cleaned up on the way out.
-
-    Python drops what a handler raises in a callback, such as that of an import lock (importlib/_bootstrap.py,
-    `_get_module_lock`): the signal is sent again then.
+def interrupt_on_signals() -> Iterator[None]:
+    """Turn SIGINT, SIGTERM and SIGHUP into an exception while the block runs, so that every `finally` is reached.
 
     Raises:
         Interrupted: a signal came.
     """
-    again: list[threading.Timer] = []
+    resending: list[threading.Timer] = []
     before_hook = sys.unraisablehook
 
-    def end(number: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
         raise Interrupted(number)
 
+    # Python drops what a signal handler raises in a destructor or in the callback of a weak reference, such as that of
+    # an import lock (importlib/_bootstrap.py, `_get_module_lock`), and reports it to this hook only.
     def hook(dropped: sys.UnraisableHookArgs) -> None:
         if not isinstance(dropped.exc_value, Interrupted):
             before_hook(dropped)
             return
-        timer = threading.Timer(_AGAIN_SECONDS, _send_to_main_thread, (dropped.exc_value.number,))
+        timer = threading.Timer(_RESEND_SECONDS, _send_to_main_thread, (dropped.exc_value.number,))
         timer.daemon = True
-        again.append(timer)
+        resending.append(timer)
         timer.start()
 
-    before = {number: signal.signal(number, end) for number in _SIGNALS}
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
     sys.unraisablehook = hook
     try:
         yield
     finally:
         sys.unraisablehook = before_hook
-        for timer in again:
+        for timer in resending:
             timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -139,27 +149,37 @@ def ending_on_signals() -> Iterator[None]:
 
 def _send_to_main_thread(number: int) -> None:
     if hasattr(signal, "pthread_kill"):
-        # It also ends a call that waits.
+        # Unlike `_thread.interrupt_main`, it also ends a system call that waits.
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
         _thread.interrupt_main(signal.Signals(number))
 
 
 class Interrupted(BaseException):
-    """This process received a signal that ends it.
+    """Signal that ends this process.
+
+    Its base is BaseException, as with KeyboardInterrupt, so that no `except Exception` stops it.
 
     Args:
-        number: the signal.
+        number: the signal's number.
     """
 
     def __init__(self, number: int) -> None:
-        """Keep the signal."""
+        """Make the message from the signal's name."""
         super().__init__(f"interrupted by {signal.Signals(number).name}")
         self.number = number
 
 
 def end_by_signal(number: int) -> None:
-    """End this process by a signal, as whoever sent it expects."""
+    """End this process with a signal instead of an exit code.
+
+    A shell stops its script after Ctrl-C only if the command was ended by the signal
+    (https://www.cons.org/cracauer/sigint.html).
+
+    Args:
+        number: the signal that this process received.
+    """
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+    # The signal may arrive after `os.kill` has returned; nothing may run until then.
     time.sleep(1)

@@ -1,4 +1,7 @@
-"""Standard streams that may be closed, or full. Written for an old Python too, since `start.py` uses it before all."""
+"""Standard streams that are closed or cannot be written.
+
+`start.py` imports this module on any Python from 3.6: no syntax or annotation here may need a newer one.
+"""
 
 import io
 import os
@@ -6,9 +9,9 @@ import sys
 
 
 def open_closed_streams() -> None:
-    """Open what is closed of standard input, output and error on the null device.
+    """Open closed standard streams on the null device.
 
-    Otherwise the next file that is opened takes the place of standard output, and programs write into it.
+    Otherwise the next file that is opened gets the number of standard output, and programs write into it.
     """
     for number in range(3):
         if not _is_open(number):
@@ -16,9 +19,9 @@ def open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)  # noqa: FBT003  # it takes no keyword
     # Python sets a stream to None if it was closed when Python started; its types do not say so.
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _is_open(number: int) -> bool:
@@ -29,8 +32,8 @@ def _is_open(number: int) -> bool:
     return True
 
 
-class _Lossy(io.FileIO):
-    """A stream that drops what cannot be written."""
+class _LossyFile(io.FileIO):
+    """A file that drops what cannot be written."""
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         try:
@@ -39,16 +42,21 @@ class _Lossy(io.FileIO):
             return len(data)
 
 
-def drop_what_cannot_be_written() -> None:
-    """Have standard output drop what cannot be written: a log that nobody can read is no reason to end a step."""
+def ignore_write_errors() -> None:
+    """Make standard output drop what cannot be written: a log that is closed or full is no reason to end a step."""
     before = sys.__stdout__
+    # A stream that somebody has put in place of standard output, such as a test's, stays.
     if before is not None and sys.stdout is before:
-        stream = io.BufferedWriter(_Lossy(1, "w", closefd=False))  # type: ignore[type-var]
+        stream = io.BufferedWriter(_LossyFile(1, "w", closefd=False))  # type: ignore[type-var]
         sys.stdout = io.TextIOWrapper(stream, encoding=before.encoding, errors=before.errors)
 
 
-def close_output() -> None:
-    """Send what is still to be written to the null device, so that Python's own end does not fail on it."""
+def discard_output() -> None:
+    """Redirect standard output and error to the null device.
+
+    Python flushes both when it ends, and would report a second error if the reader is gone
+    (https://docs.python.org/3/library/signal.html#note-on-sigpipe).
+    """
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)

@@ -15,13 +15,13 @@ from action.github.context import counts_as_private
 from action.inputs.bake import BAKE_NAMES, read_bake_inputs
 from action.inputs.build import known_inputs, parse_inputs
 from action.inputs.report_options import ReportOptions, read_report_options
-from action.packages.preload import Part, Preloader
+from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import STEP
 from action.pipeline.refs import refs_of
 from action.pipeline.run_bake import run_bake
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
-from action.process.program import find_buildx
+from action.process.docker import find_buildx
 from action.steps.common import (
     AFTER_A_RUN,
     asking_github,
@@ -79,7 +79,9 @@ def _run_bake(*, dry_run: bool) -> int:
         return print_arguments(request.arguments)
     with (
         temporary_folder() as workspace,
-        Preloader(Part(STEP, ("action.pipeline.conclude_bake", *AFTER_A_RUN)), *needed_by(report_options)) as ready,
+        Preloader(
+            PreloadItem(STEP, ("action.pipeline.conclude_bake", *AFTER_A_RUN)), *needed_by(report_options)
+        ) as ready,
     ):
         with workflow_commands.stopped():
             outcome = run_bake(request, workspace, inputs.policy, step_log(), ready)

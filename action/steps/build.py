@@ -13,7 +13,7 @@ from action.github.context import counts_as_private
 from action.inputs.build import NAMES, known_inputs, parse_inputs, read_inputs
 from action.inputs.report_options import ReportOptions, read_report_options
 from action.inputs.secrets import secret_values
-from action.packages.preload import Part, Preloader
+from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import STEP
 from action.pipeline.refs import refs_of
 from action.pipeline.run import run_build
@@ -71,7 +71,7 @@ def _run_build(*, dry_run: bool) -> int:
     warn(warnings, dry_run=dry_run)
     if dry_run:
         return print_arguments(request.arguments)
-    preloader = Preloader(Part(STEP, ("action.pipeline.conclude", *AFTER_A_RUN)), *needed_by(report_options))
+    preloader = Preloader(PreloadItem(STEP, ("action.pipeline.conclude", *AFTER_A_RUN)), *needed_by(report_options))
     with temporary_folder() as workspace, preloader as ready:
         with workflow_commands.stopped():
             outcome = run_build(request, workspace, inputs.policy, step_log(), ready)

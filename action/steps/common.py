@@ -15,13 +15,13 @@ from action.errors import FAILED, BuildDigestsError, EvidenceError, PackagesErro
 from action.github import workflow_commands
 from action.github.context import WorkflowRun
 from action.inputs.report_options import ReportOptions
-from action.packages.preload import Part, Preloader
+from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import GITHUB, STEP, SUMMARY
 from action.pipeline.run_result import RunResult, Trace
 from action.pipeline.workspace import folder_for_later_steps
+from action.process.docker import find_buildx
 from action.process.log import Log
-from action.process.program import find_buildx
-from action.process.signals import Interrupted, end_by_signal, ending_on_signals
+from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 
 if TYPE_CHECKING:
     from action.results import BakeResults, BuildResults, ExporterResult
@@ -36,7 +36,7 @@ _WARNINGS = ('"buildx.build.warnings"', '"result.json"')
 def exit_code_of(step: Callable[[], int]) -> int:
     """Run a step: an error of ours becomes a workflow command and an exit code, a signal ends the process."""
     try:
-        with ending_on_signals():
+        with interrupt_on_signals():
             return step()
     except BuildDigestsError as error:
         workflow_commands.error(str(error))
@@ -69,12 +69,12 @@ def step_log() -> Log:
     return Log(True, sys.stdout.buffer, workflow_commands.say)  # noqa: FBT003
 
 
-def needed_by(report_options: ReportOptions) -> tuple[Part, ...]:
+def needed_by(report_options: ReportOptions) -> tuple[PreloadItem, ...]:
     """What showing a run needs."""
     reports = _reports(report_options)
     return (
-        *((Part(SUMMARY, ("google.protobuf.message_factory", "action.report.publish")),) if reports else ()),
-        *((Part(GITHUB, ("github",)),) if report_options.comment else ()),
+        *((PreloadItem(SUMMARY, ("google.protobuf.message_factory", "action.report.publish")),) if reports else ()),
+        *((PreloadItem(GITHUB, ("github",)),) if report_options.comment else ()),
     )
 
 
@@ -109,7 +109,7 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
     if not warns and not _reports(report_options):
         return
     try:
-        for part in (Part(STEP), *needed_by(report_options)):
+        for part in (PreloadItem(STEP), *needed_by(report_options)):
             preloader.wait(part.packages)
     except PackagesError as error:
         workflow_commands.warning(f"the run is not shown: {error}; the build and its outputs are not affected")

@@ -11,7 +11,7 @@ import pytest
 from action.buildx import untouched
 from action.buildx.definition import ask_definition
 from action.errors import ProgramError
-from action.process.program import find_buildx
+from action.process.docker import find_buildx
 from engine.packages import CACHE
 from tests.engine.conftest import Workplace
 

@@ -8,7 +8,7 @@ import pytest
 
 from action.buildx.failures import failure, last_error_line, plain, refuses_attestations, unknown_option
 from action.errors import BuildFailedError, ProgramError
-from action.process.program import Ended
+from action.process.program import CompletedProgram
 
 _NO_PLUGIN = """unknown flag: --metadata-file
 
@@ -47,19 +47,19 @@ Run 'docker --help' for more information
     ],
 )
 def test_a_failure_says_what_to_install(stderr: str, advice: str) -> None:
-    assert advice in str(failure(Ended(1, stderr=stderr), call=""))
+    assert advice in str(failure(CompletedProgram(1, stderr=stderr), call=""))
 
 
 def test_a_flag_that_buildx_does_not_know_is_no_missing_plugin() -> None:
     stderr = "unknown flag: --annotation\nSee 'docker buildx build --help'.\n"
-    error = failure(Ended(125, stderr=stderr), call="")
+    error = failure(CompletedProgram(125, stderr=stderr), call="")
     assert isinstance(error, ProgramError)
     assert str(error).startswith("this buildx does not know --annotation: install buildx 0.12 or later")
 
 
 def test_the_last_error_line_counts_and_not_what_follows_it() -> None:
     stderr = "#5 ERROR: process failed\n------\nERROR: first\nERROR: failed to solve: second\nLearn more at x\n"
-    error = failure(Ended(1, stderr=stderr), call="")
+    error = failure(CompletedProgram(1, stderr=stderr), call="")
     assert isinstance(error, BuildFailedError)
     assert str(error) == "buildx failed with: ERROR: failed to solve: second"
     assert last_error_line("one\ntwo\n") == "two"
@@ -67,22 +67,27 @@ def test_the_last_error_line_counts_and_not_what_follows_it() -> None:
 
 
 def test_a_check_has_its_own_first_line() -> None:
-    ended = Ended(1, stdout="Check complete, 2 warnings have been found!\nmore\n", stderr="#1 DONE")
+    ended = CompletedProgram(1, stdout="Check complete, 2 warnings have been found!\nmore\n", stderr="#1 DONE")
     assert str(failure(ended, call="check")) == "Check complete, 2 warnings have been found!"
-    assert str(failure(Ended(1, stderr="ERROR: no file"), call="check")) == "buildx failed with: ERROR: no file"
+    assert (
+        str(failure(CompletedProgram(1, stderr="ERROR: no file"), call="check")) == "buildx failed with: ERROR: no file"
+    )
 
 
 def test_checks_of_several_targets_have_one_count() -> None:
     web = "web\n\nCheck complete, 7 warnings have been found!\n\nWARNING: x\n"
     api = "api\n\nCheck complete, 1 warning has been found!\n"
     fine = "fine\n\nCheck complete, no warnings found.\n"
-    ended = Ended(1, stdout=web + api + fine)
+    ended = CompletedProgram(1, stdout=web + api + fine)
     assert str(failure(ended, call="check")) == "Check complete, 8 warnings have been found!"
-    assert str(failure(Ended(1, stdout=fine + api), call="check")) == "Check complete, 1 warning has been found!"
+    assert (
+        str(failure(CompletedProgram(1, stdout=fine + api), call="check"))
+        == "Check complete, 1 warning has been found!"
+    )
 
 
 def test_a_check_without_a_count_has_its_first_line() -> None:
-    assert str(failure(Ended(1, stdout="Check failed\nmore\n"), call="check")) == "Check failed"
+    assert str(failure(CompletedProgram(1, stdout="Check failed\nmore\n"), call="check")) == "Check failed"
 
 
 _BUILT = """#0 building with "default" instance using docker driver
@@ -117,7 +122,7 @@ ERROR: failed to build: failed to solve: process "/bin/sh -c ./test.sh || echo \
 )
 def test_what_a_build_step_prints_is_no_message_of_buildx(said: str) -> None:
     # A RUN instruction may well use docker, or test a program like this one.
-    ended = Ended(1, stderr=_BUILT.format(said=said))
+    ended = CompletedProgram(1, stderr=_BUILT.format(said=said))
     error = failure(ended, call="")
     assert isinstance(error, BuildFailedError)
     assert str(error).startswith("buildx failed with: ERROR: failed to build: failed to solve: process")
@@ -127,7 +132,8 @@ def test_what_a_build_step_prints_is_no_message_of_buildx(said: str) -> None:
 def test_an_engine_that_does_not_answer_in_the_middle_of_the_progress_is_told() -> None:
     text = "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?"
     error = failure(
-        Ended(1, stderr=f"#1 [internal] booting buildkit\n#1 ERROR: {text}\n------\nERROR: {text}\n"), call=""
+        CompletedProgram(1, stderr=f"#1 [internal] booting buildkit\n#1 ERROR: {text}\n------\nERROR: {text}\n"),
+        call="",
     )
     assert isinstance(error, ProgramError)
     assert str(error).startswith("no Docker engine answers")
@@ -136,13 +142,13 @@ def test_an_engine_that_does_not_answer_in_the_middle_of_the_progress_is_told() 
 @pytest.mark.parametrize("text", ["unknown flag: ", "\x1b]", "\x1b[1", "ERROR: ", "\r", "1", "#1 ", " "])
 def test_64_kib_of_anything_are_read_in_a_moment(text: str) -> None:
     started = time.monotonic()
-    failure(Ended(1, stderr=text * (65536 // len(text))), call="")
+    failure(CompletedProgram(1, stderr=text * (65536 // len(text))), call="")
     assert time.monotonic() - started < 1
 
 
 def test_without_any_text_the_exit_code_or_signal_is_said() -> None:
-    assert "exit code 3" in str(failure(Ended(3), call=""))
-    assert "signal 9" in str(failure(Ended(-9), call=""))
+    assert "exit code 3" in str(failure(CompletedProgram(3), call=""))
+    assert "signal 9" in str(failure(CompletedProgram(-9), call=""))
 
 
 def test_control_sequences_do_not_reach_a_message() -> None:
@@ -157,17 +163,21 @@ def test_a_long_line_is_cut() -> None:
 @pytest.mark.parametrize(
     ("ended", "refused"),
     [
-        (Ended(1, stderr="ERROR: Attestation is not supported for the docker driver."), True),
+        (CompletedProgram(1, stderr="ERROR: Attestation is not supported for the docker driver."), True),
         (
-            Ended(1, stderr="ERROR: failed to build: Attestations are not supported by the current BuildKit daemon"),
+            CompletedProgram(
+                1, stderr="ERROR: failed to build: Attestations are not supported by the current BuildKit daemon"
+            ),
             True,
         ),
-        (Ended(125, stderr="unknown flag: --attest\nSee 'docker buildx build --help'."), True),
-        (Ended(0, stderr="Attestation is not supported for the docker driver."), False),
-        (Ended(1, stderr="ERROR: no such file"), False),
+        (CompletedProgram(125, stderr="unknown flag: --attest\nSee 'docker buildx build --help'."), True),
+        (CompletedProgram(0, stderr="Attestation is not supported for the docker driver."), False),
+        (CompletedProgram(1, stderr="ERROR: no such file"), False),
     ],
 )
-def test_a_builder_that_takes_no_attestations_is_told_from_a_build_that_fails(ended: Ended, *, refused: bool) -> None:
+def test_a_builder_that_takes_no_attestations_is_told_from_a_build_that_fails(
+    ended: CompletedProgram, *, refused: bool
+) -> None:
     assert refuses_attestations(ended) is refused
 
 
@@ -188,4 +198,4 @@ def test_a_builder_that_takes_no_attestations_is_told_from_a_build_that_fails(en
 def test_an_option_that_buildx_does_not_know_is_read_from_its_own_words(
     stderr: str, code: int, option: str | None
 ) -> None:
-    assert unknown_option(Ended(code, "", stderr)) == option
+    assert unknown_option(CompletedProgram(code, "", stderr)) == option

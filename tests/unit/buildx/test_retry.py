@@ -9,7 +9,7 @@ import pytest
 from action.buildx.retry import failed_in_passing, is_transient, retry_after, retrying
 from action.errors import RegistryError, TransientError
 from action.inputs.retry_policy import RetryPolicy
-from action.process.program import Ended
+from action.process.program import CompletedProgram
 
 URL = "http://ghcr.io/v2/octo/app/manifests/sha256:500429"
 
@@ -91,8 +91,10 @@ def test_what_works_the_second_time_gives_its_value() -> None:
     assert retrying(attempt, RetryPolicy(1, 0), lambda _: None) == "value"
 
 
-def ended(error: str, code: int = 1, number: int | None = None) -> Ended:
-    return Ended(code, stderr=f"#1 [internal] load build definition\n#1 DONE 0.0s\nERROR: {error}\n", signal=number)
+def ended(error: str, code: int = 1, number: int | None = None) -> CompletedProgram:
+    return CompletedProgram(
+        code, stderr=f"#1 [internal] load build definition\n#1 DONE 0.0s\nERROR: {error}\n", signal=number
+    )
 
 
 PUSHING = 'failed to solve: failed to push ghcr.io/octo/app: failed to do request: Put "https://ghcr.io/v2/x"'
@@ -143,13 +145,13 @@ _BUSY = "failed to fetch: unexpected status from GET request to x: 503 Service U
 )
 def test_the_name_of_a_file_is_never_taken_for_a_registrys_answer(name: str) -> None:
     error = f'failed to compute cache key: failed to calculate checksum of ref a::b: "{name}": not found'
-    assert not failed_in_passing(Ended(1, stderr=f"ERROR: failed to build: failed to solve: {error}\n"))
+    assert not failed_in_passing(CompletedProgram(1, stderr=f"ERROR: failed to build: failed to solve: {error}\n"))
 
 
 @pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x1c", "\v"])
 def test_only_a_newline_begins_another_line(mark: str) -> None:
     log = f'ERROR: failed to solve: process "echo {mark}ERROR: {_BUSY}{mark}" did not complete successfully\n'
-    assert not failed_in_passing(Ended(1, stderr=log))
+    assert not failed_in_passing(CompletedProgram(1, stderr=log))
 
 
 LIMITED = (

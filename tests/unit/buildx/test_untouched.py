@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from action.buildx.untouched import can_start, without_touching
-from action.process.program import Programs
+from action.process.program import ProgramGroup
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
@@ -55,7 +55,7 @@ def test_the_filter_ends_with_the_call(file: Path) -> None:
 
 
 def test_an_error_is_raised_where_the_call_is() -> None:
-    def fail(_: Programs) -> None:
+    def fail(_: ProgramGroup) -> None:
         raise KeyError(1)
 
     with pytest.raises(KeyError):
@@ -67,13 +67,13 @@ def test_what_ends_the_call_ends_its_programs(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     script = (
         "import signal, sys\n"
-        "from action.process.program import ask\n"
-        "from action.process.signals import Interrupted, ending_on_signals\n"
+        "from action.process.program import capture_output\n"
+        "from action.process.signals import Interrupted, interrupt_on_signals\n"
         "from action.buildx.untouched import without_touching\n"
         f"command = ('/bin/sh', '-c', 'echo > {begun}; sleep 60')\n"
         "try:\n"
-        "    with ending_on_signals():\n"
-        "        without_touching(lambda programs: ask(command, {}, seconds=60, programs=programs))\n"
+        "    with interrupt_on_signals():\n"
+        "        without_touching(lambda programs: capture_output(command, {}, seconds=60, programs=programs))\n"
         "except Interrupted:\n"
         "    sys.exit(3)\n"
     )

@@ -18,7 +18,7 @@ from action.documents.strict_json import (
     MAX_DEPTH,
     MAX_VALUES,
     MAX_WHOLE_BYTES,
-    document_of,
+    parse_bytes,
     parse_document,
     read_file,
 )
@@ -53,8 +53,8 @@ def test_a_file_is_read_up_to_a_bound_and_one_longer_is_named(tmp_path: Path) ->
 
 
 def test_a_document_is_read_whole_up_to_a_bound_and_one_longer_is_named() -> None:
-    assert document_of(padded({"a": 1}, MAX_WHOLE_BYTES), "x").value == {"a": 1}
-    longer = document_of(padded({"a": 1}, MAX_WHOLE_BYTES + 1), "x")
+    assert parse_bytes(padded({"a": 1}, MAX_WHOLE_BYTES), "x").value == {"a": 1}
+    longer = parse_bytes(padded({"a": 1}, MAX_WHOLE_BYTES + 1), "x")
     assert longer.fault is not None
     said = f"x: at the top: expected at most {MAX_WHOLE_BYTES} bytes, found {MAX_WHOLE_BYTES + 1}"
     assert (str(longer.fault), longer.fault.pointer) == (said, "")

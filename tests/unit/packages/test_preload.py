@@ -17,9 +17,9 @@ import sys, time
 sys.path.insert(0, {root!r})
 from action.errors import PackagesError
 from action.packages.sets import RETRIES, SUMMARY
-from action.packages.preload import Part, Preloader
+from action.packages.preload import PreloadItem, Preloader
 begun = time.monotonic()
-with Preloader(Part(RETRIES, ("made_ready",)), Part(SUMMARY)) as preloader:
+with Preloader(PreloadItem(RETRIES, ("made_ready",)), PreloadItem(SUMMARY)) as preloader:
     {body}
 """
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,13 +13,13 @@ import psutil
 import pytest
 
 from action.errors import ProgramError
-from action.process.program import Ended, Programs, ask, find_buildx, find_plugin, run
+from action.process.program import CompletedProgram, ProgramGroup, capture_output, run_program
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = """
-import os
-from action.process.program import run
-ended = run({command!r}, os.environ, capture={capture})
+import os, sys
+from action.process.program import run_program
+ended = run_program({command!r}, os.environ, log=sys.stderr.buffer if {capture} else None)
 with open({report!r}, "w") as file:
     file.write(repr((ended.code, len(ended.stdout), ended.stderr[-200:], ended.signal)))
 """
@@ -86,17 +84,21 @@ def test_the_last_64_kib_of_the_errors_and_the_first_of_the_output_are_kept(
 ) -> None:
     lines = "".join(f"{number:06d}\n" for number in range(20_000))
     (tmp_path / "lines").write_text(lines)
-    ended = run(
-        [program(tmp_path, "long", f"cat {tmp_path}/lines; cat {tmp_path}/lines >&2")], os.environ, capture=True
+    ended = run_program(
+        [program(tmp_path, "long", f"cat {tmp_path}/lines; cat {tmp_path}/lines >&2")],
+        os.environ,
+        log=sys.stderr.buffer,
     )
     assert capfdbinary.readouterr() == (lines.encode(), lines.encode())
-    assert ended == Ended(0, lines[:65536], lines[-65536:])
+    assert ended == CompletedProgram(0, lines[:65536], lines[-65536:])
 
 
 def test_what_is_no_utf_8_is_kept_as_replacement_characters(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    ended = run([program(tmp_path, "bytes", r"printf 'a\xffb'; printf '\xc3' >&2")], os.environ, capture=True)
+    ended = run_program(
+        [program(tmp_path, "bytes", r"printf 'a\xffb'; printf '\xc3' >&2")], os.environ, log=sys.stderr.buffer
+    )
     assert (ended.stdout, ended.stderr) == ("a\ufffdb", "\ufffd")
     assert capfdbinary.readouterr() == (b"a\xffb", b"\xc3")
 
@@ -104,27 +106,29 @@ def test_what_is_no_utf_8_is_kept_as_replacement_characters(
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 125", 125), ("kill -KILL $$", -9)])
 @pytest.mark.parametrize("capture", [True, False])
 def test_the_exit_code_is_the_programs(tmp_path: Path, script: str, code: int, *, capture: bool) -> None:
-    assert run([program(tmp_path, "ends", script)], os.environ, capture=capture) == Ended(code)
-    assert ask([program(tmp_path, "ends", script)], os.environ, seconds=10).code == code
+    assert run_program(
+        [program(tmp_path, "ends", script)], os.environ, log=sys.stderr.buffer if capture else None
+    ) == CompletedProgram(code)
+    assert capture_output([program(tmp_path, "ends", script)], os.environ, seconds=10).code == code
 
 
 def test_only_the_given_environment_and_folder_reach_the_program(tmp_path: Path) -> None:
     command = [program(tmp_path, "look", "echo $PWD $GIVEN ${HOME-none}")]
     answer = f"{tmp_path} x none\n"
-    assert ask(command, {"PATH": "/bin", "GIVEN": "x"}, seconds=10, folder=str(tmp_path)).stdout == answer
+    assert capture_output(command, {"PATH": "/bin", "GIVEN": "x"}, seconds=10, folder=str(tmp_path)).stdout == answer
 
 
 def test_arguments_pass_no_shell(tmp_path: Path) -> None:
     hostile = "$(touch x); `y` \"z\" 'w' | & > \\ * ~ \n é"
     command = [program(tmp_path, "show", "printf '%s' \"$1\""), hostile]
-    assert ask(command, os.environ, seconds=10).stdout == hostile
+    assert capture_output(command, os.environ, seconds=10).stdout == hostile
 
 
 def test_a_program_that_is_run_can_read_our_input_and_one_that_is_asked_cannot(tmp_path: Path) -> None:
     command = [program(tmp_path, "read", "cat")]
     with python(RUN.format(command=command, capture=True, report=str(tmp_path / "report"))) as process:
         assert process.communicate(b"FROM scratch\n", timeout=30)[0] == b"FROM scratch\n"
-    assert ask(command, os.environ, seconds=10).stdout == ""
+    assert capture_output(command, os.environ, seconds=10).stdout == ""
 
 
 def test_a_reader_of_ours_that_goes_away_stops_no_build(tmp_path: Path) -> None:
@@ -141,10 +145,10 @@ def test_a_reader_of_ours_that_goes_away_stops_no_build(tmp_path: Path) -> None:
 def test_no_file_stays_open_and_no_process_stays_behind(tmp_path: Path) -> None:
     this = psutil.Process()
     before = (this.num_fds(), {child.pid for child in this.children()})
-    run([program(tmp_path, "ends", "echo x; echo y >&2")], os.environ, capture=True)
-    ask([program(tmp_path, "ends", "echo x")], os.environ, seconds=10)
+    run_program([program(tmp_path, "ends", "echo x; echo y >&2")], os.environ, log=sys.stderr.buffer)
+    capture_output([program(tmp_path, "ends", "echo x")], os.environ, seconds=10)
     with pytest.raises(ProgramError):
-        ask([program(tmp_path, "hangs", "sleep 30")], os.environ, seconds=0.1)
+        capture_output([program(tmp_path, "hangs", "sleep 30")], os.environ, seconds=0.1)
     assert (this.num_fds(), {child.pid for child in this.children()}) == before
 
 
@@ -152,7 +156,7 @@ def test_an_answer_that_does_not_come_in_time_ends_the_program_and_its_children(
     command = program(tmp_path, "hang", f"trap '' TERM INT; sleep 300 & echo $! > {tmp_path}/child; wait; wait")
     started = time.monotonic()
     with pytest.raises(ProgramError, match=r"hang did not end within 2 s$"):
-        ask([command], os.environ, seconds=2)
+        capture_output([command], os.environ, seconds=2)
     assert time.monotonic() - started < 15
     assert has_ended(int((tmp_path / "child").read_text()))
 
@@ -160,7 +164,7 @@ def test_an_answer_that_does_not_come_in_time_ends_the_program_and_its_children(
 def test_a_grandchild_that_holds_the_output_open_holds_nobody_up(tmp_path: Path) -> None:
     command = program(tmp_path, "leave", f"sleep 20 & echo $! > {tmp_path}/child; echo answer")
     started = time.monotonic()
-    assert ask([command], os.environ, seconds=19).stdout == "answer\n"
+    assert capture_output([command], os.environ, seconds=19).stdout == "answer\n"
     assert time.monotonic() - started < 15
     psutil.Process(int((tmp_path / "child").read_text())).kill()
 
@@ -168,90 +172,45 @@ def test_a_grandchild_that_holds_the_output_open_holds_nobody_up(tmp_path: Path)
 def test_an_error_names_the_program_and_none_of_its_values(tmp_path: Path) -> None:
     command = [program(tmp_path, "docker", "sleep 30"), "buildx", "history", "hunter2"]
     with pytest.raises(ProgramError) as error:
-        ask(command, {**os.environ, "SECRET": "hunter2"}, seconds=0.1)
+        capture_output(command, {**os.environ, "SECRET": "hunter2"}, seconds=0.1)
     assert str(error.value) == f"{tmp_path}/docker buildx history did not end within 0.1 s"
 
 
 def test_a_program_that_is_not_there_or_cannot_run_is_a_plain_error(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="cannot be started: No such file"):
-        ask([str(tmp_path / "none")], os.environ, seconds=1)
+        capture_output([str(tmp_path / "none")], os.environ, seconds=1)
     (tmp_path / "text").write_text("x")
     with pytest.raises(ProgramError, match="cannot be started: Permission denied"):
-        run([str(tmp_path / "text")], os.environ, capture=True)
+        run_program([str(tmp_path / "text")], os.environ, log=sys.stderr.buffer)
 
 
 @pytest.mark.parametrize("hostile", ["a\0hunter2", "hunter2\ud800"])
 def test_a_value_that_no_program_can_be_given_is_a_plain_error_without_it(tmp_path: Path, hostile: str) -> None:
     command = program(tmp_path, "ok", "exit 0")
     with pytest.raises(ProgramError, match="cannot be started: ") as error:
-        run([command], {"SECRET": hostile}, capture=True)
+        run_program([command], {"SECRET": hostile}, log=sys.stderr.buffer)
     assert "hunter2" not in str(error.value)
 
 
 def test_a_secret_that_is_too_long_for_the_system_says_what_to_do(tmp_path: Path) -> None:
     command = program(tmp_path, "ok", "exit 0")
     with pytest.raises(ProgramError, match="too long for the system: pass long secrets by secret-files"):
-        run([command], {"SECRET": "x" * 200_000}, capture=True)
-
-
-def test_docker_is_taken_before_a_buildx_of_its_own(tmp_path: Path) -> None:
-    with pytest.raises(ProgramError, match=r"neither docker nor buildx is on the PATH: install Docker"):
-        find_buildx(str(tmp_path))
-    plugin = program(tmp_path, "docker-buildx", "")
-    assert find_buildx(str(tmp_path)) == (plugin,)
-    buildx = program(tmp_path, "buildx", "")
-    assert find_buildx(str(tmp_path)) == (buildx,)
-    docker = program(tmp_path, "docker", "")
-    assert find_buildx(str(tmp_path)) == (docker, "buildx")
-
-
-@pytest.fixture
-def docker(tmp_path: Path) -> dict[str, str]:
-    """An environment with a docker that is a program, and a folder of docker's own."""
-    (tmp_path / "bin").mkdir()
-    shutil.copy("/bin/true", tmp_path / "bin" / "docker")
-    (tmp_path / "config" / "cli-plugins").mkdir(parents=True)
-    return {"PATH": str(tmp_path / "bin"), "DOCKER_CONFIG": str(tmp_path / "config")}
-
-
-def test_the_plugin_is_found_where_docker_looks_first(docker: dict[str, str], tmp_path: Path) -> None:
-    own = program(tmp_path / "config" / "cli-plugins", "docker-buildx", "")
-    assert find_plugin(docker) == (own,)
-    (tmp_path / "extra").mkdir()
-    extra = program(tmp_path / "extra", "docker-buildx", "")
-    config = {"cliPluginsExtraDirs": [str(tmp_path / "nowhere"), str(tmp_path / "extra")]}
-    (tmp_path / "config" / "config.json").write_text(json.dumps(config))
-    assert find_plugin(docker) == (extra,)
-
-
-@pytest.mark.parametrize("config", ["", "[]", "{", '{"cliPluginsExtraDirs": null}'])
-def test_a_config_that_says_nothing_is_no_fault(docker: dict[str, str], tmp_path: Path, config: str) -> None:
-    own = program(tmp_path / "config" / "cli-plugins", "docker-buildx", "")
-    (tmp_path / "config" / "config.json").write_text(config)
-    assert find_plugin(docker) == (own,)
-
-
-def test_there_is_no_way_around_a_docker_that_is_a_script_or_not_there(docker: dict[str, str], tmp_path: Path) -> None:
-    program(tmp_path / "config" / "cli-plugins", "docker-buildx", "")
-    (tmp_path / "bin" / "docker").unlink()
-    assert find_plugin(docker) == ()
-    program(tmp_path / "bin", "docker", "")
-    assert find_plugin(docker) == ()
+        run_program([command], {"SECRET": "x" * 200_000}, log=sys.stderr.buffer)
 
 
 def test_programs_that_are_ended_together_end_and_none_starts_any_more() -> None:
-    programs = Programs()
+    programs = ProgramGroup()
     codes: list[int] = []
 
     def sleep() -> None:
-        codes.append(ask(["sleep", "60"], os.environ, seconds=70, programs=programs).code)
+        codes.append(capture_output(["sleep", "60"], os.environ, seconds=70, programs=programs).code)
 
     threads = [threading.Thread(target=sleep) for _ in range(3)]
     begun = time.monotonic()
     for thread in threads:
         thread.start()
     time.sleep(0.3)
-    programs.end()
+    programs.kill_all()
     sleep()
     for thread in threads:
         thread.join(10)

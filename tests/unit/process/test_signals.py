@@ -12,15 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from action.process.signals import Interrupted, Passing, ending_on_signals, passing_signals_on
+from action.process.signals import Interrupted, SignalForwarder, forward_signals, interrupt_on_signals
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = """
-import os
+import os, sys
 from action.process import signals
-from action.process.program import run
+from action.process.program import run_program
 signals.CANCEL_SECONDS = {grace}
-ended = run(["/bin/bash", "-c", {script!r}], os.environ, capture=True)
+ended = run_program(["/bin/bash", "-c", {script!r}], os.environ, log=sys.stderr.buffer)
 with open({report!r}, "w") as file:
     file.write(repr((ended.code, ended.signal)))
 """
@@ -146,15 +146,15 @@ def counting() -> subprocess.Popen[bytes]:
 
 
 def test_a_signal_that_came_before_the_program_is_passed_on_once(counting: subprocess.Popen[bytes]) -> None:
-    passing = Passing()
-    passing.handle(signal.SIGTERM, None)
-    passing.to(counting)
+    forwarder = SignalForwarder()
+    forwarder.handle(signal.SIGTERM, None)
+    forwarder.forward_to(counting)
     assert first_line(counting) == b"caught\n"
     assert counting.communicate(b"\n", timeout=10)[0] == b"end\n"
-    passing.stop()
+    forwarder.stop()
 
 
-class AtTheWorstMoment(Passing):
+class AtTheWorstMoment(SignalForwarder):
     """Takes a signal when the program is known and nothing was passed on to it yet."""
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -165,27 +165,27 @@ class AtTheWorstMoment(Passing):
 
 
 def test_a_signal_that_comes_while_the_program_starts_is_passed_on_once(counting: subprocess.Popen[bytes]) -> None:
-    passing = AtTheWorstMoment()
-    passing.to(counting)
+    forwarder = AtTheWorstMoment()
+    forwarder.forward_to(counting)
     assert first_line(counting) == b"caught\n"
     time.sleep(0.3)
     assert counting.communicate(b"\n", timeout=10)[0] == b"end\n"
-    passing.stop()
+    forwarder.stop()
 
 
 def test_the_handlers_of_before_are_there_again() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
-    with passing_signals_on():
+    with forward_signals():
         assert all(signal.getsignal(number) not in before for number in numbers)
-    with pytest.raises(Interrupted, match="interrupted by SIGHUP"), ending_on_signals():
+    with pytest.raises(Interrupted, match="interrupted by SIGHUP"), interrupt_on_signals():
         signal.raise_signal(signal.SIGHUP)
     assert [signal.getsignal(number) for number in numbers] == before
 
 
 LOST = """
 import signal, time, weakref
-from action.process.signals import Interrupted, ending_on_signals
+from action.process.signals import Interrupted, interrupt_on_signals
 
 class Thing: pass
 
@@ -195,7 +195,7 @@ def callback(_):
 before = signal.getsignal(signal.SIGINT)
 
 try:
-    with ending_on_signals():
+    with interrupt_on_signals():
         thing = Thing()
         watching = weakref.ref(thing, callback)
         del thing
