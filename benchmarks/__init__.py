@@ -1,1 +1,1 @@
-"""What the action adds to a bare build, measured."""
+"""Benchmarks: the time and memory that the action adds to a bare build."""

@@ -1,8 +1,8 @@
-"""`make bench`: what the action adds to a bare build, cold and warm, and, with `PEER=DIR`, what its peer adds.
+"""Measure what the action adds to a bare build, cold and warm; with `PEER=DIR` also docker/build-push-action.
 
-All cases run in turns, round after round, on one machine in one run: a bare build, then each step that builds the same
-with the same arguments, with a warm build cache. The figures are medians. Times of one machine say nothing about
-another: compare ratios, and only of one run.
+The cases take turns, round after round, in one run on one machine: a bare build, then each step that builds the same
+with the same arguments and a warm build cache. The figures are medians. Times differ between machines, so compare
+ratios, and only those of one run.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _FIRST_LINE = b"#0 building with"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure every case and print a table; the exit code is 1 where a comparison finds one slower."""
+    """Measure every case and print a table; return the exit code, 1 if a comparison finds a slower case."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="how often each case runs (20)")
     parser.add_argument(
-        "--only", default="", metavar="PATTERN", help="cases whose names hold a pattern, and their bare builds"
+        "--only", default="", metavar="PATTERN", help="run the cases with a matching name, and their bare builds"
     )
     parser.add_argument("--peer", default="", metavar="DIR", help="a checkout of docker/build-push-action")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE as well")
@@ -66,7 +66,7 @@ def _chosen(cases: Sequence[Case], pattern: str) -> list[Case]:
 
 def _run(cases: Sequence[Case], folder: Path, rounds: int) -> dict[str, list[Measured]]:
     runs: dict[str, list[Measured]] = {case.name: [] for case in cases}
-    # Once each unmeasured, so that the build's cache is warm and the action's packages are there.
+    # The first round is not measured: it fills the build cache and installs the action's packages.
     for number in range(-1, rounds):
         print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
         for case in cases:

@@ -1,4 +1,4 @@
-"""What is built: a folder with a Dockerfile, a bake file, and a server that is slow to send a file."""
+"""The files of the builds: a folder with a Dockerfile, a bake file, and a server that sends a file slowly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _DOCKERFILE = "FROM scratch\nCOPY hello.txt /\nMAINTAINER me\n"
 
 @contextmanager
 def slow_server() -> Iterator[str]:
-    """The URL of a file that takes a second to come, and is another one each time."""
+    """Serve a file that takes one second and has new content each time, and yield its URL.
+
+    New content keeps BuildKit from using its cache, so that each build takes at least that second.
+    """
 
     class Slow(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -28,7 +31,7 @@ def slow_server() -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, *_arguments: object) -> None:
-            """Nothing is logged."""
+            """Log nothing: the default writes each request to standard error, into the table."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -41,11 +44,11 @@ def slow_server() -> Iterator[str]:
 
 
 def fill(folder: Path, registry: str, slow: str) -> None:
-    """Write what is built into a folder.
+    """Write the files of the builds.
 
     Args:
         folder: an empty folder.
-        registry: the registry that is pushed to.
+        registry: the address of the registry that the builds push to.
         slow: the URL of a slow file.
     """
     (folder / "Dockerfile").write_text(_DOCKERFILE, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The cases: programs that build the same thing, and the bare build that each is measured against."""
+"""The cases: programs that run the same build, and the bare build that each is compared with."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Case:
         name: its name.
         command: the program and its arguments.
         environment: its whole environment.
-        against: the name of the bare build that it is measured against; its own for that build itself.
-        rounds: how often it is run at most; None for as often as all.
-        before: is run before each run, or None.
+        against: the name of the bare build that it is compared with; its own name for that build itself.
+        rounds: the largest number of runs, or None for as many as the other cases.
+        before: is called before each run, or None.
     """
 
     name: str
@@ -39,13 +39,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where cases run.
+    """The place where cases run.
 
     Attributes:
-        folder: the folder that is built in.
-        registry: the registry that is pushed to.
-        github: GITHUB_API_URL of a GitHub on loopback.
-        token: a token that it takes.
+        folder: the folder with the files of the builds.
+        registry: the address of the registry that the builds push to.
+        github: GITHUB_API_URL of a local stand-in for GitHub's API.
+        token: a token that this stand-in accepts.
         peer: docker/build-push-action, or None.
     """
 
@@ -56,7 +56,7 @@ class Bench:
     peer: Peer | None = None
 
     def cases(self) -> list[Case]:
-        """Every case, the bare build of each kind first."""
+        """Return every case; of each kind the bare build comes first."""
         one = (f"type=image,name={self.registry}/bench:one,push=true",)
         three = (
             f"type=image,name={self.registry}/bench:three,push=true,id=release",

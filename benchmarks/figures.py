@@ -1,4 +1,4 @@
-"""Figures of a benchmark: what is printed, kept as JSON, and compared between two commits."""
+"""Figures of a benchmark: printed as a table, kept as JSON, compared between two commits."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from benchmarks.processes import Measured
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a case; seconds, and MiB of its own process at the peak.
+    """The figures of a case; times in seconds, memory in MiB.
 
     Attributes:
-        name: the case.
+        name: the case's name.
         rounds: how often it ran.
-        median: of the whole run; `least` and `most` are the extremes.
-        added: median of what each run took more than the bare build of the same round.
-        ratio: its median to that of the bare build.
-        first: median until buildx's first line.
-        memory: the most of all runs.
+        median: the median time of a run.
+        minimum: the shortest time of a run.
+        maximum: the longest time of a run.
+        added: the median difference between a run and the bare build of the same round.
+        ratio: its median time divided by that of the bare build.
+        first: the median time until buildx's first line, or None if there was no such line.
+        memory: the largest peak memory of the case's own process.
     """
 
     name: str
     rounds: int
     median: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     added: float
     ratio: float
     first: float | None
@@ -40,7 +42,13 @@ class Figures:
 
 
 def figures_of(name: str, runs: Sequence[Measured], bare: Sequence[Measured]) -> Figures:
-    """The figures of runs, each with the bare build of its round."""
+    """Compute the figures of a case.
+
+    Args:
+        name: the case's name.
+        runs: its runs.
+        bare: the runs of its bare build, in the same rounds.
+    """
     seconds = [run.seconds for run in runs]
     pairs = list(zip(seconds, [run.seconds for run in bare], strict=False))
     firsts = [run.first for run in runs if run.first is not None]
@@ -48,8 +56,8 @@ def figures_of(name: str, runs: Sequence[Measured], bare: Sequence[Measured]) ->
         name=name,
         rounds=len(runs),
         median=statistics.median(seconds),
-        least=min(seconds),
-        most=max(seconds),
+        minimum=min(seconds),
+        maximum=max(seconds),
         added=statistics.median(mine - other for mine, other in pairs),
         ratio=statistics.median(seconds) / statistics.median(other for _, other in pairs),
         first=statistics.median(firsts) if firsts else None,
@@ -58,13 +66,13 @@ def figures_of(name: str, runs: Sequence[Measured], bare: Sequence[Measured]) ->
 
 
 def print_table(figures: Sequence[Figures]) -> None:
-    """Print the figures."""
+    """Print the figures as a table."""
     table = Table("case", "runs", "median", "min", "max", "added", "ratio", "first line", "memory")
     for each in figures:
         table.add_row(
             each.name,
             str(each.rounds),
-            *(f"{value:.3f} s" for value in (each.median, each.least, each.most, each.added)),
+            *(f"{value:.3f} s" for value in (each.median, each.minimum, each.maximum, each.added)),
             f"{each.ratio:.2f}",
             f"{each.first:.3f} s" if each.first is not None else "-",
             f"{each.memory:.0f} MiB",
@@ -78,11 +86,13 @@ def write(figures: Sequence[Figures], file: Path) -> None:
 
 
 def slower(before: Path, now: Sequence[Figures], tolerance: float) -> list[str]:
-    """What became slower than in a file of figures, beyond a tolerance; ratios alone are compared, never seconds.
+    """Return a line for each case that is slower than in an earlier run.
+
+    Only ratios are compared, because seconds depend on the machine and its load.
 
     Args:
         before: a file that `write` wrote.
-        now: figures of the same cases.
+        now: the figures of the same cases.
         tolerance: how much a ratio may grow: 0.25 is a quarter.
     """
     known: Mapping[str, float] = {each["name"]: each["ratio"] for each in json.loads(before.read_text("utf-8"))}

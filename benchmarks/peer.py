@@ -1,4 +1,4 @@
-"""docker/build-push-action from a checkout of it, run as GitHub's runner runs its main step."""
+"""docker/build-push-action from a checkout, run the way GitHub's runner runs its main step."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import yaml
 
 @dataclass(frozen=True)
 class Peer:
-    """The peer.
+    """A checkout of docker/build-push-action.
 
     Attributes:
-        folder: a checkout of docker/build-push-action, with its `dist`.
+        folder: the checkout, with its `dist` folder.
     """
 
     folder: Path
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Its main step; `node` is the one on the PATH."""
+        """The command of its main step; `node` is found in PATH."""
         return ("node", str(self.folder / self._definition()["runs"]["main"]))
 
     def environment(self, inputs: Mapping[str, str], *, summary: bool) -> dict[str, str]:
-        """What a runner would set: each input, its default where it is not given.
+        """Return the variables that a runner sets: one for each input, with the default if the input is not given.
 
         Args:
             inputs: input name to its text.
-            summary: whether it makes its own summary and record; both are parts of its post step too.
+            summary: whether docker/build-push-action writes its summary and its record.
         """
         defaults = {name: str(each.get("default") or "") for name, each in self._definition()["inputs"].items()}
         given = {f"INPUT_{name.upper()}": value for name, value in {**defaults, **inputs}.items()}

@@ -1,4 +1,4 @@
-"""Runs a program and measures it from outside."""
+"""Run a program, and measure its time and memory from outside."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _POLL_SECONDS = 0.004
 
 @dataclass(frozen=True)
 class Measured:
-    """A run of a program.
+    """The measurements of one run of a program.
 
     Attributes:
-        seconds: how long it took.
-        first: seconds until a line that buildx prints first of all; None where none came.
-        memory: MiB of the program's own process at its peak; of what it started nothing counts.
+        seconds: the time from start to end.
+        first: the seconds until buildx's first line, or None if there was no such line.
+        memory: the peak memory in MiB of the program's own process, without its child processes.
     """
 
     seconds: float
@@ -29,16 +29,16 @@ class Measured:
 
 
 def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str], first: bytes) -> Measured:
-    """Run a program to its end.
+    """Run a program and measure it.
 
     Args:
         command: the program and its arguments.
-        folder: the folder that it runs in.
+        folder: the working directory.
         environment: its whole environment.
-        first: how the line begins whose time is taken.
+        first: the beginning of the line whose time is measured.
 
     Raises:
-        SystemExit: it failed; with what it printed.
+        SystemExit: the program failed; the message contains everything that it printed.
     """
     came: list[float] = []
     printed: list[bytes] = []

@@ -1,1 +1,1 @@
-"""Fuzzing: one module for each reader, with a function that takes bytes and raises only where a promise is broken."""
+"""Fuzz targets: functions that pass bytes to a reader of `action`, and raise only if it breaks a promise."""

@@ -1,4 +1,4 @@
-"""Fuzzes readers with atheris: `python -m fuzz [READER…] [--seconds N]`. A find is kept under .cache/fuzz."""
+"""Fuzz readers with atheris: `python -m fuzz [READER…] [--seconds N]`. Finds are written to .cache/fuzz."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fuzz.readers import READERS
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CACHE = _ROOT / ".cache/fuzz"
-_LONGEST = 16 * 1024
+_MAX_INPUT_BYTES = 16 * 1024
 _FIND = ("crash-*", "leak-*", "oom-*", "timeout-*")
 
 
 @dataclass(frozen=True)
 class Run:
-    """How fuzzing one reader went.
+    """The result of fuzzing one reader.
 
     Attributes:
-        inputs: how many inputs it was given.
-        coverage: how many places of the program they reached, at the beginning and at the end.
-        finds: the inputs that broke a promise.
+        inputs: the number of inputs.
+        coverage: the number of code edges that they reached, at the beginning and at the end.
+        finds: the files of inputs that broke a promise.
     """
 
     inputs: int
@@ -36,7 +36,7 @@ class Run:
 
 
 def _fuzz(name: str, seconds: int) -> Run:
-    """Fuzz one reader."""
+    """Fuzz one reader in a process of its own."""
     reader = READERS[name]
     folder = _CACHE / name
     corpus, finds = folder / "corpus", folder / "finds"
@@ -47,7 +47,7 @@ def _fuzz(name: str, seconds: int) -> Run:
     words = folder / "words"
     words.write_text("".join(f"{_quoted(word)}\n" for word in reader.words), encoding="ascii")
     flags = (
-        *(f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", f"-max_len={_LONGEST}"),
+        *(f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", f"-max_len={_MAX_INPUT_BYTES}"),
         *(f"-dict={words}", f"-artifact_prefix={finds}/", "-print_final_stats=1"),
     )
     with (folder / "log").open("wb") as log:
@@ -63,18 +63,18 @@ def _fuzz(name: str, seconds: int) -> Run:
     inputs = re.search(r"number_of_executed_units: (\d+)", text) or re.search(r"#(\d+)\D*\Z", text)
     found = tuple(sorted(path for pattern in _FIND for path in finds.glob(pattern)))
     if inputs is None and not found:
-        sys.exit(f"{name} was not fuzzed; {folder / 'log'} says why")
+        sys.exit(f"{name} was not fuzzed: read {folder / 'log'}")
     return Run(int(inputs[1]) if inputs else 0, (counts[0], counts[-1]), found)
 
 
 def kept(name: str) -> tuple[bytes, ...]:
-    """The finds of before, which are tests now."""
+    """Return the earlier finds of a reader, which are tests now."""
     folder = _ROOT / "fuzz/finds" / name
     return tuple(path.read_bytes() for path in sorted(folder.glob("*")))
 
 
 def _quoted(word: str) -> str:
-    """A word as libFuzzer's dictionaries write it."""
+    """Return a word in the syntax of libFuzzer's dictionaries (https://llvm.org/docs/LibFuzzer.html#dictionaries)."""
     shown = "".join(
         chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in word.encode()
     )
@@ -82,11 +82,11 @@ def _quoted(word: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fuzz readers and say a line of each; the exit code is 1 where a promise was broken."""
+    """Fuzz readers and print a line for each; return the exit code, 1 if a reader broke a promise."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description="Fuzz what reads bytes from outside.")
-    parser.add_argument("readers", nargs="*", metavar="READER", help=f"one of {', '.join(READERS)}; all where none is")
-    parser.add_argument("--seconds", type=int, default=600, help="how long each is fuzzed")
-    parser.add_argument("--at-once", type=int, default=2, help="how many are fuzzed at the same time")
+    parser.add_argument("readers", nargs="*", metavar="READER", help=f"one of {', '.join(READERS)}; default: all")
+    parser.add_argument("--seconds", type=int, default=600, help="how long to fuzz each reader (600)")
+    parser.add_argument("--at-once", type=int, default=2, help="how many to fuzz at the same time (2)")
     given = parser.parse_args(arguments)
     names = given.readers or list(READERS)
     if unknown := sorted(set(names) - set(READERS)):
@@ -97,8 +97,8 @@ def main(arguments: Sequence[str]) -> int:
     with ThreadPoolExecutor(given.at_once) as pool:
         for name, run in zip(names, pool.map(lambda name: _fuzz(name, given.seconds), names), strict=True):
             first, last = run.coverage
-            said = f"{run.inputs} inputs, coverage {first} to {last}, {len(run.finds)} finds"
-            sys.stdout.write(f"{name}: {said}{''.join(f'{chr(10)}  {path}' for path in run.finds)}\n")
+            figures = f"{run.inputs} inputs, coverage {first} to {last}, {len(run.finds)} finds"
+            sys.stdout.write(f"{name}: {figures}{''.join(f'{chr(10)}  {path}' for path in run.finds)}\n")
             sys.stdout.flush()
             broken = broken or bool(run.finds)
     return int(broken)

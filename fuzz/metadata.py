@@ -1,4 +1,4 @@
-"""Metadata files, of a build and of a bake: what is read of them is what the whole file says, and a digest is one."""
+"""Fuzz targets for the metadata files of a build and a bake: both readers agree, and every digest is valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Fuzzes one reader with atheris, in a process of its own: `python -m fuzz.one READER LIBFUZZER-ARGUMENT…`."""
+"""Fuzz one reader with atheris in this process: `python -m fuzz.one READER LIBFUZZER-ARGUMENT…`.
+
+Each reader needs its own process, because libFuzzer ends the process when it is done.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ import atheris
 
 
 def main(arguments: list[str]) -> None:
-    """Fuzz a reader; never returns."""
+    """Fuzz a reader. Never returns."""
     name, *flags = arguments
     with atheris.instrument_imports(include=["action", "tarfile", "csv", "json"]):
-        from fuzz.readers import READERS  # noqa: PLC0415  # atheris counts what is imported here
+        from fuzz.readers import READERS  # noqa: PLC0415  # atheris instruments what is imported here
     atheris.Setup([f"fuzz-{name}", *flags], READERS[name].attempt)
     atheris.Fuzz()
 

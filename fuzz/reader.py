@@ -1,4 +1,4 @@
-"""What a reader of outside bytes is to the fuzzer."""
+"""The model of a fuzz target, and helpers for targets."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tempfile import TemporaryDirectory
 from action.errors import BuildDigestsError
 
 SEPARATOR = b"\n%%\n"
-"""What stands between the parts of an input."""
+"""The separator between the parts of an input."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader, and how it is tried.
+    """A reader of outside bytes, and how it is fuzzed.
 
     Attributes:
-        name: what it is called on the command line.
-        attempt: gives it bytes; raises anything but an error of this project's only where a promise is broken.
-        seeds: inputs to begin with.
-        words: texts that mean something to it.
+        name: its name on the command line.
+        attempt: passes bytes to the reader; raises only if the reader breaks a promise.
+        seeds: the first inputs.
+        words: texts that have a meaning for the reader; libFuzzer inserts them into inputs.
     """
 
     name: str
@@ -32,24 +32,24 @@ class Reader:
 
 
 def parts(data: bytes, number: int) -> list[bytes]:
-    """The first parts of an input; those that it does not have are empty."""
+    """Split an input into a number of parts; missing parts are empty."""
     found = data.split(SEPARATOR, number - 1)
     return found + [b""] * (number - len(found))
 
 
 def texts(data: bytes, number: int) -> list[str]:
-    """The first parts of an input as texts, of any characters but halves of them."""
+    """Split an input into a number of parts, decoded as UTF-8; invalid bytes become U+FFFD."""
     return [part.decode("utf-8", "replace") for part in parts(data, number)]
 
 
-def joined(*pieces: bytes | str) -> bytes:
-    """An input of parts."""
+def input_of(*pieces: bytes | str) -> bytes:
+    """Return an input made of parts."""
     return SEPARATOR.join(piece.encode() if isinstance(piece, str) else piece for piece in pieces)
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
-    """An error of this project's is an answer; its message can be printed."""
+def allowing_errors() -> Iterator[None]:
+    """Accept an error of this project as a valid answer, if its message can be printed."""
     try:
         yield
     except BuildDigestsError as error:
@@ -57,7 +57,7 @@ def refusing() -> Iterator[None]:
 
 
 def printable(text: str) -> None:
-    """Raise where a text is none that can be written anywhere: it holds half a character."""
+    """Raise if a text contains a lone surrogate, which no encoding can write."""
     text.encode()
 
 
@@ -65,7 +65,7 @@ _folders: list[TemporaryDirectory[str]] = []
 
 
 def folder() -> Path:
-    """A folder of this process, in memory where the machine has such a place."""
+    """Return a folder of this process, in memory if possible, because each attempt writes a file."""
     if not _folders:
         memory = Path("/dev/shm")  # noqa: S108  # a folder in it is made by TemporaryDirectory
         _folders.append(TemporaryDirectory(dir=memory if memory.is_dir() else None))

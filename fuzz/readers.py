@@ -1,18 +1,18 @@
-"""All readers by name."""
+"""The list of all readers."""
 
 from __future__ import annotations
 
-from fuzz.asked import COMMAND_LINE, DEFINITION, INPUTS, LISTS
-from fuzz.joining import JOINING
+from fuzz.merge import MERGE
 from fuzz.metadata import BAKE, METADATA
-from fuzz.shown import CHECKS, LOG, SUMMARY
+from fuzz.report import CHECKS, LOG, SUMMARY
 from fuzz.tars import ARTIFACT, RAW, RECORD
+from fuzz.user_input import COMMAND_LINE, DEFINITION, INPUTS, LISTS
 
 READERS = {
     reader.name: reader
     for reader in (
-        *(METADATA, BAKE, RAW, RECORD, ARTIFACT, JOINING),
+        *(METADATA, BAKE, RAW, RECORD, ARTIFACT, MERGE),
         *(INPUTS, LISTS, COMMAND_LINE, DEFINITION, CHECKS, LOG, SUMMARY),
     )
 }
-"""The readers."""
+"""Name to reader."""

@@ -1,4 +1,4 @@
-"""Tars: the bytes of a tar as they are, and records and artifacts whose every blob has the name of its digest."""
+"""Fuzz targets for tars: raw bytes, and records and artifacts in which each blob is named by its correct digest."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from action.oci.tar import plain_files
 from action.oci.verify import check_artifact
 from action.report.model import Report, Target
 from action.report.summary import render
-from fuzz.reader import SEPARATOR, Reader, folder, joined, printable, refusing
+from fuzz.reader import SEPARATOR, Reader, allowing_errors, folder, input_of, printable
 from tests.unit.evidence.test_status_log import message, vertex
 from tests.unit.oci.layouts import CONFIG, INDEX, MANIFEST, blob_name, link, one_image, tar_bytes
 
 _REFERENCE = re.compile(rb"@([0-9])")
 _BLOCK = tarfile.BLOCKSIZE
-_LONGEST_MANIFEST = 2048
+_MAX_MANIFEST_BYTES = 2048
 
 
 def _raw(data: bytes) -> None:
-    """A tar's bytes as they are, and once more with the checksums of its headers put right."""
-    for tar in (data, _mended(data)):
+    """Read a tar's bytes as they are, and again with correct header checksums."""
+    for tar in (data, _with_checksums(data)):
         file = folder() / "raw.tar"
         file.write_bytes(tar)
         unpacked = _unpacked(tar)
         _check_like_another(unpacked)
-        with refusing(), TarLayout(file) as layout:
+        with allowing_errors(), TarLayout(file) as layout:
             for name in ("index.json", "manifest.json"):
                 found = layout.read(name)
                 assert found is None or found in unpacked
-        with refusing():
+        with allowing_errors():
             image = read_artifact(file)
             if image.digest is not None:
                 _check_held(image.digest, unpacked)
@@ -48,7 +48,7 @@ def _raw(data: bytes) -> None:
 
 
 def _check_like_another(data: bytes) -> None:
-    """Python's reader reads the members that ours reads, as far as it gets."""
+    """Check that `plain_files` finds every member that Python's tarfile finds, as far as tarfile reads."""
     try:
         found = {(each.name, each.offset, each.size) for each in plain_files(io.BytesIO(data), 1000)}
     except ValueError:
@@ -58,13 +58,13 @@ def _check_like_another(data: bytes) -> None:
             other = {
                 (each.name, each.offset_data, each.size)
                 for each in tar
-                # It takes a prefix for one in GNU tar's own form too, which has something else there.
+                # tarfile reads a name prefix in GNU headers too, which have other fields in that place.
                 if each.isreg() and not each.issparse() and data[each.offset_data - _BLOCK :][257:263] == b"ustar\0"
             }
     except (tarfile.TarError, ValueError):
-        # It looks into the maps of sparse files, which we leave out.
+        # tarfile also parses the maps of sparse files, and fails on bad ones; `plain_files` skips sparse files.
         return
-    # It ends without a word where a number that we do not need is none.
+    # The other direction is not checked: tarfile stops silently at a bad number in a field that is not needed here.
     missing = {each for each in other - found if each[0].startswith("blobs/") or each[0].endswith(".json")}
     assert not missing, missing
 
@@ -77,33 +77,37 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _check_held(digest: str, tar: bytes) -> None:
-    """A digest is that of bytes in the tar, which begin at a block."""
+    """Check that the tar contains bytes with this digest, starting at a block."""
     for start in range(_BLOCK, len(tar), _BLOCK):
         found = hashlib.sha256()
-        for place in range(start, min(start + _LONGEST_MANIFEST, len(tar)) + 1):
+        for place in range(start, min(start + _MAX_MANIFEST_BYTES, len(tar)) + 1):
             if digest == f"sha256:{found.hexdigest()}":
                 return
             found.update(tar[place : place + 1])
     raise AssertionError(digest)
 
 
-def _mended(data: bytes) -> bytes:
-    """The same with right checksums, so that more than the first header is read."""
-    mended = bytearray(data)
+def _with_checksums(data: bytes) -> bytes:
+    """Return the tar with correct header checksums; without them a reader stops at the first changed header."""
+    fixed = bytearray(data)
     place = 0
-    while place + _BLOCK <= len(mended):
-        header = mended[place : place + _BLOCK]
+    while place + _BLOCK <= len(fixed):
+        header = fixed[place : place + _BLOCK]
         if any(header):
             total = sum(header[:148]) + 256 + sum(header[156:])
-            mended[place + 148 : place + 156] = b"%06o\0 " % total
+            fixed[place + 148 : place + 156] = b"%06o\0 " % total
         digits = bytes(header[124:136]).strip(b"\0 ")
         size = int(digits, 8) if re.fullmatch(rb"[0-7]{1,12}", digits) else 0
         place += _BLOCK + -(-size // _BLOCK) * _BLOCK
-    return bytes(mended)
+    return bytes(fixed)
 
 
 def _layout(data: bytes) -> tuple[bytes, list[bytes]]:
-    """A tar of blobs, the last of which is index.json too; `@0` in one is the digest of the first one."""
+    """Return a tar of blobs, and the blobs.
+
+    The last blob is also index.json. `@0` in a blob is replaced by the digest of the first one, `@1` by that of the
+    second, and so on, so that the fuzzer can link blobs without computing a hash.
+    """
     blobs: list[bytes] = []
     for part in data.split(SEPARATOR)[:10]:
         blobs.append(_REFERENCE.sub(lambda match: _digest(blobs, int(match[1])), part))
@@ -119,7 +123,7 @@ def _record(data: bytes) -> None:
     tar, _ = _layout(data)
     file = folder() / "record.tar"
     file.write_bytes(tar)
-    with refusing():
+    with allowing_errors():
         for record in read_records(file):
             printable(record.ref)
             for place, image in record.images.items():
@@ -127,7 +131,7 @@ def _record(data: bytes) -> None:
                 printable(f"{image}")
             for digest, blob in record.blobs.items():
                 assert digest == f"sha256:{hashlib.sha256(blob).hexdigest()}"
-    with refusing():
+    with allowing_errors():
         for progress in read_status_log(file):
             printable(render(Report(title="Build", failed=False, targets=(Target("", None, progress),))))
 
@@ -137,7 +141,7 @@ def _artifact(data: bytes) -> None:
     file = folder() / "artifact.tar"
     file.write_bytes(tar)
     digests = {f"sha256:{hashlib.sha256(blob).hexdigest()}" for blob in blobs}
-    with refusing():
+    with allowing_errors():
         image = read_artifact(file)
         assert image.digest is None or image.digest in digests, image.digest
         printable("".join(f"{each.platform}" for each in image.platforms))
@@ -146,7 +150,7 @@ def _artifact(data: bytes) -> None:
 
 
 def _check_whole(file: Path, digest: str, digests: set[str]) -> None:
-    """Only what a tar holds is whole in it."""
+    """Check that a digest passes only if the tar contains its blob."""
     try:
         check_artifact(file, digest)
     except EvidenceError as error:
@@ -200,7 +204,7 @@ RECORD = Reader(
     "record",
     _record,
     (
-        joined(
+        input_of(
             _bytes({"config": {"mediaType": CONFIG, "digest": "sha256:" + "c" * 64, "size": 1}}),
             _LOG,
             _bytes(
@@ -227,14 +231,14 @@ ARTIFACT = Reader(
     "artifact",
     _artifact,
     (
-        joined(
+        input_of(
             _bytes({"os": "linux", "architecture": "arm", "variant": "v7"}),
             b"layer",
             _bytes({"config": _entry(0, CONFIG), "layers": [_entry(1, "application/vnd.oci.image.layer.v1.tar")]}),
             _bytes({"manifests": [_entry(2, MANIFEST, platform={"os": "linux", "architecture": "arm"})]}),
             _bytes({"manifests": [_entry(3, INDEX)]}),
         ),
-        joined(_bytes([{"Config": "blobs/sha256/" + "a" * 64}]), b"{}"),
+        input_of(_bytes([{"Config": "blobs/sha256/" + "a" * 64}]), b"{}"),
     ),
     _WORDS,
 )

@@ -1,1 +1,1 @@
-"""Random builds and bakes on a real engine, each digest compared with what the other end has: `make soak`."""
+"""Random builds and bakes on a real engine; each digest is compared with its registry, file or engine: `make soak`."""

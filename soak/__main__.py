@@ -1,6 +1,6 @@
-"""`make soak`: random builds and bakes on a real engine, each digest compared with what the other end has.
+"""Run random builds and bakes on a real engine, and compare each digest with its registry, file or engine.
 
-Each case is made of the seed and its number, so that a fault comes again with the same seed and `--only`.
+The seed and a case's number determine the case, so the same seed with `--only NUMBER` repeats a fault.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from engine.registry import registry
 from soak.case import Case
 from soak.generate import generate
 from soak.judge import Counts, Fault
-from soak.oracle import Verdict, tried
+from soak.oracle import Verdict, run_case
 from soak.place import ABILITIES, EngineKind, Names, Place, new_nonce
 from soak.reduce import reduced
-from soak.show import HEADING, faults_text, figures, shown
+from soak.show import HEADING, case_text, faults_text, figures
 from tests.matrix.engines import Engine, started
 
 ENGINES: dict[EngineKind, Engine] = {
@@ -36,10 +36,10 @@ ENGINES: dict[EngineKind, Engine] = {
     "container": Engine("0.38", docker="28.5", driver="docker-container", buildkit="0.34"),
     "remote": Engine("0.38", docker="28.5", driver="remote", buildkit="0.34"),
 }
-"""The newest release of everything, for each kind."""
+"""The newest releases, for each kind of engine."""
 
 _PROGRESS = 25
-"""After how many cases a line says how far the run is."""
+"""Number of cases between two lines of progress."""
 
 
 @dataclass
@@ -48,8 +48,10 @@ class Soak:
 
     Attributes:
         seed: its seed.
-        place: where it runs.
-        reduces: whether a case that fails is made smaller.
+        place: the engine and the registries.
+        reduces: whether a failing case is reduced to a smaller one.
+        counts: the totals of all cases so far.
+        failed: the numbers of the cases that failed.
     """
 
     seed: str
@@ -59,42 +61,47 @@ class Soak:
     failed: list[int] = field(default_factory=list)
 
     def run(self, numbers: Sequence[int], at_once: int = 1) -> None:
-        """Run the cases with some numbers, several at the same time, and print each one that fails."""
+        """Run cases and print each one that fails.
+
+        Args:
+            numbers: the numbers of the cases.
+            at_once: how many cases run at the same time.
+        """
         with ThreadPoolExecutor(at_once) as pool:
-            for number, (case, verdict) in zip(numbers, pool.map(self._try, numbers), strict=True):
+            for number, (case, verdict) in zip(numbers, pool.map(self._generate_and_run, numbers), strict=True):
                 self.counts.add(verdict.counts)
                 if verdict.refused:
-                    _say(f"{number} is refused, by buildx alone too: {verdict.refused}")
+                    _print(f"case {number} fails, with buildx alone too: {verdict.refused}")
                 if verdict.faults:
                     self.failed.append(number)
                     self._show(number, case, verdict)
                 if self.counts.builds % _PROGRESS == 0:
-                    _say(f"{self.counts.builds} of {len(numbers)}")
+                    _print(f"{self.counts.builds} of {len(numbers)}")
 
-    def _try(self, number: int) -> tuple[Case, Verdict]:
+    def _generate_and_run(self, number: int) -> tuple[Case, Verdict]:
         names = Names(self.place.first, self.place.second, new_nonce())
         case = generate(self.seed, number, ABILITIES[self.place.kind], names)
-        return case, _tried(case, self.place)
+        return case, _run_case(case, self.place)
 
     def _show(self, number: int, case: Case, verdict: Verdict) -> None:
-        _say(f"\nFAULT: make soak ENGINE={self.place.kind} SEED={self.seed} ONLY={number}")
-        _say(faults_text(verdict.faults))
+        _print(f"\nFAULT: make soak ENGINE={self.place.kind} SEED={self.seed} ONLY={number}")
+        _print(faults_text(verdict.faults))
         if self.reduces:
             case, verdict = self._reduced(case, verdict)
-            _say(f"reduced:\n{faults_text(verdict.faults)}")
-        _say(shown(case))
+            _print(f"reduced:\n{faults_text(verdict.faults)}")
+        _print(case_text(case))
         marks = ("::error", "::warning", "::notice", "ERROR")
-        _say("\n".join(f"  {line}" for line in verdict.log.splitlines() if line.startswith(marks)))
+        _print("\n".join(f"  {line}" for line in verdict.log.splitlines() if line.startswith(marks)))
 
     def _reduced(self, case: Case, verdict: Verdict) -> tuple[Case, Verdict]:
-        """The smallest case that was found to fail in the same way, and what came of it."""
+        """Return the smallest case found that fails in the same way, with its verdict."""
         kinds = {fault.kind for fault in verdict.faults}
         found = (case, verdict)
 
         def fails(smaller: Case) -> bool:
             nonlocal found
-            # Under the names of before it would find the images of before.
-            again = _tried(smaller.renamed(new_nonce()), self.place)
+            # With the same image names, the registries would still serve the images of the previous run.
+            again = _run_case(smaller.renamed(new_nonce()), self.place)
             same = bool(kinds & {fault.kind for fault in again.faults})
             if same:
                 found = (smaller, again)
@@ -104,19 +111,19 @@ class Soak:
         return found
 
 
-def _tried(case: Case, place: Place) -> Verdict:
+def _run_case(case: Case, place: Place) -> Verdict:
     try:
-        return tried(case, place)
+        return run_case(case, place)
     except (RuntimeError, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
         return Verdict((Fault("oracle", f"{type(error).__name__}: {error}"),), Counts(builds=1))
 
 
 @contextmanager
-def place_of(kind: EngineKind) -> Iterator[Place]:
+def start_place(kind: EngineKind) -> Iterator[Place]:
     """Start an engine and two registries.
 
     Raises:
-        EngineError: one of them cannot be had.
+        EngineError: one of them cannot be started.
     """
     with contextlib.ExitStack() as stack:
         here = Docker(dict(os.environ), "containerd")
@@ -126,7 +133,7 @@ def place_of(kind: EngineKind) -> Iterator[Place]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the soak; the exit code is 1 where something is wrong."""
+    """Run the soak and return the exit code: 1 if a case failed."""
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
     parser.add_argument("--engine", choices=tuple(ENGINES), default="containerd")
     parser.add_argument(
@@ -141,25 +148,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     numbers = options.only or range(options.count)
     if options.print:
         for number in numbers:
-            _say(f"{number} {shown(generate(options.seed, number, ABILITIES[options.engine], Names()))}")
+            _print(f"{number} {case_text(generate(options.seed, number, ABILITIES[options.engine], Names()))}")
         return 0
-    # The engine is stopped by way of every `finally`.
+    # By default SIGTERM ends Python without running `finally` blocks, and the engine would keep running.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        with place_of(options.engine) as place:
+        with start_place(options.engine) as place:
             soak, begun = Soak(options.seed, place, reduces=not options.whole), time.monotonic()
-            _say(f"soak: engine {options.engine}, seed {options.seed}, {len(numbers)} cases")
+            _print(f"soak: engine {options.engine}, seed {options.seed}, {len(numbers)} cases")
             soak.run(numbers, options.at_once)
     except EngineError as error:
-        _say(str(error))
+        _print(str(error))
         return 1
-    _say(HEADING)
-    _say(figures(options.engine, soak.counts, time.monotonic() - begun))
-    _say(f"{len(soak.failed)} cases failed: {soak.failed}")
+    _print(HEADING)
+    _print(figures(options.engine, soak.counts, time.monotonic() - begun))
+    _print(f"{len(soak.failed)} cases failed: {soak.failed}")
     return 1 if soak.failed else 0
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""A build or a bake as the generator makes it, and how an output of it is written."""
+"""Models of a generated build or bake, and of the text of its outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Form = Literal["hcl", "json", "compose"]
 Style = Literal["plain", "quoted", "spaced", "upper"]
 
 MATRIX_VARIABLE = "${v}"
-"""Stands for a matrix's value in the texts of a target."""
+"""Placeholder for the matrix value in a target's texts."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Output:
     """One entry of the list of outputs.
 
     Attributes:
-        type: its type; `path` is a folder's or file's path without a type, which buildx takes for `local`.
+        type: its type; `path` is a bare path without a type, which buildx treats as `type=local,dest=PATH`.
         id: its ID, or None.
-        dest: the file or folder it writes, or None.
-        attributes: its other attributes, in the order that they are written.
+        dest: the file or folder that it writes, or None.
+        attributes: its other attributes, in the order in which they are written.
         style: how it is quoted.
     """
 
@@ -38,7 +38,7 @@ class Output:
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Every attribute, type, dest and ID among them."""
+        """Every attribute, including type, dest and ID."""
         dest = (("dest", self.dest),) if self.dest is not None else ()
         identifier = (("id", self.id),) if self.id is not None else ()
         return (("type", self.type), *dest, *self.attributes, *identifier)
@@ -51,7 +51,7 @@ class Output:
         return ",".join(self._field(place, name, value) for place, (name, value) in enumerate(self.pairs))
 
     def _field(self, place: int, name: str, value: str) -> str:
-        # A type in front stays as it is: buildx takes an entry of one field for a path if `type=` does not open it.
+        # The first field keeps `type=` in lower case: buildx reads a single field without this prefix as a path.
         if self.style == "upper" and place and "." not in name:
             name = name.upper()
         field = f"{name}={value}"
@@ -63,22 +63,22 @@ class Output:
 
     @property
     def may_push(self) -> bool:
-        """Whether some builder pushes it: `push=` is true to BuildKit."""
+        """Whether any builder pushes it; BuildKit reads `push=` without a value as true."""
         return self.type == "registry" or dict(self.attributes).get("push", "false") != "false"
 
     def attribute(self, name: str) -> str:
-        """An attribute's value, or nothing."""
+        """Return an attribute's value, or an empty text."""
         return dict(self.attributes).get(name, "")
 
 
 @dataclass(frozen=True)
 class Target:
-    """One build: that of a build step, or a target of a bake.
+    """The build of a build step, or one target of a bake.
 
     Attributes:
-        name: the target's name, empty in a build.
+        name: the target's name, empty for a build.
         outputs: its outputs.
-        tags: the image names that overwrite those of every image output.
+        tags: image names, which replace those of every image output.
         platforms: the platforms to build for; empty for the engine's own.
         annotations: annotations of the image, as `--annotation` takes them.
         labels: labels, `NAME=VALUE`.
@@ -86,8 +86,8 @@ class Target:
         cache_to: caches to write.
         cache_from: caches to read.
         attests: attestations, as `--attest` takes them.
-        objects: whether the outputs of a bake target are objects instead of texts.
-        matrix: values of a matrix; each makes a target of its own.
+        objects: whether the bake definition writes outputs as objects instead of strings.
+        matrix: values of a matrix; each value makes its own target.
     """
 
     name: str = ""
@@ -105,7 +105,7 @@ class Target:
 
     @property
     def expanded(self) -> tuple[Target, ...]:
-        """The targets that the matrix makes of it, or itself."""
+        """The targets that the matrix makes, or only this target if it has no matrix."""
         return tuple(self._with(value) for value in self.matrix) or (self,)
 
     def _with(self, value: str) -> Target:
@@ -117,10 +117,10 @@ class Case:
     """One step.
 
     Attributes:
-        name: the seed and the number that it is made of.
-        kind: whether it is a build or a bake.
-        targets: what it builds; one in a build.
-        form: how the definition of a bake is written.
+        name: the seed and the number, `SEED/NUMBER`.
+        kind: `build` or `bake`.
+        targets: the targets; a build has one.
+        form: the file format of a bake's definition.
         push: the input `push`.
         load: the input `load`.
         provenance: the input `provenance`.
@@ -128,7 +128,7 @@ class Case:
         set: overrides of a bake.
         flags: other inputs that are set to `true`: `no-cache`, `record`, `verify`, `require-digests`.
         layers: how many layers the image has.
-        nonce: the part of its image names that no other run has.
+        nonce: a part of its image names that is unique to the run.
     """
 
     name: str
@@ -146,16 +146,16 @@ class Case:
 
     @property
     def builds(self) -> tuple[Target, ...]:
-        """Every build of it, matrices expanded."""
+        """Every build of the case, with matrices expanded."""
         return tuple(build for target in self.targets for build in target.expanded)
 
     def renamed(self, nonce: str) -> Case:
-        """The same case with image names of its own."""
+        """Return the same case with other image names."""
         return _mapped(self, lambda text: text.replace(self.nonce, nonce)) if self.nonce else self
 
 
 def _mapped(value: _V, change: Callable[[str], str]) -> _V:
-    """A copy of a value in which each text is changed."""
+    """Return a copy of a value in which `change` was applied to each text."""
     if isinstance(value, str):
         return cast("_V", change(value))
     if isinstance(value, tuple):

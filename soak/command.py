@@ -1,4 +1,4 @@
-"""A case as a step's inputs and as a bare buildx command, and the files that both need."""
+"""Convert a case to step inputs and to a plain buildx command, and write the files that both need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LABEL = "org.example.nonce"
 
 
 def fill(folder: Path, case: Case, nonce: str) -> None:
-    """Write what a case builds from: a Dockerfile, a file that no other run has, and a bake's definition."""
+    """Write the files that a case builds from: a Dockerfile, a file with unique content, and a bake's definition."""
     copies = "".join(f"COPY {CONTENT} /{layer}/{CONTENT}\n" for layer in range(case.layers))
     (folder / "Dockerfile").write_text(
         f"FROM scratch\nARG WHO\nARG WHAT\nLABEL {LABEL}={nonce}\n{copies}", encoding="utf-8"
@@ -25,7 +25,7 @@ def fill(folder: Path, case: Case, nonce: str) -> None:
 
 
 def step_inputs(case: Case) -> dict[str, str]:
-    """The inputs of the step, as a workflow writes them."""
+    """Return the step's inputs, as a workflow writes them."""
     booleans = [name for name, value in (("push", case.push), ("load", case.load)) if value]
     inputs = dict.fromkeys((*booleans, *case.flags), "true") | {"provenance": case.provenance, "call": case.call}
     if case.kind == "bake":
@@ -51,16 +51,16 @@ def step_inputs(case: Case) -> dict[str, str]:
 
 
 def _item(text: str) -> str:
-    """An item of a list as CSV: in quotes where it holds some, or a comma."""
+    """Return a list item as a CSV field, quoted if it contains a comma or a quote."""
     return '"' + text.replace('"', '""') + '"' if set(text) & set(',"') else text
 
 
 def bare_command(case: Case, file: Path) -> list[str]:
-    """The arguments of `docker` that build a case without this project.
+    """Return the arguments of `docker` that build a case without this project's action.
 
     Args:
         case: the case.
-        file: where a bake's definition is put.
+        file: the path that a bake's definition is written to.
     """
     flags = [f"--{name}" for name, value in (("push", case.push), ("load", case.load)) if value]
     flags += ["--no-cache"] * ("no-cache" in case.flags)
@@ -88,20 +88,20 @@ def _each(option: str, values: Iterable[str]) -> list[str]:
 
 
 def alone(case: Case, target: Target, output: Output | None, name: str, *, attested: bool) -> Case:
-    """A build of one image output by itself, pushed under a name of its own: what its image is like.
+    """Return a build of one image output alone, pushed with its own name, to compare the images with.
 
     Args:
         case: the case.
-        target: the target of the output, its matrix expanded.
-        output: the output; None for one that buildx adds.
+        target: the output's target, with its matrix expanded.
+        output: the output, or None for an exporter that buildx adds.
         name: the image name.
-        attested: whether the image has attestations; where it has some, its media types are others.
+        attested: whether the image has attestations; they change its media types.
     """
     written = output.attributes if output else ()
     unlike = ("name", "push", "push-by-digest", "name-canonical", "store", "unpack")
     attributes = [(key, value) for key, value in written if key not in unlike]
     only = Output("image", attributes=(*attributes, ("name", name), ("push", "true")))
-    # An inline cache is part of the image's config.
+    # An inline cache changes the image's config, and so its digest; other caches do not.
     caches = tuple(cache for cache in target.cache_to if cache == "type=inline")
     build = replace(target, outputs=(only,), tags=(), cache_to=caches, cache_from=(), attests=(), matrix=())
     provenance = "mode=max" if attested else "false"

@@ -1,4 +1,4 @@
-"""A bake's definition in each of its forms."""
+"""A bake's definition as HCL, JSON or Compose file."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping
 from soak.case import Case, Output, Target
 
 FILES: Mapping[str, str] = {"hcl": "docker-bake.hcl", "json": "docker-bake.json", "compose": "compose.yml"}
-"""The name of a definition's file in each form."""
+"""The file name of each form."""
 
 
 def definition(case: Case) -> str:
-    """The definition of a bake; a bake without a list of targets builds all of them."""
+    """Return the text of a bake's definition; its default group has all targets."""
     if case.form == "hcl":
         return _hcl(case.targets)
     if case.form == "json":
         targets = {target.name: _members(target) for target in case.targets}
         return json.dumps({"group": {"default": {"targets": list(targets)}}, "target": targets}, indent=1)
-    # JSON is YAML.
+    # Every JSON document is a YAML document too, so no YAML writer is needed.
     return json.dumps({"services": {target.name: _service(target) for target in case.targets}}, indent=1)
 
 
@@ -38,7 +38,7 @@ def _hcl(targets: Iterable[Target]) -> str:
 
 
 def _value(value: object) -> str:
-    """An HCL expression; HCL's texts are JSON's, and so are its objects but for the sign between name and value."""
+    """Return an HCL expression: strings and lists are those of JSON, objects have `=` between name and value."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(name)} = {_value(each)}" for name, each in value.items()) + " }"
     if isinstance(value, list):

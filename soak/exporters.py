@@ -1,4 +1,4 @@
-"""Which exporters a case runs, by the rules of buildx, written down here apart from the package's own.
+"""The exporters that a case runs by buildx's rules, written without the package `action` to be an independent check.
 
 buildx 0.38: commands/build.go (`--push`, `--load`), build/opt.go (tags, the docker driver's default, `cacheonly`),
 bake/bake.go (setPushOverride, setLoadOverride).
@@ -25,14 +25,14 @@ class Exporter:
     """An exporter that a build runs.
 
     Attributes:
-        key: what the results call it.
-        index: its output's place in the list; those that buildx adds come after the list.
+        key: its key in the results.
+        index: the zero-based position of its output; exporters that buildx adds come after the list.
         id: its ID, or None.
-        types: the types that the results may give it: an added one is called what BuildKit runs for it.
-        names: the image names it is given.
+        types: the types that the results may name: for an added exporter, the type that BuildKit runs.
+        names: its image names.
         push: whether it pushes.
-        dest: what it writes, or None.
-        output: the output that asks for it; None where buildx added it.
+        dest: the path that it writes, or None.
+        output: its output, or None if buildx added the exporter.
     """
 
     key: str
@@ -58,7 +58,7 @@ class Exporter:
 
 
 def expected_exporters(case: Case, target: Target, kind: EngineKind) -> tuple[Exporter, ...]:
-    """The exporters of one build of a case: those that outputs ask for, then those that buildx adds, in any order."""
+    """Return the exporters of one build: those of the outputs in order, then those that buildx adds, in any order."""
     if case.call:
         return ()
     outputs = _without_duplicates(target.outputs) if case.kind == "bake" else target.outputs
@@ -86,9 +86,10 @@ def expected_exporters(case: Case, target: Target, kind: EngineKind) -> tuple[Ex
 
 
 def _without_duplicates(outputs: Sequence[Output]) -> list[Output]:
-    """The outputs of a bake target as buildx leaves them: a duplicate is replaced by the last one of the list.
+    """Return a bake target's outputs without duplicates, in buildx's order.
 
-    util/buildflags/utils.go, removeDupes.
+    buildx puts the last output of the list in the place of a duplicate (buildx 0.38, util/buildflags/utils.go,
+    removeDupes).
     """
     left = list(outputs)
     for place in range(len(left) - 2, -1, -1):
@@ -102,10 +103,11 @@ def _without_duplicates(outputs: Sequence[Output]) -> list[Output]:
 
 
 def _pushes(output: Output, kind: EngineKind, *, push: bool) -> bool:
-    """Whether an output is pushed.
+    """Tell whether an output is pushed.
 
-    `push=` is true to BuildKit (exporter/containerimage/export.go); with the classic store buildx pushes, to which it
-    is not (build/build.go). The docker driver makes an image of a docker output that writes no file (build/opt.go).
+    BuildKit reads `push=` as true (exporter/containerimage/export.go). With the classic store buildx itself pushes, and
+    reads it as false (build/build.go). The docker driver turns a docker output without a file into an image output
+    (build/opt.go).
     """
     if output.type == "registry":
         return True
@@ -129,7 +131,7 @@ def _added_in_build(case: Case, outputs: Sequence[Output]) -> list[str]:
 
 
 def _added_in_bake(case: Case, outputs: Sequence[Output]) -> list[str]:
-    """What bake adds: to push only where no output is anything but docker, to load only where all make images."""
+    """Return the types that bake adds: to push if all outputs are docker outputs, to load if all make images."""
     kinds = ["local" if output.type == "path" else output.type for output in outputs]
     loaded = any(output.type == "docker" and output.dest is None for output in outputs)
     added = ["image"] * (case.push and all(kind == "docker" for kind in kinds))

@@ -1,4 +1,4 @@
-"""From a seed and a number to a case: the same one every time, on every Python."""
+"""Generate a case from a seed and a number: the same case every time, with every version of Python."""
 
 from __future__ import annotations
 
@@ -19,48 +19,52 @@ _STYLES: tuple[Style, ...] = ("plain", "plain", "plain", "quoted", "spaced", "up
 _FORMS: tuple[Form, ...] = ("hcl", "hcl", "json", "compose")
 _TARGETS = ("web", "api", "worker")
 _COMPRESSIONS = ("gzip", "zstd", "uncompressed")
-"""Without estargz: an engine built with Go 1.26 dies of it (stargz-snapshotter panics: footer buffer = 48, not 51)."""
+"""No estargz: an engine that is built with Go 1.26 crashes (stargz-snapshotter panics: footer buffer = 48, not 51)."""
 
 _KEY = "org.example.soak"
 
 
 class Chance:
-    """Random choices that need `random()` alone, the one method whose sequence Python keeps from release to release."""
+    """Random choices made with `random()` only.
+
+    Python promises the same sequence in every release for `random()`, and for no other method of `random.Random`
+    (https://docs.python.org/3/library/random.html, "Notes on Reproducibility").
+    """
 
     def __init__(self, seed: str) -> None:
         self._random = random.Random(seed)  # noqa: S311  # no secret is made of it
 
     def one(self, items: Sequence[_T]) -> _T:
-        """One of some items."""
+        """Return one of the items."""
         return items[int(self._random.random() * len(items))]
 
     def happens(self, probability: float) -> bool:
-        """Whether something with a probability comes true."""
+        """Return True with the given probability, from 0 to 1."""
         return self._random.random() < probability
 
     def take(self, items: list[_T]) -> _T:
-        """One of some items, taken out of the list."""
+        """Remove one of the items from the list and return it."""
         return items.pop(int(self._random.random() * len(items)))
 
-    def several(self, items: Sequence[_T], most: int) -> tuple[_T, ...]:
-        """One to a number of different items."""
+    def several(self, items: Sequence[_T], max_count: int) -> tuple[_T, ...]:
+        """Return different items: at least one, at most `max_count`."""
         left = list(items)
-        count = 1 + int(self._random.random() * min(most, len(left)))
+        count = 1 + int(self._random.random() * min(max_count, len(left)))
         return tuple(self.take(left) for _ in range(count))
 
 
 def generate(seed: str, number: int, abilities: Abilities, names: Names) -> Case:
-    """Make a case.
+    """Generate a case.
 
     Args:
         seed: the seed of the run.
-        number: the case's number in it.
-        abilities: what the engine can do.
-        names: the parts of image names that depend on the run; no choice depends on them.
+        number: the case's number in the run.
+        abilities: the features that the engine has.
+        names: the parts of image names that differ between runs; no choice depends on them.
     """
     chance = Chance(f"{seed}/{number}")
     if chance.happens(0.03):
-        # Now and then more is asked for than the engine can do: the step must fail as buildx does.
+        # A few cases use features that the engine does not have: then the step must fail as buildx does.
         abilities = Abilities(own_driver=abilities.own_driver)
     return _Maker(chance, abilities, names, f"{seed}/{number}", number).case()
 
@@ -166,7 +170,7 @@ class _Maker:
                 self.images += 1
             identifier = chance.take(ids) if chance.happens(0.4) and kind != "path" else None
             if kind == "folder":
-                # buildx refuses a second one: oci store key "export" already exists.
+                # buildx rejects a second OCI output to a folder: oci store key "export" already exists.
                 kinds.remove("folder")
             outputs.append(self.output(kind, identifier, name, matrix=matrix))
         return tuple(outputs)
@@ -201,7 +205,7 @@ class _Maker:
         if chance.happens(0.3):
             return []
         if chance.happens(0.2):
-            # The docker driver makes an image of it, and pushes that.
+            # The docker driver turns this docker output into an image output, and pushes it.
             return [("name", f"{self.repository(name, 'kept', matrix=matrix)}:1"), ("push", "true")]
         return [("name", f"kept-{self.names.nonce}-{self.next()}{MATRIX_VARIABLE * matrix}")]
 
@@ -227,7 +231,7 @@ class _Maker:
         chance = self.chance
         found: list[tuple[str, str]] = []
         if chance.happens(0.25):
-            # BuildKit 0.34 refuses attestations with oci-mediatypes=false.
+            # BuildKit 0.34 rejects attestations together with oci-mediatypes=false.
             found.append(("oci-mediatypes", chance.one(("true", "false" if self.bare else "true"))))
         if chance.happens(0.2):
             found += [("compression", chance.one(_COMPRESSIONS)), ("force-compression", "true")]
@@ -244,7 +248,7 @@ class _Maker:
         own = any(output.attribute(f"annotation.{_KEY}") for output in outputs)
         if not chance.happens(0.5 if own else 0.2):
             return ()
-        # The first overrides the annotation of an output that has one of its own.
+        # The first one overrides the annotation that an output sets itself.
         kinds = [f"{_KEY}=for all", f"manifest:{_KEY}.manifest=of the manifest, quoted"]
         kinds += [f"index:{_KEY}.index=of the index"] if platforms[1:] else []
         kinds += [f"manifest[{platforms[0]}]:{_KEY}.one=of one"] if platforms else []
@@ -283,7 +287,7 @@ class _Maker:
         return chance.several((f"{repository}:1", f"{repository}:latest", f"{other}:1", f"{other}-two"), 3)
 
     def repository(self, name: str, role: str, *, matrix: bool) -> str:
-        """A repository that no other output of the run has, in one of the registries."""
+        """Return a repository in one of the registries that no other output of the run has."""
         registry = self.chance.one((self.names.first, self.names.second))
         middle = self.chance.one(("", "org/", "a/b_c/"))
         suffix = f"-{MATRIX_VARIABLE}" * matrix

@@ -1,4 +1,4 @@
-"""Reads images where they are: in registries, tars, folders, the engine and the build's record; none of it our code."""
+"""Read images from registries, tars, folders, the engine and the build's record, without the package `action`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ _ACCEPT = (
 _SECONDS = 60
 
 Blobs = Mapping[str, bytes]
-"""Digest to bytes."""
+"""Digest to the blob's bytes."""
 
 
 @dataclass(frozen=True)
 class Child:
-    """The image of one platform: its manifest's digest, the platform, and the config's digest where it is known."""
+    """The image of one platform.
+
+    Attributes:
+        digest: the digest of its manifest.
+        platform: `os/architecture[/variant]`, or None if it is not known.
+        config: the digest of its config, or None if it is not known.
+    """
 
     digest: str
     platform: str | None
@@ -35,15 +41,15 @@ class Child:
 
 @dataclass(frozen=True)
 class Image:
-    """What the bytes of a manifest or index say.
+    """A manifest or index.
 
     Attributes:
         digest: its digest.
-        media_type: its media type.
+        media_type: its media type, empty if the document does not name it.
         size: its length in bytes.
-        config: the digest of the config; None for an index.
-        children: the images of an index without the attestations; for a manifest, itself.
-        attested: whether an index holds attestations.
+        config: the digest of the config, or None for an index.
+        children: the images of an index, without attestations; for a manifest, the manifest itself.
+        attested: whether the index contains attestations.
     """
 
     digest: str
@@ -55,7 +61,7 @@ class Image:
 
 
 def sha256(content: bytes) -> str:
-    """The digest of some bytes."""
+    """Return the digest of some bytes."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
@@ -64,7 +70,7 @@ def image_of(content: bytes, blobs: Blobs) -> Image:
 
     Args:
         content: its bytes.
-        blobs: where the manifests of an index are.
+        blobs: the manifests of the index.
     """
     document = json.loads(content)
     digest = sha256(content)
@@ -93,7 +99,7 @@ def _config(content: bytes | None) -> str | None:
 
 
 def full_name(name: str) -> tuple[str, str, str]:
-    """The registry, the repository and the tag of an image name (distribution/reference)."""
+    """Split an image name into registry, repository and tag, with the defaults of github.com/distribution/reference."""
     first, slash, rest = name.partition("/")
     if not slash or not (set(first) & set(".:") or first == "localhost"):
         registry, path = "docker.io", name if slash else f"library/{name}"
@@ -104,7 +110,7 @@ def full_name(name: str) -> tuple[str, str, str]:
 
 
 def served(registry: str, repository: str, reference: str) -> tuple[str, bytes] | None:
-    """The Docker-Content-Digest and the manifest that a registry serves for a tag or digest, or None."""
+    """Return the Docker-Content-Digest and the manifest that a registry serves for a tag or digest, or None."""
     status, digest, body = _get(registry, f"/v2/{repository}/manifests/{reference}", _ACCEPT)
     if status == http.HTTPStatus.NOT_FOUND:
         return None
@@ -124,14 +130,14 @@ def _get(registry: str, path: str, accept: str) -> tuple[int, str | None, bytes]
 
 
 def served_blobs(registry: str, repository: str, content: bytes) -> Blobs:
-    """The manifests of an index that a registry serves."""
+    """Return the manifests of an index that a registry serves, by digest."""
     entries = json.loads(content).get("manifests", [])
     found = (served(registry, repository, entry["digest"]) for entry in entries if not _is_attestation(entry))
     return dict(filter(None, found))
 
 
 def tar_image(file: Path) -> Image:
-    """The image in an OCI or docker tar, by the tar's own index.json."""
+    """Return the image in an OCI or docker tar, by the tar's own index.json."""
     with tarfile.open(file) as tar:
         members = {member.name: member for member in tar.getmembers() if member.isfile()}
 
@@ -149,7 +155,10 @@ def tar_image(file: Path) -> Image:
 
 
 def folder_images(folder: Path) -> list[Image]:
-    """The images in a layout in a folder: each manifest or index that no other names, whatever its index.json says."""
+    """Return the images in an OCI layout in a folder: each manifest or index that no other one names.
+
+    Its index.json is not used, so that a wrong one is found.
+    """
     blobs = {f"sha256:{path.name}": path.read_bytes() for path in (folder / "blobs/sha256").iterdir()}
     manifests = {digest: found for digest, content in blobs.items() if (found := _manifest(content)) is not None}
     named = {entry["digest"] for document in manifests.values() for entry in document.get("manifests", [])}
@@ -166,7 +175,7 @@ def _manifest(content: bytes) -> dict[str, Any] | None:
 
 
 def record_blobs(ref: str, folder: Path, environment: Mapping[str, str]) -> Blobs:
-    """Every blob of a build's record, as `docker buildx history export` gives it; none where there is no record."""
+    """Return every blob of a build's record from `docker buildx history export`; empty if there is no record."""
     file = folder / f"record-{ref}.tar"
     done = _docker(environment, "buildx", "history", "export", "--output", str(file), ref)
     if done.returncode:
@@ -178,9 +187,9 @@ def record_blobs(ref: str, folder: Path, environment: Mapping[str, str]) -> Blob
 
 
 def kept(name: str, environment: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """What the engine says of an image, as `docker image inspect` prints it; None where it does not have it.
+    """Return an image as `docker image inspect` prints it, or None if the engine does not have it.
 
-    The engine's own API is asked: starting the docker command takes longer than most builds of the soak.
+    This calls the engine's API, because starting the docker command takes longer than most builds of the soak.
     """
     host = environment.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     if not host.startswith("unix://"):
@@ -197,7 +206,7 @@ def kept(name: str, environment: Mapping[str, str]) -> Mapping[str, Any] | None:
 
 
 class _Socket(http.client.HTTPConnection):
-    """A connection with a Unix socket."""
+    """An HTTP connection over a Unix socket."""
 
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=_SECONDS)
@@ -210,8 +219,8 @@ class _Socket(http.client.HTTPConnection):
 
 
 def _docker(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
-        ["docker", *arguments],  # noqa: S607
+    return subprocess.run(  # noqa: S603  # no shell; the arguments come from the generator
+        ["docker", *arguments],  # noqa: S607  # the engine under test puts its docker first in PATH
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Compares what a step says of a build with what is true of it; pure, and independent of the package `action`."""
+"""Compare the result of a step with the truth; pure, and independent of the package `action`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from soak.answer import TargetAnswer
 from soak.exporters import Exporter
 from soak.images import Image, full_name
+from soak.step_result import TargetResult
 from soak.truth import Truth
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is wrong.
+    """A difference between a step's result and the truth.
 
     Attributes:
-        kind: what kind of fault it is, such as `wrong digest`.
-        text: what the step says and what is true.
+        kind: the kind of fault, such as `wrong digest`.
+        text: what the step reports, and what was expected.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass
 class Counts:
-    """How much was compared."""
+    """How many builds, digests and so on were compared, and how many were wrong or absent."""
 
     builds: int = 0
     refused: int = 0
@@ -39,32 +39,38 @@ class Counts:
     absent: int = 0
 
     def add(self, other: Counts) -> None:
-        """Add what another one counted."""
+        """Add other counts to these."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
 
 def paired(
-    expected: Sequence[Exporter], answer: TargetAnswer
+    expected: Sequence[Exporter], result: TargetResult
 ) -> tuple[list[tuple[Exporter, Mapping[str, Any]]], list[Fault]]:
-    """Pair the exporters that there should be with those that the step lists.
+    """Pair each expected exporter with the one that the step reports.
 
-    buildx applies `push` and `load` to a bake in no fixed order, so that those it adds come in any.
+    buildx applies `push` and `load` to a bake in no fixed order, so the exporters that it adds may come in any order.
     """
-    keys = [each["key"] for each in answer.exporters]
+    keys = [each["key"] for each in result.exporters]
     if keys != [exporter.key for exporter in expected]:
         text = f"the exporters are {keys}, expected {[exporter.key for exporter in expected]}"
         return [], [Fault("exporters", text)]
     asked = [exporter for exporter in expected if exporter.output]
     added = [exporter for exporter in expected if not exporter.output]
-    reported = answer.exporters[len(asked) :]
+    reported = result.exporters[len(asked) :]
     if len(added) > 1 and bool(reported[0]["push"]) != added[0].push:
         added.reverse()
-    return list(zip((*asked, *added), answer.exporters, strict=True)), []
+    return list(zip((*asked, *added), result.exporters, strict=True)), []
 
 
 def judge_exporter(exporter: Exporter, said: Mapping[str, Any], truth: Truth) -> list[Fault]:
-    """Compare what the step says of an exporter with what is true."""
+    """Compare an exporter of the step's result with the truth.
+
+    Args:
+        exporter: the expected exporter.
+        said: the exporter's object in the output `exporters`.
+        truth: the truth about it.
+    """
     faults = [*_judge_listed(exporter, said), *_judge_digests(exporter, said, truth)]
     if truth.image and truth.digests == {said["digest"]}:
         faults += _judge_image(said, truth.image)
@@ -78,7 +84,7 @@ def _differs(kind: str, said: Mapping[str, Any], what: str, right: object, sourc
 
 
 def _judge_listed(exporter: Exporter, said: Mapping[str, Any]) -> Iterator[Fault]:
-    """Compare what is known of an exporter before the build."""
+    """Compare the members that do not depend on the build: type, ID, dest, push and names."""
     if said["type"] not in exporter.types:
         yield _differs("exporters", said, "type", sorted(exporter.types))
     for member, right in (("id", exporter.id), ("dest", exporter.dest), ("push", exporter.push)):
@@ -89,13 +95,13 @@ def _judge_listed(exporter: Exporter, said: Mapping[str, Any]) -> Iterator[Fault
 
 
 def _judge_digests(exporter: Exporter, said: Mapping[str, Any], truth: Truth) -> Iterator[Fault]:
-    """Compare the digest, the image ID and whether it is in a registry."""
+    """Compare the digest, the image ID, and whether a registry serves the image."""
     source = truth.source or "the case"
     digest, imageid = said["digest"], said["imageid"]
     if exporter.push != bool(truth.pushed):
         yield _differs("push", said, "push", bool(truth.pushed), source)
     if digest is None and truth.knowable:
-        yield _differs("absent digest", said, "digest", sorted(truth.digests) or "the one that is there", source)
+        yield _differs("absent digest", said, "digest", sorted(truth.digests) or "any", source)
     if digest is not None and truth.digests != {digest}:
         yield _differs("wrong digest", said, "digest", sorted(truth.digests), source)
     if imageid is None and truth.imageids:
@@ -109,7 +115,7 @@ def _judge_image(said: Mapping[str, Any], image: Image) -> Iterator[Fault]:
     descriptor = said["descriptor"]
     if descriptor:
         found = (descriptor["digest"], descriptor["size"], descriptor["mediaType"])
-        # A manifest need not say its own media type.
+        # The OCI specification does not require a manifest to name its own media type.
         right = (image.digest, image.size, image.media_type or descriptor["mediaType"])
         if found != right:
             yield _differs("descriptor", said, "descriptor", right)
@@ -128,30 +134,30 @@ def _judge_image(said: Mapping[str, Any], image: Image) -> Iterator[Fault]:
 
 
 def judge_target(
-    pairs: Sequence[tuple[Exporter, Mapping[str, Any]]], answer: TargetAnswer, truths: Sequence[Truth]
+    pairs: Sequence[tuple[Exporter, Mapping[str, Any]]], result: TargetResult, truths: Sequence[Truth]
 ) -> list[Fault]:
-    """Compare what the step says of a whole build: its digests, image IDs, the digest and the image ID."""
+    """Compare the result of one target: every exporter, then the outputs digests, imageids, digest and imageid."""
     faults = [
         fault
         for (exporter, said), truth in zip(pairs, truths, strict=True)
         for fault in judge_exporter(exporter, said, truth)
     ]
-    for name, found in (("digest", answer.digests), ("imageid", answer.imageids)):
+    for name, found in (("digest", result.digests), ("imageid", result.imageids)):
         right = {said["key"]: said[name] for _, said in pairs if said[name]}
         if found != right or list(found) != list(right):
             faults.append(Fault("outputs", f"{name}s is {found}, expected {right}"))
     first = next((said for exporter, said in pairs if exporter.is_image), None)
     for name in ("digest", "imageid"):
         right_one = first[name] if first else None
-        if answer.results.get(name) != right_one:
-            faults.append(Fault("legacy", f"{name} is {answer.results.get(name)}, expected {right_one}"))
-    if answer.results.get("exporters") != answer.exporters:
+        if result.results.get(name) != right_one:
+            faults.append(Fault("legacy", f"{name} is {result.results.get(name)}, expected {right_one}"))
+    if result.results.get("exporters") != result.exporters:
         faults.append(Fault("outputs", "the results file and the output exporters differ"))
     return faults
 
 
 def judge_pushed(refs: Sequence[str], checksums: str, truths: Sequence[Truth]) -> list[Fault]:
-    """Compare refs and checksums with what registries serve."""
+    """Compare the output refs and the checksums file with what the registries serve."""
     pairs = {pair for truth in truths for pair in truth.pushed if pair[1] in truth.digests}
     faults = []
     references = {f"{repository}@{digest}" for repository, digest in pairs}

@@ -1,4 +1,4 @@
-"""Where a case runs: the kind of engine, what it can do, and where images are pushed."""
+"""The place where cases run: the kind of engine, its features, and the registries."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 EngineKind = Literal["containerd", "classic", "container", "remote"]
-"""Docker with the containerd image store, Docker with the classic one, docker-container, remote."""
+"""Docker with the containerd image store, Docker with the classic store, or a builder of the named driver."""
 
 
 @dataclass(frozen=True)
 class Abilities:
-    """What an engine can do; the generator seldom asks for more, since buildx refuses it.
+    """The features of an engine; buildx rejects a build that needs others.
 
     Attributes:
-        images: how many outputs that make an image one build may have.
+        images: how many image outputs one build may have.
         archives: whether it writes OCI and docker tars.
-        attests: whether it takes attestations.
+        attests: whether it supports attestations.
         platforms: whether it builds for several platforms at once.
         caches: whether it writes caches of the types registry and local.
-        own_driver: whether the builder is not the Docker Engine itself: it then pushes by digest and keeps no image.
+        own_driver: whether the builder is not the Docker Engine itself: it can push by digest, and keeps no image.
     """
 
     images: int = 4
@@ -42,12 +42,12 @@ ABILITIES: Mapping[EngineKind, Abilities] = {
 
 @dataclass(frozen=True)
 class Names:
-    """The parts of image names that the generator cannot know.
+    """The parts of image names that differ between runs.
 
     Attributes:
-        first: a registry's address.
-        second: another's.
-        nonce: what makes the names of this run unlike those of every other.
+        first: the address of a registry.
+        second: the address of another registry.
+        nonce: a text that makes the names unique to the run.
     """
 
     first: str = "first.test:5000"
@@ -61,9 +61,9 @@ class Place:
 
     Attributes:
         kind: the kind of engine.
-        environment: the environment of who uses it.
-        first: a registry's address.
-        second: another's.
+        environment: the environment variables with which docker reaches the engine.
+        first: the address of a registry.
+        second: the address of another registry.
     """
 
     kind: EngineKind
@@ -73,5 +73,5 @@ class Place:
 
 
 def new_nonce() -> str:
-    """Text that no other run has in its names."""
+    """Return a random text for the names of one run."""
     return uuid.uuid4().hex[:12]

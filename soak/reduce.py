@@ -1,4 +1,4 @@
-"""Makes a case that fails smaller: takes away targets, outputs and inputs one at a time while it still fails."""
+"""Reduce a failing case: remove targets, outputs and inputs one at a time as long as it still fails."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _EMPTY_CASE = Case("", "build", ())
 _KEPT = frozenset(("name", "kind", "form", "targets", "outputs", "nonce"))
 
 
-def reduced(case: Case, fails: Callable[[Case], bool], most: int = 40) -> Case:
-    """Make a case smaller.
+def reduced(case: Case, fails: Callable[[Case], bool], max_tries: int = 40) -> Case:
+    """Return the smallest case found that still fails.
 
     Args:
         case: a case that fails.
-        fails: tells whether a smaller one fails in the same way.
-        most: how many smaller ones are tried at most.
+        fails: tells whether a smaller case fails in the same way.
+        max_tries: the largest number of smaller cases to try.
     """
     tries = 0
     shrinks = True
     while shrinks:
         shrinks = False
         for smaller in _smaller(case):
-            if tries == most:
+            if tries == max_tries:
                 return case
             tries += 1
             if fails(smaller):
@@ -36,7 +36,7 @@ def reduced(case: Case, fails: Callable[[Case], bool], most: int = 40) -> Case:
 
 
 def _smaller(case: Case) -> Iterator[Case]:
-    """Every case with one thing less."""
+    """Yield each case that has one thing less."""
     if len(case.targets) > 1:
         for place in range(len(case.targets)):
             yield replace(case, targets=case.targets[:place] + case.targets[place + 1 :])

@@ -1,4 +1,4 @@
-"""Runs a case on a real engine: as a step, as the runner starts it, and bare."""
+"""Run a case on a real engine: as a step, the way the runner starts it, or with buildx alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from soak.answer import Answer, read_file
 from soak.case import Case
 from soak.command import bare_command, step_inputs
 from soak.definition import FILES
+from soak.step_result import StepResult, read_file
 from tests.github_output import read_github_output
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -21,8 +21,8 @@ _SECONDS = 300
 _DROPPED = ("GITHUB_", "RUNNER_", "ACTIONS_", "BUILDX_", "INPUTS")
 
 
-def run_step(case: Case, folder: Path, environment: Mapping[str, str]) -> Answer:
-    """Run a case as a step of its action."""
+def run_step(case: Case, folder: Path, environment: Mapping[str, str]) -> StepResult:
+    """Run a case as a step of the build or bake action."""
     temporary = folder / f"runner-{uuid.uuid4().hex}"
     temporary.mkdir()
     outputs = temporary / "output"
@@ -38,21 +38,21 @@ def run_step(case: Case, folder: Path, environment: Mapping[str, str]) -> Answer
     code, log = _run(command, folder, {**_kept(environment), **own})
     found = read_github_output(outputs)
     results = read_file(found.get("results", ""))
-    return Answer(code, log, found, json.loads(results) if results else None, read_file(found.get("checksums", "")))
+    return StepResult(code, log, found, json.loads(results) if results else None, read_file(found.get("checksums", "")))
 
 
 def run_bare(case: Case, folder: Path, environment: Mapping[str, str]) -> tuple[int, str]:
     """Run a case with buildx alone.
 
     Returns:
-        buildx's exit code, and what it printed.
+        buildx's exit code, and everything that it printed.
     """
     file = folder / f"bare-{uuid.uuid4().hex}-{FILES[case.form]}"
     return _run(["docker", *bare_command(case, file)], folder, _kept(environment))
 
 
 def _kept(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what another step or this machine's own workflow run has in it."""
+    """Return the environment without variables of GitHub's runner, buildx and other steps, which change a step."""
     return {name: value for name, value in environment.items() if not name.startswith(_DROPPED)}
 
 

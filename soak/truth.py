@@ -1,12 +1,12 @@
-"""What is true of each exporter of a build, as the other end tells it: registry, tar, folder, engine, record.
+"""The true digest of each exporter, read from the place it exported to: registry, tar, folder, engine or record.
 
-If an exporter alone pushed a name, wrote a tar or a folder, or named an image in the engine, what is there now is its
-digest. Otherwise the digest that the step gives is taken, and counts as true only if its bytes are where the exporter
-put them and the images in it are those that the same output makes in a build of its own.
+If only one exporter pushed a name, wrote a path, or named an image in the engine, the digest found there is the true
+one. Otherwise the step's digest is taken as a claim: it is true if its content is in the place the exporter wrote to,
+and if its images are those that the same output makes in a build of its own.
 
-A digest may be absent only on the classic image store, and there only if the image was not pushed: that store keeps a
-config and no manifest. On every other engine of the soak each exporter that makes an image has a digest that could be
-known: each is new enough to record what every exporter made, and one node builds it all.
+A digest may be absent only on the classic image store, and there only for an image that was not pushed, because that
+store keeps the config and no manifest. Every other engine of the soak is new enough to record each exporter's digest,
+and builds on one node, so no digest may be absent there.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from soak.place import Place
 from soak.run import run_bare
 
 Pushed = frozenset[tuple[str, str]]
-"""Pairs of a repository, its registry included, and a digest."""
+"""Pairs of a repository, with its registry, and a digest."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of an exporter.
+    """The truth about an exporter.
 
     Attributes:
-        digests: the digests that are right; none where the step can have none.
-        knowable: whether a digest that is absent could have been known.
-        imageids: the image IDs that are right; none where nothing can be said.
-        pushed: what registries serve of it.
-        image: what the bytes of the digest say, or None where the bytes are not at hand.
-        source: which other end tells it.
+        digests: the correct digests; empty if the step cannot know one.
+        knowable: whether an absent digest is a fault.
+        imageids: the correct image IDs; empty if they are not known.
+        pushed: the repositories and digests that registries serve for it.
+        image: the manifest or index with the digest, or None if its bytes cannot be read.
+        source: the place that the truth was read from.
     """
 
     digests: frozenset[str] = frozenset()
@@ -53,7 +53,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Claim:
-    """The digest and the image ID that a step gives an exporter, and the build's reference."""
+    """The digest and the image ID that a step reports for an exporter."""
 
     digest: str | None
     imageid: str | None
@@ -61,16 +61,16 @@ class Claim:
 
 @dataclass
 class OtherEnd:
-    """The other end of one build that succeeded.
+    """The places that one successful build exported to.
 
     Attributes:
         case: the case.
-        target: the build, its matrix expanded.
+        target: the build, with its matrix expanded.
         exporters: its exporters.
-        place: where it ran.
-        folder: where the paths of its outputs start.
-        ref: the last part of its reference, or nothing.
-        nonce: what the label of its images says.
+        place: the engine and the registries.
+        folder: the folder that the paths of its outputs are relative to.
+        ref: the last part of `builder/node/ref`, or empty.
+        nonce: the value of its images' label.
     """
 
     case: Case
@@ -83,7 +83,7 @@ class OtherEnd:
     _likenesses: dict[tuple[str, bool], frozenset[str]] = field(default_factory=dict)
 
     def truth(self, exporter: Exporter, claim: Claim) -> Truth:
-        """Tell what is true of an exporter."""
+        """Return the truth about an exporter, with the step's claim as a candidate."""
         if not exporter.is_image:
             return Truth()
         found = self._found(exporter, claim)
@@ -99,7 +99,7 @@ class OtherEnd:
                 digests, knowable=True, pushed=pushed, image=self._pushed_image(exporter, digests), source="tag"
             )
         if self.place.kind == "classic":
-            # That store keeps a config and no manifest.
+            # The classic store keeps the config and no manifest, so no place has the digest.
             return Truth()
         if not exporter.push and exporter.is_kept(self.place.kind) and exporter.names and self._keeps_alone(exporter):
             digests = frozenset(filter(None, (self._kept_digest(name) for name in exporter.names)))
@@ -141,7 +141,7 @@ class OtherEnd:
         return images.image_of(there[1], images.served_blobs(registry, repository, there[1])) if there else None
 
     def _likely(self, exporter: Exporter, claim: Claim, pushed: Pushed) -> Truth:
-        """The digest that is claimed, if its bytes are there and what is in it is what the output makes by itself."""
+        """Return the claimed digest as true if its content exists and equals what the output makes in its own build."""
         if claim.digest is None:
             return Truth(knowable=True, source="record")
         image = self._by_digest(exporter, claim.digest) if exporter.push else self._recorded(claim.digest)
@@ -152,7 +152,8 @@ class OtherEnd:
             pushed = frozenset((f"{registry}/{repository}", claim.digest) for registry, repository in places)
         truth = Truth(frozenset((claim.digest,)), knowable=True, pushed=pushed, image=image, source="record")
         if "no-cache" in self.case.flags or "docker" in exporter.types:
-            # Built again without a cache it has another time in it; loaded it may be packed in another way.
+            # A second build cannot be compared: without a cache its config has another time, and a loaded image may
+            # have layers that are compressed in another way.
             return truth
         alike = self._likeness(exporter, attested=image.attested)
         same = {child.digest for child in image.children} == alike
@@ -173,7 +174,7 @@ class OtherEnd:
         return images.record_blobs(self.ref, self.folder, self.place.environment) if self.ref else {}
 
     def _likeness(self, exporter: Exporter, *, attested: bool) -> frozenset[str]:
-        """The digests of the images, one for each platform, that the output makes by itself."""
+        """Build the output alone, and return the digests of its images, one for each platform."""
         key = (exporter.key, attested)
         if key not in self._likenesses:
             repository = f"alone-{uuid.uuid4().hex}"
@@ -187,7 +188,7 @@ class OtherEnd:
         return self._likenesses[key]
 
     def _imageids(self, exporter: Exporter, claim: Claim, found: Truth) -> frozenset[str]:
-        """The image ID: in an engine what `docker image inspect` says, else the config's digest or the index's own."""
+        """Return the correct image IDs: in an engine those of `docker image inspect`, else config or index digest."""
         own = frozenset((found.image.config or found.image.digest,)) if found.image else frozenset()
         if not exporter.is_kept(self.place.kind):
             return own
@@ -196,11 +197,14 @@ class OtherEnd:
             return frozenset(str(each["Id"]) for each in inspected if each)
         inspected = [images.kept(each, self.place.environment) for each in (claim.imageid, claim.digest) if each]
         known = frozenset(str(each["Id"]) for each in inspected if each and self._is_own(each, own | found.digests))
-        # An image that has no name, or whose name another one took, may be gone from the engine.
+        # The engine may have removed an image without a name, or one whose name another exporter took.
         return known or own | found.digests
 
     def _is_own(self, image: Mapping[str, Any], right: frozenset[str]) -> bool:
-        """Whether an image of the engine is of this build: the classic store has no digest, so that its label tells."""
+        """Tell whether an image of the engine is from this build.
+
+        The classic store has no digest, so its images are recognized by their label.
+        """
         if self.place.kind == "classic":
             return bool(image["Config"]["Labels"][LABEL] == self.nonce)
         return image["Id"] in right
@@ -213,7 +217,7 @@ class OtherEnd:
         return self._alone(exporter, lambda other: other.is_kept(self.place.kind))
 
     def _alone(self, exporter: Exporter, does: Callable[[Exporter], bool]) -> bool:
-        """Whether no other exporter that does the same has one of its names."""
+        """Tell whether no other exporter that satisfies `does` shares one of its names."""
         own = set(map(full_name, exporter.names))
         others = [each for each in self.exporters if each is not exporter and does(each)]
         return not any(own & set(map(full_name, each.names)) for each in others)

@@ -7,9 +7,9 @@ import os
 import pytest
 
 from soak.generate import generate
-from soak.oracle import tried
+from soak.oracle import run_case
 from soak.place import ABILITIES, Names, Place, new_nonce
-from soak.show import faults_text, shown
+from soak.show import case_text, faults_text
 
 SEED = "make test"
 PARTS = 8
@@ -24,7 +24,7 @@ def test_every_digest_of_a_random_build_is_that_of_the_other_end(
     for number in range(part * 5, part * 5 + 5):
         names = Names(registry, second_registry, new_nonce())
         case = generate(SEED, number, ABILITIES["containerd"], names)
-        verdict = tried(case, place)
-        assert not verdict.faults, f"{faults_text(verdict.faults)}\n{shown(case)}\n{verdict.log}"
+        verdict = run_case(case, place)
+        assert not verdict.faults, f"{faults_text(verdict.faults)}\n{case_text(case)}\n{verdict.log}"
         outputs += verdict.counts.outputs
     assert outputs

@@ -1,4 +1,4 @@
-"""Each engine is started once, used by all its tests, and stopped before the next one starts."""
+"""Fixtures that start each engine once, for all its tests, and stop it before the next one starts."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     if not results:
         return
     terminalreporter.section("results")
-    if exitstatus == 0 and table.is_whole(results):
+    if exitstatus == 0 and table.is_complete(results):
         table.write(results)
         terminalreporter.write_line(f"written to {table.FILE}")
     else:
         terminalreporter.write_line(table.table(results))
-        terminalreporter.write_line(f"{table.FILE.name} stays as it is: only a whole run without failures changes it")
+        terminalreporter.write_line(f"{table.FILE.name} is unchanged: only a complete run without failures updates it")
 
 
 @pytest.fixture
@@ -51,14 +51,20 @@ def registry() -> Iterator[str]:
 
 
 _CAPABILITIES = "unable to apply caps: operation not permitted"
-"""What runc says where Docker 20.10 gives a privileged container a capability that this machine does not have."""
+"""runc's message if Docker 20.10 gives a privileged container a capability that this machine does not have."""
 
 NO_PRIVILEGES = "not run: this machine lacks a capability that Docker 20.10 gives to a privileged container"
 
 
 @dataclass(frozen=True)
 class Started:
-    """An engine, and the environment of who uses it; or why it cannot be had."""
+    """An engine that was started.
+
+    Attributes:
+        engine: the engine.
+        environment: the environment variables with which docker reaches it; empty if it did not start.
+        fault: why it did not start, or empty.
+    """
 
     engine: Engine
     environment: Mapping[str, str]
@@ -66,7 +72,7 @@ class Started:
 
     @property
     def is_forbidden(self) -> bool:
-        """Whether this machine does not let it run."""
+        """Whether this machine lacks a capability that the engine needs."""
         return _CAPABILITIES in self.fault
 
 
@@ -76,7 +82,7 @@ def running(request: pytest.FixtureRequest, registry: str) -> Iterator[Started]:
     capture: CaptureManager = request.config.pluginmanager.getplugin("capturemanager")
     with contextlib.ExitStack() as stack:
         try:
-            # What is fetched, built and started is told while it is done.
+            # Starting may download and build an engine for minutes: show that progress while it happens.
             with capture.global_and_fixture_disabled():
                 environment = stack.enter_context(started(engine, registry)).environment
         except EngineError as error:

@@ -1,4 +1,4 @@
-"""The engines that people have: which there are, and how each is started."""
+"""The engines that people use, and how each one is started."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from engine.golang import buildx
 Driver = Literal["docker", "docker-container", "remote"]
 
 _SUITES = {"20.10": "bookworm", "26.1": "trixie", "28.5": "forky"}
-"""Release of Docker to the Debian suite that has it."""
+"""Docker release to the Debian suite that contains it."""
 
 _CLIENTS = {"0.13": "trixie", "0.29": "forky", "0.38": "forky"}
-"""Release of buildx to the Debian suite of the docker command beside it."""
+"""buildx release to the Debian suite of the docker command that is used with it."""
 
 _BUILT_BUILDX = {"0.38": "0.38.2"}
-"""What no suite has is built."""
+"""buildx releases that no Debian suite contains, and that are built from source."""
 
 _BUILDKIT = {"0.13": "0.13.2", "0.20": "0.20.2", "0.34": "0.34.2"}
 
@@ -30,15 +30,15 @@ _PLATFORMS = ("linux/amd64", "linux/arm64")
 
 @dataclass(frozen=True)
 class Engine:
-    """What a build runs on.
+    """A combination of buildx, Docker Engine and builder.
 
     Attributes:
-        buildx: buildx's release.
-        docker: the Docker Engine's release.
-        store: where that keeps images.
+        buildx: the release of buildx.
+        docker: the release of the Docker Engine.
+        store: the Docker Engine's image store.
         driver: the builder's driver.
-        buildkit: BuildKit's release; empty for the one that is part of the Docker Engine.
-        nodes: how many BuildKits the builder has, each for a platform of its own where there are several.
+        buildkit: the release of BuildKit; empty for the BuildKit inside the Docker Engine.
+        nodes: the number of the builder's nodes; several nodes each have their own platform.
     """
 
     buildx: str
@@ -50,7 +50,7 @@ class Engine:
 
     @property
     def name(self) -> str:
-        """What it is called in the table and in a test's name."""
+        """The name in the table and in test names."""
         docker = f"Docker {self.docker} {self.store}"
         if self.driver == "docker":
             return f"{docker}, buildx {self.buildx}"
@@ -90,10 +90,10 @@ ENGINES = (
 
 @contextmanager
 def started(engine: Engine, registry: str) -> Iterator[Docker]:
-    """Start an engine, its builder being the current one.
+    """Start an engine, and make its builder the current one.
 
     Raises:
-        EngineError: it cannot be had here.
+        EngineError: the engine cannot be downloaded, built or started on this machine.
     """
     built = buildx(_BUILT_BUILDX[engine.buildx]) if engine.buildx in _BUILT_BUILDX else None
     which = programs(_SUITES[engine.docker], _CLIENTS[engine.buildx], built)

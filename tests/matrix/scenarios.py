@@ -1,4 +1,4 @@
-"""The builds that are made on every engine, and what each of their exporters made, as the other end tells it."""
+"""The builds that run on every engine, and the true digest of each of their exporters."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tests.engine.other_end import served_digest, tar_config, tar_digest
 from tests.matrix.engines import Engine
 
 Truths = Mapping[str, str]
-"""An exporter's key to the digest that the other end tells; a bake's keys are `target/key`."""
+"""An exporter's key to its digest in the registry, file or engine; the keys of a bake are `target/key`."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A build.
+    """A build that runs on every engine.
 
     Attributes:
-        name: what it is called in the expectations and in a test's name.
-        title: its heading in the table.
-        run: runs it as a step.
-        truths: what its exporters made.
+        name: the name in expected.yml and in test names.
+        title: the heading in the table.
+        run: runs the build as a step.
+        truths: returns the true digests of its exporters.
     """
 
     name: str
@@ -70,11 +70,11 @@ def _load(work: Workplace) -> Step:
 def _loaded(work: Workplace, engine: Engine) -> Truths:
     image = json.loads(work.docker("image", "inspect", f"{work.name}:loaded"))[0]
     if engine.store == "containerd":
-        # Docker before 28 has no Descriptor: there the ID is the digest.
+        # `docker image inspect` before Docker 28 has no Descriptor; with the containerd store the ID is the digest.
         return {"0": image.get("Descriptor", {}).get("digest", image["Id"])}
     if engine.driver == "docker":
         return {}
-    # The store keeps no manifest: the same build as a file has it.
+    # The classic store keeps no manifest, so the digest is taken from the same build written to a file.
     again = work.folder / "again.tar"
     work.docker("buildx", "build", "--output", f"type=docker,dest={again}", "--provenance=false", str(work.folder))
     assert tar_config(again) == image["Id"]
@@ -96,7 +96,7 @@ def _kept(work: Workplace) -> Step:
 
 
 def _kept_and_pushed(work: Workplace, _engine: Engine) -> Truths:
-    """Without a push no other end has the image: the same build, pushed, has its digest."""
+    """Return the digest of the same build, pushed: without a push no registry or file has the image."""
     output = f"type=image,name={work.image}:1,push=true"
     build = ("buildx", "build", "--provenance=false", "--platform=linux/amd64,linux/arm64", "--output", output)
     work.docker(*build, str(work.folder))

@@ -1,4 +1,4 @@
-"""The table of results in docs/engines.md."""
+"""The table of engines and scenarios in docs/engines.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.matrix.engines import ENGINES
-from tests.matrix.outcome import REASONS
+from tests.matrix.result import REASONS
 from tests.matrix.scenarios import SCENARIOS
 
 FILE = Path(__file__).resolve().parents[2] / "docs/engines.md"
@@ -14,16 +14,16 @@ FILE = Path(__file__).resolve().parents[2] / "docs/engines.md"
 _BEGIN, _END = "<!-- results: written by make engines -->", "<!-- end of results -->"
 
 Results = Mapping[tuple[str, str], str]
-"""Engine and scenario to what came out."""
+"""Names of engine and scenario to the result in a few words."""
 
 
 def table(results: Results) -> str:
-    """The results as a table of Markdown, a row for each engine, and what the steps say where they give no digest."""
+    """Return a Markdown table with a row for each engine, and a list of the messages of steps without a digest."""
     head = ["engine", *(scenario.title for scenario in SCENARIOS)]
     rows = [_row(engine.name, results) for engine in ENGINES if any(name == engine.name for name, _ in results)]
-    said = {reason: says for reason, says in REASONS.items() if any(reason in came for came in results.values())}
+    messages = {name: text for name, text in REASONS.items() if any(name in result for result in results.values())}
     lines = ["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows)]
-    return "\n".join([*lines, "", *(f"- {reason}: “{says} …”" for reason, says in said.items())])
+    return "\n".join([*lines, "", *(f"- {name}: “{text} …”" for name, text in messages.items())])
 
 
 def _row(engine: str, results: Results) -> list[str]:
@@ -33,13 +33,13 @@ def _row(engine: str, results: Results) -> list[str]:
     return [engine, *cells]
 
 
-def is_whole(results: Results) -> bool:
-    """Whether every scenario ran on every engine."""
+def is_complete(results: Results) -> bool:
+    """Tell whether every scenario ran on every engine."""
     return results.keys() == {(engine.name, scenario.name) for engine in ENGINES for scenario in SCENARIOS}
 
 
 def write(results: Results) -> None:
-    """Put the table into the docs."""
+    """Write the table into docs/engines.md, between its two markers."""
     text = FILE.read_text(encoding="utf-8")
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)

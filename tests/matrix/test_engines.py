@@ -1,4 +1,4 @@
-"""On every engine a digest is right or absent, and what is too old says so in one line."""
+"""On every engine each digest is right or absent, and a release that is too old is named in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from tests.engine.conftest import Workplace
 from tests.matrix.conftest import Started
 from tests.matrix.engines import ENGINES
-from tests.matrix.outcome import outcome
+from tests.matrix.result import describe_result
 from tests.matrix.scenarios import SCENARIOS, Scenario
 
 EXPECTED: dict[str, dict[str, str]] = yaml.safe_load(
@@ -19,16 +19,16 @@ EXPECTED: dict[str, dict[str, str]] = yaml.safe_load(
 
 
 pytestmark = pytest.mark.timeout(3600)
-"""An engine that is not there yet is fetched or built; each step of that, and of a build, has a limit of its own."""
+"""Long, because a missing engine is downloaded or built first; each step of that has its own shorter limit."""
 
 
 def test_every_digest_is_right_or_absent(
     running: Started, work: Workplace, scenario: Scenario, results: dict[tuple[str, str], str]
 ) -> None:
     step = scenario.run(work)
-    came = outcome(step, lambda: scenario.truths(work, running.engine))
-    results[running.engine.name, scenario.name] = came
-    assert came == EXPECTED[running.engine.name][scenario.name], step.log
+    result = describe_result(step, lambda: scenario.truths(work, running.engine))
+    results[running.engine.name, scenario.name] = result
+    assert result == EXPECTED[running.engine.name][scenario.name], step.log
 
 
 def test_each_engine_and_scenario_has_an_expectation() -> None:

@@ -1,4 +1,4 @@
-"""A builder of several nodes: buildx joins the images of one output, and each node pushes its own of any other."""
+"""A builder of several nodes: buildx merges the images of one output only; each node pushes its own for the others."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def environment(registry: str) -> Iterator[Mapping[str, str]]:
 
 @pytest.fixture
 def nodes(tmp_path: Path, environment: Mapping[str, str], registry: str) -> Workplace:
-    """A folder, and a builder with a node for each of two platforms."""
+    """Return a folder, and a builder with one node for each of two platforms."""
     return workplace(tmp_path, environment, registry)
 
 
 def count(image: str, tag: str) -> int:
-    """How many platforms a registry serves for a tag."""
+    """Return the number of platforms that a registry serves for a tag."""
     _, document = served(image, tag)
     return len(image_manifests(document)) if "manifests" in document else 1
 
 
 @pytest.mark.parametrize("provenance", ["false", "mode=max"])
-def test_of_two_pushed_images_only_the_joined_one_has_a_digest(nodes: Workplace, provenance: str) -> None:
-    # Names in one repository: buildx looks for what the nodes pushed last in the repository of the first output.
+def test_of_two_pushed_images_only_the_merged_one_has_a_digest(nodes: Workplace, provenance: str) -> None:
+    # Both names are in one repository, because buildx reads what the nodes pushed from the first output's repository.
     step = nodes.step(
         platforms=_PLATFORMS,
         outputs=lines(
@@ -52,7 +52,7 @@ def test_of_two_pushed_images_only_the_joined_one_has_a_digest(nodes: Workplace,
     assert step.code == 0, step.log
     digest, _ = served(nodes.image, "1")
     assert count(nodes.image, "1") == 2
-    # The second name leads to what one of the nodes made.
+    # Both nodes pushed the second name, so it refers to the image of the node that pushed last.
     assert count(nodes.image, "2") == 1
     assert step.digests == {"release": digest}
     assert step.outputs["digest"] == step.outputs["imageid"] == digest
@@ -60,7 +60,7 @@ def test_of_two_pushed_images_only_the_joined_one_has_a_digest(nodes: Workplace,
     assert "::warning::exporter 1 has no digest: several nodes built it, and buildx joins" in step.log
 
 
-def test_an_image_that_is_kept_in_front_takes_no_digest_of_the_pushed_one(nodes: Workplace) -> None:
+def test_an_unpushed_image_in_front_of_the_pushed_one_does_not_get_its_digest(nodes: Workplace) -> None:
     step = nodes.step(
         platforms=_PLATFORMS,
         outputs=lines(f"type=image,name={nodes.image}:1", f"type=image,name={nodes.image}:2,push=true,id=release"),
@@ -72,7 +72,7 @@ def test_an_image_that_is_kept_in_front_takes_no_digest_of_the_pushed_one(nodes:
 
 
 @pytest.mark.parametrize("beside", ["", "type=image,name=IMAGE:2,push=true,id=release"])
-def test_a_push_without_a_value_is_joined_by_nobody(nodes: Workplace, beside: str) -> None:
+def test_buildx_does_not_merge_the_images_of_a_push_without_a_value(nodes: Workplace, beside: str) -> None:
     outputs = [f"type=image,name={nodes.image}:1,push=", *([beside.replace("IMAGE", nodes.image)] if beside else [])]
     step = nodes.step(platforms=_PLATFORMS, outputs=lines(*outputs))
     assert step.code == 0, step.log
@@ -81,7 +81,7 @@ def test_a_push_without_a_value_is_joined_by_nobody(nodes: Workplace, beside: st
     assert served(nodes.image, "1")[0] not in step.outputs["exporters"] + step.outputs["refs"]
 
 
-def test_a_bake_gives_no_nodes_digest_either(nodes: Workplace) -> None:
+def test_a_bake_does_not_report_the_digest_of_a_single_node_either(nodes: Workplace) -> None:
     (nodes.folder / "docker-bake.hcl").write_text(
         f"""
         target "default" {{
@@ -95,7 +95,7 @@ def test_a_bake_gives_no_nodes_digest_either(nodes: Workplace) -> None:
     assert json.loads(step.outputs["digests"]) == {"default": {"0": served(nodes.image, "1")[0]}}
 
 
-def test_verify_does_not_accept_the_others(nodes: Workplace) -> None:
+def test_verify_fails_for_an_image_that_buildx_does_not_merge(nodes: Workplace) -> None:
     step = nodes.step(
         platforms=_PLATFORMS,
         outputs=lines(f"type=image,name={nodes.image}:1,push=true", f"type=image,name={nodes.image}:2,push=true"),

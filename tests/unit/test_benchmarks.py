@@ -16,7 +16,7 @@ def runs(*seconds: float) -> list[Measured]:
 
 def test_figures_are_medians_of_pairs() -> None:
     figures = figures_of("x", runs(1.5, 3.0, 2.5), runs(1.0, 1.0, 2.0))
-    assert (figures.rounds, figures.median, figures.least, figures.most) == (3, 2.5, 1.5, 3.0)
+    assert (figures.rounds, figures.median, figures.minimum, figures.maximum) == (3, 2.5, 1.5, 3.0)
     assert figures.added == 0.5
     assert figures.ratio == 2.5
     assert (figures.first, figures.memory) == (1.25, 10.0)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from soak.answer import Answer, TargetAnswer
 from soak.case import Case, Output, Target
 from soak.command import bare_command, step_inputs
 from soak.exporters import Exporter, expected_exporters
@@ -19,6 +18,7 @@ from soak.images import Image
 from soak.judge import Fault, judge_pushed, judge_target, paired
 from soak.place import ABILITIES, EngineKind, Names
 from soak.reduce import reduced
+from soak.step_result import StepResult, TargetResult
 from soak.truth import Truth
 
 CASES = [generate("forms", number, ABILITIES["containerd"], Names()) for number in range(600)]
@@ -184,7 +184,7 @@ def _faults(release: str | None, tar: str | None, **results: str | None) -> list
     digests = {each["key"]: each["digest"] for each in exporters if each["digest"]}
     imageids = {each["key"]: each["imageid"] for each in exporters}
     whole = {"digest": release, "imageid": digest("c"), "exporters": exporters, **results}
-    answer = TargetAnswer(exporters, digests, imageids, whole)
+    answer = TargetResult(exporters, digests, imageids, whole)
     pairs, odd = paired([IMAGE, TAR], answer)
     return [*odd, *judge_target(pairs, answer, [_truth("release"), _truth("1")])]
 
@@ -210,13 +210,13 @@ def test_the_digest_of_another_exporter_is_no_legacy_digest() -> None:
 
 def test_an_image_id_that_is_wrong_is_found() -> None:
     truth = replace(_truth("1"), imageids=frozenset((digest("d"),)))
-    said = TargetAnswer([_said(TAR, RIGHT["1"])], {"1": RIGHT["1"]}, {"1": digest("c")}, {})
+    said = TargetResult([_said(TAR, RIGHT["1"])], {"1": RIGHT["1"]}, {"1": digest("c")}, {})
     faults = judge_target([(TAR, said.exporters[0])], said, [truth])
     assert "wrong image ID" in {fault.kind for fault in faults}
 
 
 def test_an_exporter_that_is_missing_or_too_many_is_found() -> None:
-    _, faults = paired([IMAGE, TAR], TargetAnswer([_said(IMAGE, None)], {}, {}, {}))
+    _, faults = paired([IMAGE, TAR], TargetResult([_said(IMAGE, None)], {}, {}, {}))
     assert [fault.kind for fault in faults] == ["exporters"]
 
 
@@ -241,7 +241,7 @@ def test_what_buildx_adds_is_expected() -> None:
 
 
 def test_a_step_says_nothing_of_a_target_that_it_does_not_name() -> None:
-    answer = Answer(0, "", {"exporters": '{"web": []}', "digests": "{}"})
+    answer = StepResult(0, "", {"exporters": '{"web": []}', "digests": "{}"})
     assert answer.of("api").exporters == []
     assert answer.refs == []
 
@@ -269,5 +269,5 @@ def test_reducing_ends_after_a_number_of_tries() -> None:
         return False
 
     (case,) = [case for case in CASES if len(case.targets) == 3][:1]
-    assert reduced(case, fails, most=3) == case
+    assert reduced(case, fails, max_tries=3) == case
     assert len(tried) == 3

@@ -1,4 +1,4 @@
-"""What is shown to people: warnings of build checks, lines of the log, summaries and comments."""
+"""Fuzz targets for text that people read: warnings of build checks, log lines, summaries and comments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from action.report.failure import failure_excerpt
 from action.report.markdown import one_line
 from action.report.model import Report, Target
 from action.report.summary import outputs_table, render
-from fuzz.reader import Reader, joined, printable, texts
+from fuzz.reader import Reader, input_of, printable, texts
 from tests.unit.merging.jobs import exporter, results
 from tests.unit.report.rendered import Page, html
 
@@ -30,7 +30,7 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 def is_command(line: str) -> bool:
-    """Whether the runner takes a line for a command (actions/runner, src/Runner.Common/ActionCommand.cs)."""
+    """Tell whether the runner reads a line as a command (actions/runner, src/Runner.Common/ActionCommand.cs)."""
     return line.strip().startswith("::") or "##[" in line
 
 
@@ -57,7 +57,7 @@ def _log(data: bytes) -> None:
     assert not any(map(is_command, lines)), lines
     excerpt = failure_excerpt(log)
     assert len(excerpt.split("\n")) <= 100
-    # BuildKit quotes as Go does: what a step runs, and the names of files.
+    # BuildKit quotes commands and file names with Go's %q; JSON's quotes are near enough to it.
     quoted = [json.dumps(each) for each in (name, command)]
     for error in (
         f"process {quoted[1]} did not complete successfully: exit code: 1",
@@ -99,7 +99,7 @@ def _summary(data: bytes) -> None:
     text = render(report)
     printable(text)
     page = Page(html(text))
-    # An input of several lines is written in another way; everything else is there once.
+    # An input of several lines is written as a YAML block; every other value adds exactly one element.
     assert [each for each in page.elements if each != "br"] == [
         each for each in harmless.elements if each != "br" and (report.failure or each)
     ] or not all(one_line(value) for value in values), (page.elements, harmless.elements)
@@ -107,7 +107,7 @@ def _summary(data: bytes) -> None:
     assert not page.comments
     assert set(page.elements) <= set(harmless.elements)
     shown = html_text.unescape(text)
-    if len(secret) > 8 and len(set(secret)) > 4:  # else our own words may hold it
+    if len(secret) > 8 and len(set(secret)) > 4:  # a simpler secret may be part of the summary's own text
         assert secret not in shown, secret
     assert len(render(report, _LIMIT).encode()) <= _LIMIT
     table = outputs_table(report, _LIMIT)
@@ -116,7 +116,7 @@ def _summary(data: bytes) -> None:
 
 
 def _comment(values: list[str], section: str) -> None:
-    """Two steps of one job share a comment, whatever they are called."""
+    """Check that two steps of one job share a comment, whatever their names are."""
     workflow, job, leg, step, *_, commit, _ = values
     places = [Place(workflow, job, {job: leg}, each, commit) for each in (step, f"{step}2")]
     text = comment_text(places[1], "second\n", comment_text(places[0], section, ""))
@@ -161,8 +161,8 @@ LOG = Reader(
     "log",
     _log,
     (
-        joined(f"#5 0.1 {_COMMANDS}\n------\n > [2/2] RUN x:\n0.1 no\n------\nERROR: failed", "/a b", "/bin/sh -c x"),
-        joined("ERROR: failed to fetch: unexpected status from GET request to x: 503 Service Unavailable", "/x", "y"),
+        input_of(f"#5 0.1 {_COMMANDS}\n------\n > [2/2] RUN x:\n0.1 no\n------\nERROR: failed", "/a b", "/bin/sh -c x"),
+        input_of("ERROR: failed to fetch: unexpected status from GET request to x: 503 Service Unavailable", "/x", "y"),
     ),
     (
         *("::", "##[", "\r", "\x1b[", "\x1b]", "\u2028", "\u0085", "ERROR: ", "------\n", " > ", '"', "\n%%\n"),
@@ -173,7 +173,7 @@ SUMMARY = Reader(
     "summary",
     _summary,
     (
-        joined(
+        input_of(
             "app:1",
             "image",
             "linux/amd64",
@@ -185,7 +185,7 @@ SUMMARY = Reader(
             "a\nb",
             "hunter2 & co",
         ),
-        joined(
+        input_of(
             _COMMANDS, "a | b", "<!-- ", "</code>", "`x`", "\x1b[31mred", "~~~", "# h", "\u202e", "www.example.com/x"
         ),
     ),

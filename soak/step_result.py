@@ -1,4 +1,4 @@
-"""What a step says: its outputs as GitHub's runner reads them."""
+"""The result of a step: its exit code, its log, and its outputs as GitHub's runner reads them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A step's exit code, its log and its outputs.
+class StepResult:
+    """The result of a step.
 
     Attributes:
         code: the exit code.
-        log: all that it printed.
-        outputs: its outputs.
-        results: the results file, or None where there is none.
-        checksums: the file of checksums, or nothing.
+        log: everything that the step printed.
+        outputs: output name to value.
+        results: the results document, or None if there is no results file.
+        checksums: the text of the checksums file, or empty.
     """
 
     code: int
@@ -27,24 +27,24 @@ class Answer:
     results: Mapping[str, Any] | None = None
     checksums: str = ""
 
-    def of(self, target: str) -> TargetAnswer:
-        """What it says of one target; the name is empty in a build."""
+    def of(self, target: str) -> TargetResult:
+        """Return the part of one target; a build has one target with an empty name."""
         exporters, digests, imageids = (self._json(name) for name in ("exporters", "digests", "imageids"))
         whole = self.results or {}
         if target:
             found: Any = (exporters or {}).get(target, [])
             result = whole.get("targets", {}).get(target, {})
-            return TargetAnswer(found, (digests or {}).get(target, {}), (imageids or {}).get(target, {}), result)
-        return TargetAnswer(exporters or [], digests or {}, imageids or {}, whole)
+            return TargetResult(found, (digests or {}).get(target, {}), (imageids or {}).get(target, {}), result)
+        return TargetResult(exporters or [], digests or {}, imageids or {}, whole)
 
     @property
     def refs(self) -> list[str]:
-        """Everything that it says was pushed, `name@digest`."""
+        """The output `refs`: `name@digest` of each pushed image."""
         return list(self._json("refs") or [])
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Buildx's metadata file."""
+        """The output `metadata`: buildx's metadata file."""
         return dict(self._json("metadata") or {})
 
     def _json(self, name: str) -> Any:  # noqa: ANN401  # JSON
@@ -52,8 +52,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class TargetAnswer:
-    """What a step says of one target: its exporters, the digests and image IDs by key, the target's results."""
+class TargetResult:
+    """One target's part of a step's result.
+
+    Attributes:
+        exporters: the objects of the output `exporters`.
+        digests: key to digest.
+        imageids: key to image ID.
+        results: the target's part of the results document.
+    """
 
     exporters: Sequence[Mapping[str, Any]]
     digests: Mapping[str, str]
@@ -62,6 +69,6 @@ class TargetAnswer:
 
 
 def read_file(path: str) -> str:
-    """A file's text; nothing where there is no such file."""
+    """Return a file's text, or an empty text if there is no such file."""
     file = Path(path)
     return file.read_text(encoding="utf-8") if path and file.is_file() else ""

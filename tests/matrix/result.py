@@ -1,4 +1,4 @@
-"""What a step said of a build, held against the truth, in a few words."""
+"""The result of a step in a few words, after a comparison with the truth."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ REASONS: Mapping[str, str] = {
     "BuildKit too old for the record": "update BuildKit to 0.14 or later",
     "several nodes, no push": "several nodes built it, and buildx says what the first of them made; push the image",
 }
-"""A word for each message that a step may give where it gives no digest, and what that message says."""
+"""A short name for each reason why a step may report no digest, and a part of the step's message."""
 
 
-def outcome(step: Step, truths: Callable[[], Truths]) -> str:
-    """What a step gave, such as `right (record)`, `absent: REASON`, `refused: REASON`.
+def describe_result(step: Step, truths: Callable[[], Truths]) -> str:
+    """Return a step's result in a few words: `right (record)`, `absent: REASON` or `refused: REASON`.
 
     Args:
         step: the step.
-        truths: tells what the exporters made; not asked where the build failed.
+        truths: returns the true digests; is not called if the build failed.
 
     Raises:
-        AssertionError: a digest is wrong, or a message is none of the known ones.
+        AssertionError: a digest is wrong, or a message is not one of the known ones.
     """
     assert "Traceback" not in step.log, step.log
     errors = [line for line in step.log.splitlines() if line.startswith("::error::")]
@@ -52,11 +52,11 @@ def outcome(step: Step, truths: Callable[[], Truths]) -> str:
         prefix = f"::warning::target {target}: " if target else "::warning::"
         (warning,) = [each for each in step.log.splitlines() if each.startswith(f"{prefix}exporter {exporter} has no")]
         said[key] = f"absent: {_reason(warning)}"
-    return _joined(said) if said else "nothing exported"
+    return _grouped(said) if said else "nothing exported"
 
 
 def _evidence(step: Step) -> dict[str, str | None]:
-    """The exporters that make an image: key to evidence."""
+    """Return key to evidence of each exporter that makes an image."""
     exporters = json.loads(step.outputs["exporters"])
     targets: dict[str, list[dict[str, Any]]] = {"": exporters} if isinstance(exporters, list) else exporters
     return {
@@ -77,8 +77,8 @@ def _flat(digests: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def _joined(said: Mapping[str, str]) -> str:
-    """Each thing that is said, once, with the keys that it is said of where there are several things."""
+def _grouped(said: Mapping[str, str]) -> str:
+    """Return each text once; if there are several texts, with the keys that it applies to."""
     keys: dict[str, list[str]] = {}
     for key, text in sorted(said.items()):
         keys.setdefault(text, []).append(key)
@@ -89,5 +89,5 @@ def _joined(said: Mapping[str, str]) -> str:
 
 def _reason(message: str) -> str:
     found = [reason for reason, says in REASONS.items() if says in message]
-    assert len(found) == 1, f"no one reason fits: {message}"
+    assert len(found) == 1, f"expected exactly one known reason, found {found}: {message}"
     return found[0]

@@ -1,4 +1,4 @@
-"""What a user asks for: inputs, lists, outputs and secrets, command lines, and the definition of a bake."""
+"""Fuzz targets for what a user writes: step inputs, lists, outputs, secrets, command lines and bake definitions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from action.exporters.requested import requested_exporters
 from action.inputs.build import parse_inputs, read_inputs
 from action.inputs.csv_lists import csv_fields, csv_record, split_lines, split_list, split_raw_lines
 from action.inputs.secrets import read_secrets, secret_values
-from fuzz.reader import Reader, joined, printable, refusing, texts
+from fuzz.reader import Reader, allowing_errors, input_of, printable, texts
 
 _MARKS = frozenset('",')
 
 
 def _inputs(data: bytes) -> None:
-    with refusing():
+    with allowing_errors():
         raw = parse_inputs(data.decode("utf-8", "replace"))
         for name, text in raw.items():
             printable(name)
@@ -28,7 +28,7 @@ def _inputs(data: bytes) -> None:
         inputs = read_inputs(raw)
         values = secret_values(inputs, {})
         secrets = read_secrets(inputs, lambda: "github.com")
-        # A value reaches buildx by the environment alone.
+        # buildx gets secrets only by environment variables, so each one must be known and masked.
         for environment in secrets.environment.values():
             assert environment in values or not environment.strip()
         outputs = parse_outputs(inputs.outputs)
@@ -38,15 +38,15 @@ def _inputs(data: bytes) -> None:
 def _lists(data: bytes) -> None:
     (text,) = texts(data, 1)
     for split in (split_list, split_lines, lambda name, text: split_lines(name, text, strip=False)):
-        with refusing():
+        with allowing_errors():
             _check_kept(text, split("tags", text))
     _check_kept(text, split_raw_lines(text))
-    with refusing():
+    with allowing_errors():
         fields = csv_fields("outputs", text)
         _check_kept(text, fields)
         if fields:
             assert csv_fields("outputs", csv_record(fields)) == fields
-    with refusing():
+    with allowing_errors():
         outputs = parse_outputs(split_raw_lines(text))
         identifiers = [output.id for output in outputs if output.id]
         assert len(set(identifiers)) == len(identifiers)
@@ -56,7 +56,7 @@ def _lists(data: bytes) -> None:
 
 
 def _check_kept(text: str, items: Iterable[str]) -> None:
-    """Nothing but quotes, commas and white space is ever dropped, and nothing is added."""
+    """Check that a split drops only quotes, commas and white space, and adds nothing."""
     assert _letters([text]) == _letters(items)
 
 
@@ -81,7 +81,7 @@ def _command_line(data: bytes) -> None:
 
 
 def _definition(data: bytes) -> None:
-    with refusing():
+    with allowing_errors():
         for name, target in read_definition(data.decode("utf-8", "replace")).items():
             keys = [exporter.key for exporter in target.requested.exporters]
             assert len(set(keys)) == len(keys)
@@ -109,8 +109,8 @@ COMMAND_LINE = Reader(
     "command-line",
     _command_line,
     (
-        joined("--output", _OUTPUT, "-t=a", "-qtb", "--push", "."),
-        joined("--metadata-file=m", "--load=false", "--call", "check", "--", "--push"),
+        input_of("--output", _OUTPUT, "-t=a", "-qtb", "--push", "."),
+        input_of("--metadata-file=m", "--load=false", "--call", "check", "--", "--push"),
     ),
     ("--output", "--tag", "--push", "--load", "--call", "--check", "--print", "--", "-o", "-t", "=", "\n%%\n"),
 )

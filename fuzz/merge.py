@@ -1,4 +1,4 @@
-"""Folders of results files: only digests are read out of them, and no name in them breaks a line."""
+"""Fuzz target for folders of results files: every digest read from them is valid, and all text can be printed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from action.merging.job_results import read_folder
 from action.oci.models import DIGEST_PATTERN
-from fuzz.reader import SEPARATOR, Reader, folder, joined, printable, refusing
+from fuzz.reader import SEPARATOR, Reader, allowing_errors, folder, input_of, printable
 from tests.unit.merging.jobs import exporter, results
 
 _RESULTS = msgspec.json.encode(results(exporter(platforms={"linux/amd64": "a"}), exporter("1", names=(), digest=None)))
@@ -24,7 +24,7 @@ def _attempt(data: bytes) -> None:
     for place, content in enumerate(files):
         (jobs / str(place)).mkdir(parents=True)
         (jobs / str(place) / "results.json").write_bytes(content)
-    with refusing():
+    with allowing_errors():
         found, errors = read_folder(jobs, target.decode("utf-8", "replace"))
         assert len(found) + len(errors) == len(files)
         for error in errors:
@@ -36,9 +36,9 @@ def _attempt(data: bytes) -> None:
                 assert each.digest is None or re.match(DIGEST_PATTERN, each.digest)
 
 
-JOINING = Reader(
-    "joining",
+MERGE = Reader(
+    "merge",
     _attempt,
-    (joined("", _RESULTS), joined("web", _BAKE, _RESULTS), joined("", "{}", "[]")),
+    (input_of("", _RESULTS), input_of("web", _BAKE, _RESULTS), input_of("", "{}", "[]")),
     ("version", "targets", "exporters", "digest", "null", "\\ud800", "\\n"),
 )
