@@ -10,7 +10,7 @@ import json
 import re
 
 from action.buildx.failures import failure
-from action.buildx.retry import failed_in_passing
+from action.buildx.retry import is_transient_failure
 from action.errors import BuildDigestsError
 from action.evidence.status_log import StatusLog, Step
 from action.github import workflow_commands
@@ -68,10 +68,10 @@ def _log(data: bytes) -> None:
             f"ERROR: target web: failed to solve: {error}",
         ):
             ended = CompletedProgram(1, stderr=f"{log}\n{last}\n")
-            assert not failed_in_passing(ended), last
+            assert not is_transient_failure(ended), last
             printable(str(failure(ended, call="")))
     plain_end = CompletedProgram(1, command, log)
-    failed_in_passing(plain_end)
+    is_transient_failure(plain_end)
     for call in ("", "check"):
         assert isinstance(failure(plain_end, call=call), BuildDigestsError)
 

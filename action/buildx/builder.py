@@ -1,7 +1,7 @@
-"""Find out a builder's driver from the files of docker and buildx, without starting either.
+"""The driver of the builder that a build is going to use, from the files of docker and buildx.
 
-The rules are those of docker/buildx 0.36 (store/store.go, store/storeutil, util/dockerutil) and docker/cli 28
-(cli/command/cli.go, opts/hosts.go).
+`docker buildx inspect` prints it too, but takes as long to start as a small build. The rules are those of docker/buildx
+0.36 (store/store.go, store/storeutil, util/dockerutil) and docker/cli 28 (cli/command/cli.go, opts/hosts.go).
 """
 
 from __future__ import annotations
@@ -17,21 +17,25 @@ from action.buildx.local_state import state_folder
 from action.process.search import docker_folder
 
 DOCKER = "docker"
-"""The driver that builds in the Docker engine itself."""
+"""The driver that builds in the Docker Engine itself."""
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]*")
 _DEFAULT_CONTEXT = "default"
 _DEFAULT_HOST = "npipe:////./pipe/docker_engine" if os.name == "nt" else "unix:///var/run/docker.sock"
+# The engine's port, without and with TLS.
 _PORTS = {False: 2375, True: 2376}
-"""The engine's port, without and with TLS."""
 
 
 def find_driver(environment: Mapping[str, str], builder: str = "") -> str | None:
-    """Return the driver of the builder that buildx is going to use, or None if the files do not say it.
+    """Return the driver of the builder that buildx is going to use, or None if there is no such builder.
 
     Args:
         environment: the environment variables.
         builder: the value of `--builder`, or empty.
+
+    Example:
+        >>> find_driver({"DOCKER_CONFIG": "/nowhere"})
+        'docker'
     """
     folder = state_folder(environment)
     config = docker_folder(environment)
@@ -51,18 +55,20 @@ def find_driver(environment: Mapping[str, str], builder: str = "") -> str | None
 
 
 def _current_builder(folder: Path, key: str) -> str:
-    """Return the builder that `docker buildx use` chose for an endpoint, or empty if it is the docker context itself.
+    """Return the builder that `docker buildx use` selected for an endpoint, or empty if none is selected.
 
     Args:
         folder: buildx's folder.
-        key: the docker context, or the engine's address if that is the default one.
+        key: the docker context, or the engine's address if the context is `default`.
     """
     current = _json(folder / "current")
     name = str(current.get("Name") or "")
+    # `use --global` selects a builder for all endpoints. One that was removed since then does not count.
     if name and current.get("Global") is True and _driver(folder, name) is not None:
         return name
     if name and current.get("Key") == key:
         return name
+    # `use --default` selects a builder for one endpoint; the file's name is the start of a digest (toHash).
     try:
         return (folder / "defaults" / _hash(key)[:20]).read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -70,6 +76,7 @@ def _current_builder(folder: Path, key: str) -> str:
 
 
 def _is_builder(folder: Path, name: str) -> bool:
+    # buildx writes the name in lower case (store/util.go, ValidateName).
     return _NAME.fullmatch(name) is not None and _is_there(folder / "instances" / name.lower())
 
 
@@ -85,6 +92,7 @@ def _hash(text: str) -> str:
 
 
 def _driver(folder: Path, name: str) -> str | None:
+    """Return the driver in a builder's file, or None if there is no such file."""
     if not _NAME.fullmatch(name):
         return None
     driver = _json(folder / "instances" / name.lower()).get("Driver")
@@ -92,6 +100,7 @@ def _driver(folder: Path, name: str) -> str | None:
 
 
 def _current_context(config: Path, environment: Mapping[str, str]) -> str:
+    # DOCKER_HOST overrides every context.
     if environment.get("DOCKER_HOST"):
         return _DEFAULT_CONTEXT
     named = environment.get("DOCKER_CONTEXT") or _json(config / "config.json").get("currentContext")
@@ -103,7 +112,7 @@ def _is_context(config: Path, name: str) -> bool:
 
 
 def _host(environment: Mapping[str, str]) -> str:
-    """Return the engine's address as docker writes it: with its scheme and port."""
+    """Return the engine's address with its scheme and port, as docker completes it."""
     host = environment.get("DOCKER_HOST", "").strip()
     if not host:
         return _DEFAULT_HOST
@@ -118,7 +127,7 @@ def _host(environment: Mapping[str, str]) -> str:
 
 
 def _json(file: Path) -> dict[str, object]:
-    """Return a file's JSON object; empty if there is none."""
+    """Return the JSON object in a file, or an empty one if the file is missing or damaged."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

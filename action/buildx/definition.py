@@ -1,4 +1,4 @@
-"""The definition of a bake, as `docker buildx bake --print` tells it: groups, matrices and overrides resolved."""
+"""The definition of a bake that `docker buildx bake --print` prints: groups, matrices and overrides are resolved."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any
 
 from action.buildx.command_line import read_options
 from action.buildx.failures import failure
-from action.buildx.version import LAZY_OUTPUTS, Version, ask_version, satisfies
+from action.buildx.version import LAZY_OUTPUTS, Version, query_version, satisfies
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError, InputError, ProgramError
 from action.exporters.output import Output, check_ids, output_of, parse_output
 from action.exporters.requested import Requested, requested_exporters
 from action.process.program import CompletedProgram, ProgramGroup, capture_output
 
+# The time limit is long because buildx may have to fetch a remote definition.
 _PRINT_SECONDS = 120.0
-"""How long printing may take: a remote definition is fetched."""
 
-_ADDED_BACKWARDS: tuple[list[object], ...] = (
+# What `--push` and `--load` add to a target without outputs, in the reverse of `buildx build`'s order: as objects since
+# buildx 0.20, and as texts before.
+_REVERSED_DEFAULTS: tuple[list[object], ...] = (
     [{"type": "docker"}, {"type": "image", "push": "true"}],
     ["type=docker", "type=image,push=true"],
 )
-"""What `--push` and `--load` add to a target without outputs, in the order that `buildx build` does not have."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class Target:
     """One target of a bake.
 
     Attributes:
-        requested: the exporters that it asks for; `--push` and `--load` are in its outputs already.
-        docker_exporter: whether one of them is the docker exporter, which takes no attestations.
-        provenance: whether it asks for a provenance attestation itself.
-        context: its context, as written.
+        requested: the exporters that the target requests; buildx has added `--push` and `--load` to its outputs.
+        docker_exporter: whether one of them is the docker exporter, which does not support attestations.
+        provenance: whether the definition itself requests a provenance attestation.
+        context: the target's context as the user wrote it.
     """
 
     requested: Requested
@@ -43,7 +44,7 @@ class Target:
     context: str = "."
 
 
-def ask_definition(  # noqa: PLR0913  # a question to a program, and what it may not do
+def query_definition(  # noqa: PLR0913  # a program with its environment, and what it may not do
     buildx: tuple[str, ...],
     environment: Mapping[str, str],
     arguments: Sequence[str],
@@ -52,43 +53,48 @@ def ask_definition(  # noqa: PLR0913  # a question to a program, and what it may
     version: Version | None = None,
     dry_run: bool = False,
 ) -> dict[str, Target]:
-    """Ask buildx for the definition of a bake. The files that outputs name are not touched.
+    """Return the definition of a bake from buildx, without changing the files that outputs name.
 
     Args:
         buildx: the command that runs buildx.
-        environment: its whole environment.
+        environment: buildx's whole environment.
         arguments: `bake`, its options, `--print` and its targets.
         folder: the folder that the bake runs in.
         version: buildx's version, or None if it is not known.
-        dry_run: whether the bake itself does not follow, which would write the files anyway.
+        dry_run: whether the definition is only shown. Otherwise the bake follows and writes the files.
+
+    Returns:
+        Target name to target.
 
     Raises:
-        BuildDigestsError: buildx finds a fault in it, wrote none that can be read, or would empty files in a dry run.
-        InputError: a target's output has an `id` that breaks a rule.
+        BuildDigestsError: buildx rejects the definition, printed none that can be read, or would empty files in a dry
+            run.
+        InputError: the `id` of a target's output breaks a rule.
     """
     ended = _print(buildx, environment, (*buildx, *arguments), folder, version, dry_run=dry_run)
     if ended.code:
         raise failure(ended, call="")
-    by_chance = outputs_by_chance(arguments)
-    return read_definition(ended.stdout, adds_both={"--push", "--load"}.issubset(arguments), by_chance=by_chance)
+    return read_definition(
+        ended.stdout, adds_both={"--push", "--load"}.issubset(arguments), by_chance=outputs_by_chance(arguments)
+    )
 
 
 def outputs_by_chance(arguments: Sequence[str]) -> bool:
-    """Tell whether each evaluation of a bake may give its targets other outputs.
-
-    buildx applies the overrides of a target in an order that is chance, anew in each run (0.38, bake/bake.go,
-    AddOverrides): `--set=*.output=…` takes back what `--push` and `--load`, which are overrides too, did before it.
+    """Return whether each run of buildx may give the same targets other outputs.
 
     Args:
         arguments: `bake`, its options and its targets.
     """
-    # For a bake `--print` has no value, for a build of old it has.
+    # buildx keeps the overrides of a target in a Go map, and applies them in the map's order, which is random in each
+    # run (docker/buildx 0.36 to 0.38, bake/bake.go, AddOverrides). `--push` and `--load` are overrides too, and
+    # `--set=*.output=…` undoes those that were applied before it.
+    # `read_options` knows the options of `build`, whose `--print` has a value; that of `bake` has none.
     given = read_options([argument for argument in arguments if argument != "--print"])
     keys = {value.partition("=")[0].rstrip("+").partition(".")[2] for value in given.options.get("set", ())}
     return "output" in keys and bool({"push", "load"} & (keys | given.options.keys()))
 
 
-def _print(  # noqa: PLR0913  # the same
+def _print(  # noqa: PLR0913  # the arguments of `query_definition`
     buildx: tuple[str, ...],
     environment: Mapping[str, str],
     command: tuple[str, ...],
@@ -102,44 +108,44 @@ def _print(  # noqa: PLR0913  # the same
 
     if satisfies(version, LAZY_OUTPUTS):
         return print_definition()
-    from action.buildx.untouched import CannotBeKeptError, can_start, without_touching  # noqa: PLC0415  # old buildx
+    from action.buildx.protected_files import UnsupportedError, can_start, protecting_files  # noqa: PLC0415  # old buildx
 
     if can_start(buildx[0]):
-        with contextlib.suppress(CannotBeKeptError):
-            return without_touching(print_definition)
-    if dry_run and not satisfies(version or ask_version(buildx, environment), LAZY_OUTPUTS):
+        with contextlib.suppress(UnsupportedError):
+            return protecting_files(print_definition)
+    if dry_run and not satisfies(version or query_version(buildx, environment), LAZY_OUTPUTS):
         message = (
-            "this buildx empties the files that outputs name when it prints a definition, and nothing on this system "
-            "keeps it from that: install buildx 0.30 or later (https://docs.docker.com/go/buildx)"
+            "this buildx empties the files that outputs name when it prints a definition, and this system cannot "
+            "prevent it: install buildx 0.30 or later (https://docs.docker.com/go/buildx)"
         )
         raise ProgramError(message)
-    # The bake itself opens the same files in the next moment.
+    # Without protection: the bake itself follows and opens the same files.
     return print_definition()
 
 
 def read_definition(text: str, *, adds_both: bool = False, by_chance: bool = False) -> dict[str, Target]:
-    """Read the JSON that `bake --print` wrote.
+    """Read the JSON that `bake --print` printed.
 
     Args:
         text: the JSON.
-        adds_both: whether the bake was asked both to push and to load.
-        by_chance: whether the bake itself may have other outputs, as `outputs_by_chance` tells.
+        adds_both: whether the bake has both `--push` and `--load`.
+        by_chance: whether the bake itself may have other outputs; the return value of `outputs_by_chance`.
 
     Returns:
         Target name to target, in the order of the text.
 
     Raises:
-        ProgramError: it is no such JSON.
-        InputError: a target's output has an `id` that breaks a rule.
+        ProgramError: the text is not the JSON of a definition.
+        InputError: the `id` of a target's output breaks a rule.
     """
     try:
         definition: Any = parse_document(text, "its JSON")
         targets = definition["target"]
         read = {name: _target(name, target, adds_both=adds_both) for name, target in targets.items()}
     except DocumentError as error:
-        raise ProgramError(f"buildx bake --print wrote no definition that can be read: {error}") from None
+        raise ProgramError(f"buildx bake --print printed no definition that can be read: {error}") from None
     except (KeyError, TypeError, AttributeError) as error:
-        raise ProgramError(f"buildx bake --print wrote no definition that can be read ({error!r})") from None
+        raise ProgramError(f"buildx bake --print printed no definition that can be read ({error!r})") from None
     return {
         name: replace(target, requested=replace(target.requested, reevaluated=True, by_chance=by_chance))
         for name, target in read.items()
@@ -150,8 +156,8 @@ def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Targ
     source = f"output of bake target {name}"
     written = target.get("output")
     listed = written if isinstance(written, list) else []
-    # buildx orders the two by chance, anew in each run (0.38, bake/bake.go, AddOverrides): keys must not depend on it.
-    if adds_both and listed in _ADDED_BACKWARDS:
+    # Overrides are applied in random order, see `outputs_by_chance`; a key must not depend on it.
+    if adds_both and listed in _REVERSED_DEFAULTS:
         listed = listed[::-1]
     outputs = tuple(_output(output, index, source) for index, output in enumerate(listed))
     check_ids(outputs, source=source)
@@ -169,15 +175,17 @@ def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Targ
 
 
 def _output(written: object, index: int, source: str) -> Output:
-    # Objects since buildx 0.20, texts before.
     if isinstance(written, dict):
         return output_of({str(key): str(value) for key, value in written.items()}, index, source=source)
     if isinstance(written, str):
         return parse_output(written, index, source=source)
-    raise InputError(source, f"{written!r} is no output", "write a text or an object")
+    raise InputError(source, f"{written!r} is not an output", "write a text or an object")
 
 
 def _is_provenance(attest: object) -> bool:
     if isinstance(attest, dict):
         return attest.get("type") == "provenance"
     return isinstance(attest, str) and "type=provenance" in attest.split(",")
+
+
+ask_definition = query_definition

@@ -1,4 +1,4 @@
-"""What a failed buildx means, and what to do about it."""
+"""The reason why buildx failed, and what to do about it, from what buildx printed."""
 
 from __future__ import annotations
 
@@ -7,46 +7,57 @@ import re
 from action.errors import BuildDigestsError, BuildFailedError, ProgramError
 from action.process.program import CompletedProgram
 
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+"""Terminal control sequences (ECMA-48): CSI, such as colours, and OSC, such as window titles and links."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+# Lines of the build, not of buildx: a step's progress, the excerpts of the log and of the Dockerfile that follow a
+# failed step, and the error that names the step. They are removed before anything is looked for, because a step can
+# print any text, such as docker's own messages.
 _BUILD = re.compile(
-    # A step's progress, what is repeated of it and of the Dockerfile where it failed, and the error that names it. A
-    # step may print anything, what docker says of itself included.
     r"^[ \t]*(?:\#\d+ |\d+\.\d+ |\d+ \| ).*$|^ERROR: .*\bfailed to solve: process .*$",
     re.MULTILINE,
 )
+
 _NO_PLUGIN = re.compile(r"unknown command: docker buildx|'buildx' is not a docker command")
 _UNKNOWN_FLAG = re.compile(r"unknown (?:shorthand )?flag: ")
+
+# Without the plugin, docker takes the build's flags for its own, and prints its own usage.
 _DOCKER_USAGE = re.compile(r"Usage:\s+docker \[OPTIONS\] COMMAND|See 'docker --help'")
-"""A docker without the plugin reads the build's flags as its own, and shows its own usage."""
+
 _NO_ENGINE = re.compile(
     r"Cannot connect to the Docker daemon|failed to connect to the docker API|docker daemon is not running"
     r"|error during connect|permission denied while trying to connect",
 )
 _OLD_FLAG = re.compile(r"unknown flag: (--[\w-]+)")
+
+# Errors of docker/buildx 0.36 (build/opt.go, build/build.go, build/utils.go).
 _NO_ATTESTATIONS = re.compile(
     r"Attestations? (?:is|are) not supported (?:for the \S+ driver|by the current BuildKit daemon)"
     r"|unknown flag: --attest\b"
 )
 _NOT_THIS_DRIVER = re.compile(r"(?:Multi-platform build|(?:OCI|Docker) exporter) is not supported for the \S+ driver")
 _NOT_ON_NODES = re.compile(r"for multi-node builds currently not supported")
+
 _ADVICE = {
     _NO_ENGINE: "no Docker engine answers: start or install one, or set DOCKER_HOST or the builder",
     _NO_ATTESTATIONS: (
-        "this builder takes no attestations: use one of another driver (docker/setup-buildx-action makes it), turn on "
-        "the containerd image store, or install BuildKit 0.11 or later; or set provenance to false and leave sbom and "
-        "attests empty"
+        "this builder does not support attestations: use one of another driver (docker/setup-buildx-action makes it), "
+        "turn on the containerd image store, or install BuildKit 0.11 or later; or set provenance to false and leave "
+        "sbom and attests empty"
     ),
     _NOT_THIS_DRIVER: (
-        "the docker driver with this image store makes no such output: use a builder of another driver "
+        "the docker driver with this image store cannot make this output: use a builder of another driver "
         "(docker/setup-buildx-action makes it), or turn on the containerd image store"
     ),
     _NOT_ON_NODES: (
-        "a builder of several nodes writes no such file: push the image instead, or use a builder of one node"
+        "a builder of several nodes cannot write such a file: push the image instead, or use a builder of one node"
     ),
 }
-"""What buildx prints, and what to do about it."""
-_NEEDS = {
+
+# Option to the first buildx that has it.
+_FIRST_VERSIONS = {
     "--annotation": "0.12",
     "--build-context": "0.8",
     "--call": "0.15",
@@ -56,41 +67,45 @@ _NEEDS = {
     "--sbom": "0.10",
     "--var": "0.31",
 }
+
+# The first line of a check that has findings (docker/buildx 0.36, commands/build.go). A bake prints the name of each
+# target before it.
 _CHECKED = re.compile(r"^Check complete, (\d{1,9}) warnings? (?:has|have) been found!", re.MULTILINE)
-"""What a check with findings says (docker/buildx 0.36, commands/build.go). A bake names the target before it."""
-_LONGEST = 2000
+
+_MAX_CHARACTERS = 2000
+
 _RATE_LIMIT_ADVICE = "the registry limits the rate of requests: set retries and retry-delay to try again later"
+
+# ghcr.io answers `denied: permission_denied: … "You have exceeded a secondary rate limit. …"`, on several lines, with
+# the status 403, which otherwise is a refusal. BuildKit reports the message and no header, so a 403 with only a
+# Retry-After header cannot be distinguished from a refusal (containerd 2.3, core/remotes/errors/errors.go). The
+# lookbehind is for names: a repository may be called `retry-after`.
 _RATE_LIMITED = re.compile(
     r"(?:\bdenied: |\b(?:403|429) [A-Z]).*(?:secondary rate limit|(?<![\w./-])retry[-_ ]after\W{1,4}\d)",
     re.IGNORECASE | re.DOTALL,
 )
-"""What a registry answers with a 403, which is otherwise a refusal, or with a 429.
-
-ghcr.io says `denied: permission_denied: … "You have exceeded a secondary rate limit. …"`, on several lines. BuildKit
-reports the message and no header, so a plain 403 with a Retry-After header cannot be told from a refusal (containerd
-2.3, core/remotes/errors/errors.go). Before `retry-after` stands no part of a name: a repository may be named so.
-"""
 
 
 def failure(ended: CompletedProgram, *, call: str) -> BuildDigestsError:
-    """Say why a build failed.
+    """Return the error for a run of buildx that failed.
 
     Args:
-        ended: how buildx ended, with what it printed where that was captured.
-        call: what was asked for instead of a build, or empty.
+        ended: how buildx ended, with its output if that was captured.
+        call: the method of `--call`, such as `check`, or empty for a build.
 
     Returns:
-        The error, with what to install where that would help.
+        A ProgramError with advice if something must be installed, started or configured; otherwise a BuildFailedError
+        with buildx's last error, its signal or its exit code.
     """
     text = plain(ended.stderr)
     last = last_error_line(text)
     if advised := advice(_BUILD.sub("", text)):
         return ProgramError(f"{advised} ({last})")
-    if call == "check" and (said := _check_result(plain(ended.stdout))):
-        return BuildFailedError(said)
+    if call == "check" and (findings := _check_result(plain(ended.stdout))):
+        return BuildFailedError(findings)
     if is_rate_limited(error := last_error(text)):
-        said = " ".join(error.split())[:_LONGEST]
-        return BuildFailedError(f"buildx failed with: {said}; {_RATE_LIMIT_ADVICE}")
+        message = " ".join(error.split())[:_MAX_CHARACTERS]
+        return BuildFailedError(f"buildx failed with: {message}; {_RATE_LIMIT_ADVICE}")
     if last:
         return BuildFailedError(f"buildx failed with: {last}")
     if ended.code < 0:
@@ -99,14 +114,18 @@ def failure(ended: CompletedProgram, *, call: str) -> BuildDigestsError:
 
 
 def _check_result(text: str) -> str:
-    """Return what a check found: of a bake, whose targets each have a count, the sum."""
+    """Return the result of a check on one line: the number of warnings in all targets, else the first line."""
     if total := sum(int(count) for count in _CHECKED.findall(text)):
         return f"Check complete, {total} {'warning has' if total == 1 else 'warnings have'} been found!"
     return text.strip().partition("\n")[0].strip()
 
 
 def advice(text: str) -> str | None:
-    """What to install or start, where what buildx printed says that this is why it failed; else None."""
+    """Return what to install, start or configure, or None if the text names no such reason.
+
+    Args:
+        text: what buildx printed, without control sequences.
+    """
     if _NO_PLUGIN.search(text) or (_UNKNOWN_FLAG.search(text) and _DOCKER_USAGE.search(text)):
         return (
             "docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), or run "
@@ -116,8 +135,8 @@ def advice(text: str) -> str | None:
         if pattern.search(text):
             return advised
     if old := _OLD_FLAG.search(text):
-        if old[1] in _NEEDS:
-            remedy = f"install buildx {_NEEDS[old[1]]} or later"
+        if old[1] in _FIRST_VERSIONS:
+            remedy = f"install buildx {_FIRST_VERSIONS[old[1]]} or later"
         else:
             remedy = "check its spelling, or install a newer buildx"
         return f"this buildx does not know {old[1]}: {remedy} (https://docs.docker.com/go/buildx)"
@@ -125,7 +144,7 @@ def advice(text: str) -> str | None:
 
 
 def unknown_option(ended: CompletedProgram) -> str | None:
-    """Return the option that buildx does not know and therefore built nothing, or None."""
+    """Return the option that made buildx refuse to run because it does not know it, or None."""
     text = _BUILD.sub("", plain(ended.stderr))
     if ended.code == 0 or _NO_PLUGIN.search(text) or _DOCKER_USAGE.search(text):
         return None
@@ -133,33 +152,38 @@ def unknown_option(ended: CompletedProgram) -> str | None:
 
 
 def refuses_attestations(ended: CompletedProgram) -> bool:
-    """Whether buildx refused to build because attestations were asked for, before it built anything."""
+    """Return whether buildx refused to build because attestations were requested; it has built nothing then."""
     return ended.code != 0 and bool(_NO_ATTESTATIONS.search(_BUILD.sub("", plain(ended.stderr))))
 
 
 def is_rate_limited(error: str) -> bool:
-    """Tell whether a registry refused a request only because there were too many.
+    """Return whether a registry refused a request only because there were too many.
 
     Args:
-        error: the whole error, as `last_error` gives it.
+        error: the whole error, as `last_error` returns it.
     """
     return _RATE_LIMITED.search(error) is not None
 
 
 def last_error(text: str) -> str:
-    """Return the last error with the lines that continue it, or an empty text if no line says `ERROR:`."""
+    """Return the last error, with the lines that continue it, or an empty text if no line starts with `ERROR:`."""
     _, mark, error = f"\n{text}".rpartition("\nERROR:")
-    return (mark + error).strip()[:_LONGEST]
+    return (mark + error).strip()[:_MAX_CHARACTERS]
 
 
 def last_error_line(text: str) -> str:
-    """The last line that says `ERROR:`, or else the last line of all; empty where there is none."""
-    # Not at what else str.splitlines takes for the end of a line: a log may hold any of it.
+    """Return the last line that starts with `ERROR:`, else the last line that is not blank, else an empty text."""
+    # Not str.splitlines, which also splits at U+2028 and other characters that a step can print.
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or [""])[-1][:_LONGEST]
+    return (errors or lines or [""])[-1][:_MAX_CHARACTERS]
+
+
+def error_line(ended: CompletedProgram) -> str:
+    """Return the last error line of a program without its `ERROR: `, or the exit code if it printed nothing."""
+    return last_error_line(plain(ended.stderr)).removeprefix("ERROR: ") or f"exit code {ended.code}"
 
 
 def plain(text: str) -> str:
-    """The text without terminal control sequences and characters."""
-    return _CONTROL.sub("", _ANSI.sub("", text).replace("\r", "\n"))
+    """Return a text without terminal control sequences and control characters; a carriage return ends a line."""
+    return _CONTROL.sub("", ANSI.sub("", text).replace("\r", "\n"))

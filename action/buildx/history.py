@@ -1,4 +1,4 @@
-"""Gets a build's record out of BuildKit: `docker buildx history export` (buildx 0.23 and later)."""
+"""BuildKit's records of builds, exported with `docker buildx history export` (buildx 0.23 and later)."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from action.buildx.failures import last_error_line, plain
+from action.buildx.failures import error_line
+from action.buildx.refs import BuildRef
 from action.errors import EvidenceError, NoRecordsError, ProgramError, SlowEvidenceError, SlowProgramError
 from action.process.docker import find_plugin
 from action.process.program import capture_output
 
 EXPORT_SECONDS = 60.0
-"""How long all exports of a run may take. One copies a few blobs, in 0.2 s on a machine at rest."""
+"""The time limit for all exports of a run, in seconds. One export takes 0.2 s on an idle machine."""
 
-_MORE_SECONDS = 1.0
-"""How much longer they may take for each further record of a bake.
+# The limit grows by this for each further record of a bake. BuildKit adds the trace of the whole bake to each record,
+# 3 s after its target has ended (BuildKit 0.25, solver/llbsolver/solver.go), and buildx parses and writes each trace
+# again to remove secrets (docker/buildx 0.36, util/desktop/bundle/trace.go). So the time grows with the square of the
+# number of targets: one record takes 0.5 s of processor time in a bake of 20 targets, and 2 s in a bake of 100.
+# `history export --finalize` is slower still: it makes BuildKit write the trace at once.
+_SECONDS_PER_RECORD = 1.0
 
-BuildKit adds to each record the trace of the whole bake, 3 s after its target's end (BuildKit 0.25,
-solver/llbsolver/history.go), and buildx rewrites it (util/desktop/bundle/trace.go). So the time grows with the square
-of the number of targets: 0.5 s of processor time for each record of a bake of 20 targets, and 2 s of one of 100.
-`--finalize` makes BuildKit write the trace at once, and so makes this slower.
-"""
+_FIRST_CHUNK = 4
+_MAX_CHUNK = 32
 
-_FIRST_CHUNK, _LARGEST_CHUNK = 4, 32
+# How long one export of several records should take. If it reaches the limit, all records of the call are lost.
 _CHUNK_SECONDS = 5.0
-"""How long the export of several records at once should take: if the time is over, all of them are missing."""
 
-_REF = re.compile(r"(?P<builder>[^/\s]+)/(?P<node>[^/\s]+)/(?P<id>[a-z0-9]+)")
+# buildx before 0.19 prints its usage for a subcommand that it does not know, and exits with 0.
+_UNKNOWN_SUBCOMMAND = re.compile(r"unknown (flag|command|shorthand)")
+_USAGE = "Usage:"
 
 
 def export_record(
@@ -43,25 +46,24 @@ def export_record(
 
     Args:
         buildx: the command that runs buildx.
-        environment: its whole environment.
-        refs: `buildx.build.ref` of each build: `builder/node/ref`, all of one builder.
-        file: where to write the record, an OCI image layout as a tar.
-        seconds: how long it may take.
+        environment: buildx's whole environment.
+        refs: `builder/node/ref` of each build, as in `buildx.build.ref`; all of one builder.
+        file: the path to write to. The format is an OCI image layout as a tar.
+        seconds: the time limit.
 
     Raises:
-        SlowEvidenceError: it took too long.
-        NoRecordsError: this buildx exports no records, or this BuildKit keeps none.
-        EvidenceError: there is no record to be had, and why.
+        SlowEvidenceError: the export did not end within the time limit.
+        NoRecordsError: this buildx cannot export records, or this BuildKit keeps none.
+        EvidenceError: a reference has another form, or buildx failed; the message gives the reason.
     """
-    parsed = []
-    for ref in refs:
-        parts = _REF.fullmatch(ref)
-        if not parts:
-            message = f"the build's reference {ref!r} has not the form builder/node/ref"
-            raise EvidenceError(message)
-        parsed.append(parts)
-    ids = [parts["id"] for parts in parsed]
-    command = (*buildx, "history", "export", "--builder", parsed[0]["builder"], *ids, "--output", str(file))
+    parsed: list[BuildRef] = []
+    for text in refs:
+        ref = BuildRef.parse(text)
+        if ref is None:
+            raise EvidenceError(f"the build's reference {text!r} has not the form builder/node/ref")
+        parsed.append(ref)
+    ids = [ref.id for ref in parsed]
+    command = (*buildx, "history", "export", "--builder", parsed[0].builder, *ids, "--output", str(file))
     try:
         ended = capture_output(command, environment, seconds=seconds)
     except SlowProgramError as error:
@@ -70,25 +72,22 @@ def export_record(
         raise EvidenceError(str(error)) from None
     if ended.code == 0 and file.is_file():
         return
-    said = last_error_line(plain(ended.stderr)) or f"exit code {ended.code}"
-    if re.search(r"unknown (flag|command|shorthand)", ended.stderr) or "Usage:" in ended.stdout:
-        message = "this buildx cannot export build records: install buildx 0.23 or later"
-        raise NoRecordsError(message)
-    if "code = Unimplemented" in said:
-        message = "this BuildKit keeps no build records: update it to 0.14 or later (Docker 27)"
-        raise NoRecordsError(message)
-    message = f"buildx could not export the build's record: {said}"
-    raise EvidenceError(message)
+    if _UNKNOWN_SUBCOMMAND.search(ended.stderr) or _USAGE in ended.stdout:
+        raise NoRecordsError("this buildx cannot export build records: install buildx 0.23 or later")
+    message = error_line(ended)
+    if "code = Unimplemented" in message:
+        raise NoRecordsError("this BuildKit keeps no build records: update it to 0.14 or later (Docker 27)")
+    raise EvidenceError(f"buildx could not export the build's record: {message}")
 
 
 class Records:
-    """The records of a run's builds. Each is exported once, and all exports together have a time limit.
+    """The records of a run's builds. Each is exported once, within one time limit for all exports.
 
     Args:
         buildx: the command that runs buildx.
-        environment: its whole environment.
-        folder: where the files are kept.
-        seconds: how long the exports may take in all, before what each record after the first adds to it.
+        environment: buildx's whole environment.
+        folder: the folder for the exported files.
+        seconds: the time limit for all exports of one record; each further record adds a second.
     """
 
     def __init__(
@@ -97,98 +96,106 @@ class Records:
         self._buildx = buildx
         self._environment = environment
         self._folder = folder
-        self._seconds = seconds
+        self._seconds_left = seconds
         self._files: dict[frozenset[str], Path] = {}
-        self._calls = 0
-        self._known: set[str] = set()
-        self._given_up: EvidenceError | None = None
+        self._exports = 0
+        self._requested: set[str] = set()
+        self._final_error: EvidenceError | None = None
 
     def file(self, refs: Sequence[str]) -> Path:
         """Return one file with the records of some builds, all of one builder.
 
         Args:
-            refs: `builder/node/ref` of each.
+            refs: `builder/node/ref` of each build.
 
         Raises:
-            SlowEvidenceError: it took too long, now or earlier; it is not tried again.
-            EvidenceError: there is no record to be had, and why.
+            SlowEvidenceError: this export or an earlier one reached the time limit; no further export is started.
+            EvidenceError: a record is missing; the message gives the reason.
         """
         key = frozenset(refs)
-        self._allow(key)
+        self._extend_limit(key)
         if key not in self._files:
-            self._files[key] = self._export(refs, self._seconds)
+            self._files[key] = self._export(refs, self._seconds_left)
         return self._files[key]
 
     def files(self, refs: Sequence[str], *, seconds: float | None = None) -> Iterator[Path]:
-        """Yield files that together hold the records of some builds. If a record is missing, it is in none.
+        """Yield files that together contain the records of some builds, without those that are missing.
 
         Args:
-            refs: `builder/node/ref` of each.
-            seconds: how long to wait for them in all, if that is less than what is left for all exports.
+            refs: `builder/node/ref` of each build; they may be of several builders.
+            seconds: a time limit for this call, or None if only the limit for all exports applies.
 
         Raises:
-            SlowEvidenceError: the time is over; the records that are not in the files so far are not tried again.
-            NoRecordsError: this buildx exports no records, or this BuildKit keeps none.
-        EvidenceError: the record of the one build asked for is missing, and why.
+            SlowEvidenceError: a time limit is reached; records that were not yielded yet are not tried again.
+            NoRecordsError: this buildx cannot export records, or this BuildKit keeps none.
+            EvidenceError: `refs` is one build, and its record is missing; the message gives the reason.
         """
-        self._allow(refs)
+        self._extend_limit(refs)
         wanted = list(dict.fromkeys(refs))
-        for held, known in list(self._files.items()):
-            if not held.isdisjoint(wanted):
-                wanted = [ref for ref in wanted if ref not in held]
+        for exported, known in list(self._files.items()):
+            if not exported.isdisjoint(wanted):
+                wanted = [ref for ref in wanted if ref not in exported]
                 yield known
-        left = self._seconds if seconds is None else seconds
+        left = self._seconds_left if seconds is None else seconds
         size = _FIRST_CHUNK
         while wanted:
-            builder = wanted[0].partition("/")[0]
-            chunk = [ref for ref in wanted if ref.partition("/")[0] == builder][:size]
+            builder = _builder(wanted[0])
+            chunk = [ref for ref in wanted if _builder(ref) == builder][:size]
             wanted = [ref for ref in wanted if ref not in chunk]
             started = time.monotonic()
             try:
-                self._files[frozenset(chunk)] = self._export(chunk, min(left, self._seconds))
+                self._files[frozenset(chunk)] = self._export(chunk, min(left, self._seconds_left))
             except (SlowEvidenceError, NoRecordsError):
                 raise
             except EvidenceError:
-                # At least one of them is missing; whoever needs a digest asks for each by itself.
+                # buildx exports all records of a call or none (docker/buildx 0.36, commands/history/export.go), and
+                # does not report which are missing. The caller requests each one that it needs by itself.
                 if len(refs) == 1:
                     raise
             took = time.monotonic() - started
             left -= took
-            size = max(1, min(_LARGEST_CHUNK, int(len(chunk) * _CHUNK_SECONDS / max(took, 0.01))))
+            size = max(1, min(_MAX_CHUNK, int(len(chunk) * _CHUNK_SECONDS / max(took, 0.01))))
             if file := self._files.get(frozenset(chunk)):
                 yield file
 
-    def _allow(self, refs: Iterable[str]) -> None:
-        new = set(refs) - self._known
-        self._seconds += _MORE_SECONDS * (len(new) - (not self._known))
-        self._known |= new
+    def _extend_limit(self, refs: Iterable[str]) -> None:
+        """Add a second for each record that was not requested before, except for the first of all."""
+        new = set(refs) - self._requested
+        self._seconds_left += _SECONDS_PER_RECORD * (len(new) - (not self._requested))
+        self._requested |= new
 
     def _export(self, refs: Sequence[str], seconds: float) -> Path:
-        if self._given_up is not None:
-            raise self._given_up
+        if self._final_error is not None:
+            raise self._final_error
         if seconds <= 0:
             raise SlowEvidenceError("the time for all build records of the run is over")
-        self._calls += 1
-        file = self._folder / f"records-{self._calls}.dockerbuild"
+        self._exports += 1
+        file = self._folder / f"records-{self._exports}.dockerbuild"
         started = time.monotonic()
         try:
-            self._export_with_either(refs, file, seconds)
+            self._export_with_plugin_or_docker(refs, file, seconds)
         except (SlowEvidenceError, NoRecordsError) as error:
-            self._given_up = error
+            self._final_error = error
             raise
         finally:
-            self._seconds -= time.monotonic() - started
+            self._seconds_left -= time.monotonic() - started
         return file
 
-    def _export_with_either(self, refs: Sequence[str], file: Path, seconds: float) -> None:
+    def _export_with_plugin_or_docker(self, refs: Sequence[str], file: Path, seconds: float) -> None:
+        # The plugin without docker before it starts in half the time.
         if plugin := find_plugin(self._environment):
             try:
                 export_record(plugin, self._environment, refs, file, seconds=seconds)
             except SlowEvidenceError:
                 raise
             except EvidenceError:
-                # What docker runs may be another one.
+                # docker may run another buildx than the one that was found.
                 file.unlink(missing_ok=True)
             else:
                 return
         export_record(self._buildx, self._environment, refs, file, seconds=seconds)
+
+
+def _builder(ref: str) -> str:
+    parsed = BuildRef.parse(ref)
+    return parsed.builder if parsed else ""

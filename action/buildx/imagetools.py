@@ -1,4 +1,7 @@
-"""Registries, by way of `docker buildx imagetools`: it has the credentials, and knows each registry's ways."""
+"""Registries, read and written with `docker buildx imagetools`.
+
+buildx has the user's credentials and the builder's registry settings, so that this package needs no registry client.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from action.buildx.failures import advice, last_error, last_error_line, plain
-from action.buildx.retry import is_transient, retry_after, retrying
+from action.buildx.failures import advice, error_line, last_error, plain
+from action.buildx.retry import call_with_retries, is_transient, retry_after
 from action.errors import ProgramError, RegistryError, TransientError
 from action.inputs.retry_policy import RetryPolicy
 from action.process.log import Log
@@ -20,13 +23,13 @@ from action.process.signals import Interrupted
 def create_arguments(
     builder: str, tags: Sequence[str], annotations: Sequence[str], sources: Sequence[str]
 ) -> tuple[str, ...]:
-    """The arguments after `docker buildx` that join images to one index.
+    """Return the arguments after `docker buildx` that make one index of several images.
 
     Args:
-        builder: the builder whose settings of registries hold, or empty.
+        builder: the builder whose registry settings apply, or empty.
         tags: the names that the index is pushed by.
-        annotations: its annotations, each with its level: `index:key=value`.
-        sources: references to images, by digest.
+        annotations: the index's annotations, each with its level: `index:key=value`.
+        sources: references to the images, by digest.
     """
     return (
         *("imagetools", "create"),
@@ -37,12 +40,12 @@ def create_arguments(
     )
 
 
-_AT_ONCE = 4
-_RACE = "blob unknown to registry"
-"""What a registry says where buildx copies images that share a layer at once, and one comes before its layer.
+_MAX_CONCURRENT = 4
 
-It is a fault of buildx, mended between 0.29 and 0.36 (commands/imagetools/create.go).
-"""
+# A registry's answer if buildx copies images that share a layer at the same time, and pushes a manifest before the
+# layer. Seen with buildx 0.29; since 0.33 all copies of a command share one ingester, which prevents it
+# (commands/imagetools/create.go). The next attempt finds the layer.
+_RACE = "blob unknown to registry"
 
 _DENIED = re.compile(r"\b(?:401|403) |unauthorized|denied|authorization failed", re.IGNORECASE)
 _T = TypeVar("_T")
@@ -51,16 +54,16 @@ _R = TypeVar("_R")
 
 @dataclass(frozen=True)
 class Registries:
-    """The registries that buildx reaches.
+    """The registries that buildx can reach.
 
     Attributes:
         buildx: the command that runs buildx.
-        environment: its whole environment.
-        builder: the builder whose settings of registries hold, or empty.
-        retry_policy: how often a registry that fails is asked again.
-        log: where the log goes: of attempts that failed and are made again, and of a push.
-        seconds: how long an answer may take.
-        programs: those that ask.
+        environment: buildx's whole environment.
+        builder: the builder whose registry settings apply, or empty.
+        retry_policy: how often a request is retried.
+        log: receives a line for each retry, and the progress of a push.
+        seconds: the time limit of one request that reads.
+        programs: the running requests, so that all can be ended together.
     """
 
     buildx: tuple[str, ...]
@@ -72,111 +75,114 @@ class Registries:
     programs: ProgramGroup = field(default_factory=ProgramGroup, repr=False)
 
     def manifest(self, reference: str) -> bytes:
-        """The manifest or index that a registry serves for a tag or digest, as it is.
+        """Return the manifest or index that a registry serves for a tag or digest, byte for byte.
 
         Raises:
-            RegistryError: the registry has none, refuses, or keeps failing.
-            ProgramError: there is no buildx plugin, or it does not answer.
+            RegistryError: the registry does not have it, refuses the request, or fails in every attempt.
+            ProgramError: the buildx plugin is missing, or does not answer within the time limit.
         """
-        command = ("imagetools", "inspect", *self._builder(), "--raw", reference)
+        builder = ("--builder", self.builder) if self.builder else ()
+        command = ("imagetools", "inspect", *builder, "--raw", reference)
 
         def attempt() -> bytes:
-            ended = self._ask(command)
-            if _not_found(ended, reference) and "@" in reference:
-                # A connection that breaks while containerd asks for a digest is reported as this too: it asks for a
-                # blob next, and that there is none (containerd 2.2, core/remotes/docker/resolver.go).
-                ended = self._ask(command)
-            return _answer(ended, reference)
+            ended = self._query(command)
+            if _is_not_found(ended, reference) and "@" in reference:
+                # Read once more: a connection that breaks while containerd requests a manifest by digest is reported as
+                # "not found" too, because containerd then requests a blob with that digest, which does not exist
+                # (containerd 2.2, core/remotes/docker/resolver.go).
+                ended = self._query(command)
+            return _stdout(ended, reference)
 
-        return self._retrying(attempt)
+        return self._with_retries(attempt)
 
     def joined(self, arguments: tuple[str, ...]) -> bytes:
-        """The index that `imagetools create` would push.
+        """Return the index that `imagetools create` would push, without pushing it.
 
         Args:
-            arguments: what `create_arguments` gives.
+            arguments: the return value of `create_arguments`.
 
         Raises:
-            RegistryError: a source is not there, the registry refuses, or it keeps failing.
+            RegistryError: a source is missing, or the registry refuses the request or fails in every attempt.
         """
         command = (*arguments[:2], "--dry-run", *arguments[2:])
-        # buildx ends it with a newline of its own.
-        return self._retrying(lambda: _answer(self._ask(command), "the sources")).removesuffix(b"\n")
+        # buildx prints a newline after the index, which is not part of it.
+        return self._with_retries(lambda: _stdout(self._query(command), "the sources")).removesuffix(b"\n")
 
     def create(self, arguments: tuple[str, ...], sources: Sequence[str]) -> None:
-        """Join images to one index and push it, its progress going to our standard error.
+        """Make one index of several images and push it; buildx's progress goes to the log.
 
         Args:
-            arguments: what `create_arguments` gives.
-            sources: the images, which the registry has served just before.
+            arguments: the return value of `create_arguments`.
+            sources: references to the images, all of which the registry has just served.
 
         Raises:
-            RegistryError: the registry refuses, or keeps failing.
-            Interrupted: a signal ended it.
+            RegistryError: the registry refuses the push, or fails in every attempt.
+            Interrupted: a signal ended the push.
         """
 
         def attempt() -> None:
             ended = run_program((*self.buildx, *arguments), self.environment, log=self.log.stream)
             if ended.signal is not None:
                 raise Interrupted(ended.signal)
-            if any(_not_found(ended, source) for source in sources) or (ended.code and _RACE in ended.stderr):
-                raise TransientError(_said(ended))
-            _answer(ended, "the index")
+            # The sources exist, so that "not found" is a broken connection here; see `manifest`.
+            if any(_is_not_found(ended, source) for source in sources) or (ended.code and _RACE in ended.stderr):
+                raise TransientError(error_line(ended))
+            _stdout(ended, "the index")
 
-        self._retrying(attempt)
+        self._with_retries(attempt)
 
     def at_once(self, function: Callable[[Registries, _T], _R], items: Iterable[_T]) -> list[_R]:
-        """Ask several things at once.
+        """Call a function for several items, up to four at the same time.
 
         Args:
-            function: asks; given registries to ask, and an item.
-            items: what to ask of.
+            function: gets registries for its requests, and an item.
+            items: the items.
 
         Returns:
-            The function's values. Its first error ends all that still runs, and so does a signal.
+            The function's return values, in the order of the items. The first error of a call ends all others and is
+            raised; so does a signal.
         """
         own = replace(self, programs=ProgramGroup())
-        pool = ThreadPoolExecutor(_AT_ONCE)
+        pool = ThreadPoolExecutor(_MAX_CONCURRENT)
         try:
             return list(pool.map(lambda item: function(own, item), items))
         except BaseException:
             own.programs.kill_all()
             raise
         finally:
-            # Not waited for: a signal must end this at once.
+            # `with` would wait for the threads, and a signal must end this at once.
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _retrying(self, attempt: Callable[[], _T]) -> _T:
-        return retrying(attempt, self.retry_policy, self.log.write_line, self.programs.killed)
+    def _with_retries(self, attempt: Callable[[], _T]) -> _T:
+        return call_with_retries(attempt, self.retry_policy, self.log.write_line, self.programs.killed)
 
-    def _builder(self) -> tuple[str, ...]:
-        return ("--builder", self.builder) if self.builder else ()
-
-    def _ask(self, arguments: tuple[str, ...]) -> CompletedProgram:
+    def _query(self, arguments: tuple[str, ...]) -> CompletedProgram:
         return capture_output(
             (*self.buildx, *arguments), self.environment, seconds=self.seconds, programs=self.programs
         )
 
 
-def _answer(ended: CompletedProgram, what: str) -> bytes:
+def _stdout(ended: CompletedProgram, what: str) -> bytes:
+    """Return what buildx printed, or raise the error that it ended with.
+
+    Args:
+        ended: how buildx ended.
+        what: the subject of the error message.
+    """
     if ended.code == 0:
         return ended.stdout.encode()
-    said = _said(ended)
+    error = error_line(ended)
     if advised := advice(plain(ended.stderr)):
-        raise ProgramError(f"{advised} ({said})")
-    message = said if what in said else f"{what}: {said}"
-    # A rate limit is named in a later line of the error.
-    whole = last_error(plain(ended.stderr)) or said
+        raise ProgramError(f"{advised} ({error})")
+    message = error if what in error else f"{what}: {error}"
+    # A rate limit can be named in a later line of the error.
+    whole = last_error(plain(ended.stderr)) or error
     if is_transient(whole):
         raise TransientError(message, retry_after=retry_after(whole))
-    if _DENIED.search(said):
+    if _DENIED.search(error):
         message += "; log in before this step (docker/login-action), with an account that may do this"
     raise RegistryError(message)
 
 
-def _not_found(ended: CompletedProgram, reference: str) -> bool:
-    return ended.code != 0 and _said(ended).endswith(f"{reference}: not found")
-
-
-def _said(ended: CompletedProgram) -> str:
-    return last_error_line(plain(ended.stderr)).removeprefix("ERROR: ") or f"exit code {ended.code}"
+def _is_not_found(ended: CompletedProgram, reference: str) -> bool:
+    return ended.code != 0 and error_line(ended).endswith(f"{reference}: not found")

@@ -1,6 +1,7 @@
-"""What buildx keeps of its builds on this machine: a small file for each, named by the build's reference.
+"""The files in which buildx keeps the paths of each build that this machine started.
 
-`refs/BUILDER/NODE/ID` in buildx's folder holds the paths of a build (docker/buildx 0.36, localstate/localstate.go).
+`refs/BUILDER/NODE/ID` in buildx's folder holds the paths of one build, and `refs/__group__/ID` the builds of one bake
+(docker/buildx 0.36, localstate/localstate.go).
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from action.buildx.refs import BuildRef
 from action.process.search import docker_folder
 
+_REFS = "refs"
 _GROUPS = "__group__"
 
+# buildx writes the files of all nodes before it builds, one after the other (docker/buildx 0.36, build/build.go).
 _TWIN_SECONDS = 5.0
-"""How far apart two files of one build may be written: buildx writes them one after the other, before it builds."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class LocalState:
     """The paths of a build.
 
     Attributes:
-        context: the folder of the context, or its URL.
+        context: the absolute path of the context's folder, or its URL.
         dockerfile: the path of the Dockerfile; `-` for standard input, empty for the default one.
         target: the bake target, or `default`.
     """
@@ -35,26 +38,25 @@ class LocalState:
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
-    """Where buildx keeps its files."""
+    """Return the folder in which buildx keeps its files.
+
+    Args:
+        environment: the environment variables; BUILDX_CONFIG and DOCKER_CONFIG are read.
+    """
     if folder := environment.get("BUILDX_CONFIG"):
         return Path(folder)
     return docker_folder(environment) / "buildx"
 
 
 def read_local_state(folder: Path, ref: str) -> LocalState | None:
-    """The paths of a build; None where nothing is known of it.
+    """Return the paths of a build, or None if its file is missing or damaged.
 
     Args:
         folder: buildx's folder.
         ref: `builder/node/ref`.
     """
-    parts = _parts(ref)
-    if parts is None:
-        return None
-    try:
-        state = json.loads((folder / "refs" / Path(*parts)).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
+    parsed = BuildRef.parse(ref)
+    state = _read_json(_file(folder, parsed)) if parsed else None
     if not isinstance(state, dict):
         return None
     context, dockerfile = state.get("LocalPath", ""), state.get("DockerfilePath", "")
@@ -62,58 +64,108 @@ def read_local_state(folder: Path, ref: str) -> LocalState | None:
 
 
 def is_built_from(state: LocalState, context: str, folder: Path) -> bool:
-    """Whether a build may be one of a context: false where it surely is another's.
+    """Return whether a build may have a given context; False if it certainly has another one.
 
     Args:
         state: the build's paths.
-        context: the context, as written: a folder, a URL, or `-`.
-        folder: the folder that it starts from.
+        context: the context as the user wrote it: a folder, a URL, or `-`.
+        folder: the folder that a relative context starts from.
     """
     here = folder / context
     if here.is_dir():
         return Path(state.context).resolve() == here.resolve()
+    # URLs are not compared: two spellings can name one repository, and only what is certain may exclude a build.
     return not Path(state.context).is_dir()
 
 
 def node_count(folder: Path, ref: str) -> int:
-    """How many nodes of its builder a build ran on; 0 where nothing is known of it.
-
-    Each node has a file of the build. They have one name; those of buildx 0.13 have names of their own, but they hold
-    the same and are written at the same time.
+    """Return how many nodes of its builder a build ran on, or 0 if its file is missing.
 
     Args:
         folder: buildx's folder.
-        ref: `builder/node/ref`, the node being any of them.
+        ref: `builder/node/ref` of any of the nodes.
     """
-    parts = _parts(ref)
-    if parts is None:
+    parsed = BuildRef.parse(ref)
+    if parsed is None:
         return 0
-    builder, _, name = parts
-    own = folder / "refs" / Path(*parts)
+    own = _file(folder, parsed)
     if not own.is_file():
         return 0
-    nodes = [folder / "refs" / builder / node for node in _names(folder / "refs" / builder)]
+    builder = folder / _REFS / parsed.builder
+    nodes = [builder / node for node in _names(builder)]
+    # Each node has a file of the build. All have one name, except with buildx 0.13, which gave each node an ID of its
+    # own (build/build.go): those files have the same content and are written at the same time.
     return sum(
-        1 for node in nodes if (node / name).is_file() or any(_is_twin(node / each, own) for each in _names(node))
+        1 for node in nodes if (node / parsed.id).is_file() or any(_is_twin(node / name, own) for name in _names(node))
     )
 
 
 def is_of_docker_engine(folder: Path, ref: str) -> bool | None:
-    """Tell whether a Docker Engine itself ran a build, by the driver `docker`; None if nothing is known of the build.
-
-    buildx keeps a file for each builder that somebody made, and none for an engine (store/store.go).
+    """Return whether a Docker Engine ran a build itself, with the `docker` driver, or None if its file is missing.
 
     Args:
         folder: buildx's folder.
         ref: `builder/node/ref`.
     """
-    parts = _parts(ref)
-    if parts is None or not (folder / "refs" / Path(*parts)).is_file():
+    parsed = BuildRef.parse(ref)
+    if parsed is None or not _file(folder, parsed).is_file():
         return None
-    return not (folder / "instances" / parts[0]).is_file()
+    # A builder that a user created has a file, and a Docker Engine has none (docker/buildx 0.36, store/store.go).
+    return not (folder / "instances" / parsed.builder).is_file()
+
+
+def known_refs(folder: Path) -> frozenset[str]:
+    """Return the references, `builder/node/ref`, of all builds that have a file.
+
+    The difference between two calls, before and after a build, contains the build. It is the only way to find a build
+    that failed, because that one writes no metadata file.
+
+    Args:
+        folder: buildx's folder.
+    """
+    # As texts: there can be thousands, and this runs before the build starts.
+    return frozenset(
+        f"{builder}/{node}/{ref}"
+        for builder in _names(folder / _REFS)
+        for node in _names(folder / _REFS / builder)
+        for ref in _names(folder / _REFS / builder / node)
+    )
+
+
+def known_groups(folder: Path) -> frozenset[str]:
+    """Return the names of all groups of builds that have a file; each bake is a group.
+
+    Args:
+        folder: buildx's folder.
+    """
+    return frozenset(_names(folder / _REFS / _GROUPS))
+
+
+def read_group(folder: Path, group: str) -> frozenset[str] | None:
+    """Return the IDs of a group's builds, or None if the file cannot be read.
+
+    Args:
+        folder: buildx's folder.
+        group: the group's name.
+    """
+    state = _read_json(folder / _REFS / _GROUPS / group)
+    ids = state.get("Refs") if isinstance(state, dict) else None
+    return frozenset(map(str, ids)) if isinstance(ids, list) else None
+
+
+def _file(folder: Path, ref: BuildRef) -> Path:
+    return folder / _REFS / ref.builder / ref.node / ref.id
+
+
+def _read_json(file: Path) -> object:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _is_twin(file: Path, own: Path) -> bool:
+    """Return whether two files have the same content and were written at the same time."""
     try:
         apart = abs(file.stat().st_mtime - own.stat().st_mtime)
         return apart < _TWIN_SECONDS and file.read_bytes() == own.read_bytes()
@@ -121,56 +173,9 @@ def _is_twin(file: Path, own: Path) -> bool:
         return False
 
 
-def _parts(ref: str) -> list[str] | None:
-    parts = ref.split("/")
-    if len(parts) != 3 or any(part in {"", ".", ".."} for part in parts):  # noqa: PLR2004  # builder, node, ref
-        return None
-    return parts
-
-
-def known_refs(folder: Path) -> frozenset[str]:
-    """The references, `builder/node/ref`, of all builds that buildx knows.
-
-    What is new among them after a build is its own. One that failed writes no metadata, and is found by this alone.
-
-    Args:
-        folder: buildx's folder.
-    """
-    return frozenset(
-        f"{builder}/{node}/{ref}"
-        for builder in _names(folder / "refs")
-        for node in _names(folder / "refs" / builder)
-        for ref in _names(folder / "refs" / builder / node)
-    )
-
-
 def _names(folder: Path) -> list[str]:
-    """What is in a folder, but for groups of builds (`__group__`)."""
+    """Return the names in a folder, without `__group__`, which is no builder."""
     try:
         return [name for name in os.listdir(folder) if not name.startswith("_")]  # noqa: PTH208  # there are thousands
     except OSError:
         return []
-
-
-def known_groups(folder: Path) -> frozenset[str]:
-    """Return the names of all groups of builds that buildx knows; each bake is one.
-
-    Args:
-        folder: buildx's folder.
-    """
-    return frozenset(_names(folder / "refs" / _GROUPS))
-
-
-def read_group(folder: Path, group: str) -> frozenset[str] | None:
-    """Return the last parts of the references of a group's builds, or None if the file cannot be read.
-
-    Args:
-        folder: buildx's folder.
-        group: the group's name.
-    """
-    try:
-        read = json.loads((folder / "refs" / _GROUPS / group).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    refs = read.get("Refs") if isinstance(read, dict) else None
-    return frozenset(map(str, refs)) if isinstance(refs, list) else None

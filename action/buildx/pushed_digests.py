@@ -1,8 +1,9 @@
-"""Proves that a digest is that of an image which was pushed, where buildx asked the registry for it by tag.
+"""Confirm the digest of a pushed image if buildx got it by asking the registry for a tag.
 
-With the classic image store a Docker Engine pushes, and buildx then asks the registry what the tag names. Another push
-may have moved the tag by then. The engine itself keeps the digests by which it pushed an image (`RepoDigests`). If it
-cannot be asked, the manifest of that digest must have the image's own config.
+With the classic image store the Docker Engine pushes the image, and buildx then asks the registry for the tag's digest
+(docker/buildx 0.36, build/build.go, remoteDigestWithMoby). Another push can move the tag in between, so that digest
+alone proves nothing. The engine itself keeps the digests by which it pushed an image (`RepoDigests`). If the engine
+cannot be asked, the manifest with that digest must have the image's own config.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import shutil
 from collections.abc import Mapping
 
+from action.buildx.refs import BuildRef
 from action.errors import BuildDigestsError
 from action.oci.image import Image, parse
 from action.oci.integrity import check_digest
@@ -25,29 +27,36 @@ _REGISTRY_SECONDS = 60.0
 def proved_digests(
     buildx: tuple[str, ...], environment: Mapping[str, str], ref: str | None, image: Image, repositories: frozenset[str]
 ) -> frozenset[str]:
-    """Return `repository@digest` of each repository that surely holds an image by a digest.
+    """Return `repository@digest` of each repository that certainly holds the image with that digest.
 
     Args:
         buildx: the command that runs buildx.
         environment: its whole environment.
-        ref: the build's `builder/node/ref`, or None if that is not known.
+        ref: the build's `builder/node/ref`, or None if it is not known.
         image: the image: the digest that a registry gave for a tag, and the digest of the image's config.
-        repositories: the repositories that it was pushed to.
+        repositories: the repositories that the image was pushed to.
     """
     digest, config = str(image.digest), str(image.imageid)
-    if (pushed := _pushed(environment, ref, config)) is not None:
+    if (pushed := _engine_digests(environment, ref, config)) is not None:
         return pushed
     wanted = (f"{repository}@{digest}" for repository in sorted(repositories))
     return frozenset(each for each in wanted if _has_config(buildx, environment, each, config))
 
 
-def _pushed(environment: Mapping[str, str], ref: str | None, config: str) -> frozenset[str] | None:
-    """Return `repository@digest` of all that the engine pushed or pulled of an image; None if it does not say so."""
+def _engine_digests(environment: Mapping[str, str], ref: str | None, config: str) -> frozenset[str] | None:
+    """Return `repository@digest` of each push and pull of an image that the engine knows; None if it cannot be asked.
+
+    Args:
+        environment: the environment variables of docker.
+        ref: the build's `builder/node/ref`, or None to ask the engine of the current context.
+        config: the digest of the image's config.
+    """
     docker = shutil.which("docker", path=environment.get("PATH"))
-    if docker is None:
+    parsed = BuildRef.parse(ref) if ref else None
+    if docker is None or (ref and parsed is None):
         return None
-    # The builder of an engine has the name of its context.
-    context = ("--context", ref.partition("/")[0]) if ref else ()
+    # The builder of a Docker Engine has the name of its docker context.
+    context = ("--context", parsed.builder) if parsed else ()
     command = (docker, *context, "image", "inspect", "--format", "{{json .RepoDigests}}", config)
     try:
         ended = capture_output(command, environment, seconds=_ENGINE_SECONDS)
@@ -61,7 +70,7 @@ def _pushed(environment: Mapping[str, str], ref: str | None, config: str) -> fro
 
 
 def _has_config(buildx: tuple[str, ...], environment: Mapping[str, str], reference: str, config: str) -> bool:
-    """Tell whether a registry serves a manifest that has a config."""
+    """Return whether a registry serves, for `repository@digest`, a manifest with a given config."""
     try:
         ended = capture_output(
             (*buildx, "imagetools", "inspect", "--raw", reference), environment, seconds=_REGISTRY_SECONDS

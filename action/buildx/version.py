@@ -1,4 +1,4 @@
-"""Which buildx this is. Asked only where something depends on it: the answer takes as long as a small build's start."""
+"""The version of buildx. It is queried only if something depends on it, because buildx starts as slowly as a build."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from action.errors import ProgramError
 from action.process.program import capture_output
 
 GIT_QUERY = (0, 29)
-"""The first buildx that takes a Git URL with a query (`repo.git?ref=…`)."""
+"""The first buildx that accepts a Git URL with a query (`repo.git?ref=…`)."""
 
 FILE_ENTITLEMENT = (0, 18)
-"""The first buildx whose bake has the entitlement `fs`."""
+"""The first buildx with the entitlement `fs` for a bake."""
 
 BAKE_ENTITLEMENTS = (0, 17)
-"""The first buildx whose bake takes `--allow`."""
+"""The first buildx with `bake --allow`."""
 
 LAZY_OUTPUTS = (0, 30)
-"""The first buildx whose bake opens the files of outputs when it writes to them, and not when it reads a definition."""
+"""The first buildx that opens the files of outputs when it writes to them; `bake --print` then touches none."""
 
 ATTESTATIONS = (0, 10)
-"""The first buildx that takes attestations."""
+"""The first buildx with attestations."""
 
 Version = tuple[int, int]
 """Major and minor version."""
@@ -35,30 +35,27 @@ _VERSION_SECONDS = 20.0
 
 
 def is_at_least(buildx: tuple[str, ...], environment: Mapping[str, str], version: Version) -> bool:
-    """Whether this buildx is of a version or later; false where it does not say.
+    """Return whether this buildx has at least a given version; False if it does not print its version.
 
     Args:
         buildx: the command that runs buildx.
-        environment: its whole environment.
+        environment: buildx's whole environment.
         version: major and minor version.
     """
-    return satisfies(ask_version(buildx, environment), version)
+    return satisfies(query_version(buildx, environment), version)
 
 
 def satisfies(found: Version | None, version: Version) -> bool:
-    """Return whether a version that was found out is at least another one; false if it is not known."""
+    """Return whether a version is at least another one; False if it is not known."""
     return found is not None and found >= version
 
 
-def ask_version(buildx: tuple[str, ...], environment: Mapping[str, str]) -> Version | None:
-    """Return this buildx's version, or None if it does not say it.
-
-    One that was built from a commit without a tag counts as the newest, as in docker/actions-toolkit (buildx.ts,
-    versionSatisfies).
+def query_version(buildx: tuple[str, ...], environment: Mapping[str, str]) -> Version | None:
+    """Return the version of buildx, or None if it does not print it.
 
     Args:
         buildx: the command that runs buildx.
-        environment: its whole environment.
+        environment: buildx's whole environment.
     """
     try:
         ended = capture_output((*buildx, "version"), environment, seconds=_VERSION_SECONDS)
@@ -68,4 +65,9 @@ def ask_version(buildx: tuple[str, ...], environment: Mapping[str, str]) -> Vers
         return None
     if match := _VERSION.search(ended.stdout):
         return int(match[1]), int(match[2])
+    # A buildx built from a commit without a tag prints the commit. It counts as the newest, as in
+    # docker/actions-toolkit (src/buildx/buildx.ts, versionSatisfies).
     return _NEWEST if _COMMIT.search(ended.stdout) else None
+
+
+ask_version = query_version

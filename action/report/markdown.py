@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from unicodedata import category
 
+from action.buildx.failures import ANSI
+
 _PLAIN = re.compile(r"[^A-Za-z0-9 ./,=+-]")
 _ODD = re.compile(r"[^\x20-\x7e\n\t]")
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
@@ -19,7 +21,6 @@ _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 _BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 """Letters that are not seen."""
 
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _TICKS = re.compile(r"`+")
 _LONGEST = 300
 
@@ -44,7 +45,7 @@ def one_line(text: str, longest: int = _LONGEST) -> str:
 
 def seen(text: str) -> str:
     """A text without terminal sequences and characters that are not seen; newlines and tabs stay."""
-    return _ODD.sub(_if_seen, _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
+    return _ODD.sub(_if_seen, ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def block(text: str, language: str = "") -> str:

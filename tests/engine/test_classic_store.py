@@ -55,7 +55,9 @@ def test_a_required_digest_that_this_store_does_not_give_fails_the_step(classic:
 def test_an_oci_output_is_refused_with_what_to_do(classic: Workplace) -> None:
     step = classic.step(outputs="type=oci,dest=oci.tar", provenance="false")
     assert step.code == 1
-    assert "::error::the docker driver with this image store makes no such output: use a builder of another" in step.log
+    assert (
+        "::error::the docker driver with this image store cannot make this output: use a builder of another" in step.log
+    )
     assert "OCI exporter is not supported for the docker driver" in step.log
 
 
@@ -71,4 +73,4 @@ def test_default_inputs_build_as_with_the_peer(classic: Workplace) -> None:
 def test_an_attestation_that_was_asked_for_is_not_dropped(classic: Workplace) -> None:
     step = classic.step(push="true", tags=f"{classic.image}:e", provenance="true")
     assert step.code == 1
-    assert "::error::this builder takes no attestations" in step.log
+    assert "::error::this builder does not support attestations" in step.log

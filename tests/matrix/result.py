@@ -13,8 +13,8 @@ _FILES = ("local", "tar")
 
 REASONS: Mapping[str, str] = {
     "one output at a time": "multiple outputs currently unsupported by the current BuildKit daemon, please upgrade",
-    "not with this image store": "the docker driver with this image store makes no such output: use a builder",
-    "not on several nodes": "a builder of several nodes writes no such file: push the image instead",
+    "not with this image store": "the docker driver with this image store cannot make this output: use a builder",
+    "not on several nodes": "a builder of several nodes cannot write such a file: push the image instead",
     "this store gives an image ID": "the engine's image store gives an image ID and no digest; push the image",
     "buildx too old for the record": "this buildx cannot export build records: install buildx 0.23 or later",
     "BuildKit too old for the record": "update BuildKit to 0.14 or later",

@@ -196,7 +196,7 @@ def test_no_default_provenance_beside_a_docker_exporter_or_another_provenance(
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"target": []}', '{"target": {"a": 1}}', "[" * 100_000])
 def test_what_is_no_definition_is_a_plain_error(text: str) -> None:
-    with pytest.raises(ProgramError, match="wrote no definition that can be read"):
+    with pytest.raises(ProgramError, match="printed no definition that can be read"):
         read_definition(text)
 
 

@@ -35,14 +35,20 @@ Run 'docker --help' for more information
         ("ERROR: unknown flag: --annotation", "this buildx does not know --annotation: install buildx 0.12 or later"),
         ("ERROR: unknown flag: --call", "install buildx 0.15 or later"),
         ("ERROR: unknown flag: --newest", "check its spelling, or install a newer buildx"),
-        ("ERROR: Attestation is not supported for the docker driver.\nSwitch", "this builder takes no attestations"),
+        (
+            "ERROR: Attestation is not supported for the docker driver.\nSwitch",
+            "this builder does not support attestations",
+        ),
         (
             "ERROR: failed to build: OCI exporter is not supported for the docker driver.\nSwitch to another",
-            "the docker driver with this image store makes no such output: use a builder of another driver",
+            "the docker driver with this image store cannot make this output: use a builder of another driver",
         ),
         ("ERROR: Docker exporter is not supported for the docker driver.", "the docker driver with this image store"),
         ("ERROR: Multi-platform build is not supported for the docker driver.", "turn on the containerd image store"),
-        ("ERROR: oci for multi-node builds currently not supported", "a builder of several nodes writes no such file"),
+        (
+            "ERROR: oci for multi-node builds currently not supported",
+            "a builder of several nodes cannot write such a file",
+        ),
         ("ERROR: attestations are not", "buildx failed with: ERROR: attestations are not"),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from action.buildx.retry import failed_in_passing, is_transient, retry_after, retrying
+from action.buildx.retry import call_with_retries, is_transient, is_transient_failure, retry_after
 from action.errors import RegistryError, TransientError
 from action.inputs.retry_policy import RetryPolicy
 from action.process.program import CompletedProgram
@@ -57,7 +57,7 @@ def test_what_fails_for_good_is_not_tried_again() -> None:
         raise RegistryError("403")
 
     with pytest.raises(RegistryError, match="403"):
-        retrying(attempt, RetryPolicy(5, 0), pytest.fail)
+        call_with_retries(attempt, RetryPolicy(5, 0), pytest.fail)
     assert len(tries) == 1
 
 
@@ -70,7 +70,7 @@ def test_waits_double_and_their_number_is_bounded() -> None:
         raise TransientError("busy")
 
     with pytest.raises(TransientError, match="busy"):
-        retrying(attempt, RetryPolicy(3, 0.1), said.append)
+        call_with_retries(attempt, RetryPolicy(3, 0.1), said.append)
     waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
     assert len(waits) == 3
     # By chance up to half the first wait longer, and as late as the machine makes it.
@@ -88,7 +88,7 @@ def test_what_works_the_second_time_gives_its_value() -> None:
             raise answer
         return answer
 
-    assert retrying(attempt, RetryPolicy(1, 0), lambda _: None) == "value"
+    assert call_with_retries(attempt, RetryPolicy(1, 0), lambda _: None) == "value"
 
 
 def ended(error: str, code: int = 1, number: int | None = None) -> CompletedProgram:
@@ -112,9 +112,9 @@ PUSHING = 'failed to solve: failed to push ghcr.io/octo/app: failed to do reques
     ],
 )
 def test_a_build_that_a_registry_or_the_network_failed_is_one_to_try_again(error: str) -> None:
-    assert failed_in_passing(ended(error))
-    assert not failed_in_passing(ended(error, code=0))
-    assert not failed_in_passing(ended(error, number=15))
+    assert is_transient_failure(ended(error))
+    assert not is_transient_failure(ended(error, code=0))
+    assert not is_transient_failure(ended(error, number=15))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_build_that_a_registry_or_the_network_failed_is_one_to_try_again(error
     ],
 )
 def test_a_build_that_failed_of_itself_is_not_tried_again_whatever_it_says(error: str) -> None:
-    assert not failed_in_passing(ended(error))
+    assert not is_transient_failure(ended(error))
 
 
 _BUSY = "failed to fetch: unexpected status from GET request to x: 503 Service Unavailable"
@@ -145,13 +145,13 @@ _BUSY = "failed to fetch: unexpected status from GET request to x: 503 Service U
 )
 def test_the_name_of_a_file_is_never_taken_for_a_registrys_answer(name: str) -> None:
     error = f'failed to compute cache key: failed to calculate checksum of ref a::b: "{name}": not found'
-    assert not failed_in_passing(CompletedProgram(1, stderr=f"ERROR: failed to build: failed to solve: {error}\n"))
+    assert not is_transient_failure(CompletedProgram(1, stderr=f"ERROR: failed to build: failed to solve: {error}\n"))
 
 
 @pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x1c", "\v"])
 def test_only_a_newline_begins_another_line(mark: str) -> None:
     log = f'ERROR: failed to solve: process "echo {mark}ERROR: {_BUSY}{mark}" did not complete successfully\n'
-    assert not failed_in_passing(CompletedProgram(1, stderr=log))
+    assert not is_transient_failure(CompletedProgram(1, stderr=log))
 
 
 LIMITED = (
@@ -180,7 +180,7 @@ LIMITED = (
     ],
 )
 def test_a_403_that_says_it_is_a_rate_limit_is_one_to_try_again(error: str) -> None:
-    assert failed_in_passing(ended(error))
+    assert is_transient_failure(ended(error))
     assert is_transient(error)
 
 
@@ -200,7 +200,7 @@ def test_a_403_that_says_it_is_a_rate_limit_is_one_to_try_again(error: str) -> N
     ],
 )
 def test_any_other_403_is_never_tried_again(error: str) -> None:
-    assert not failed_in_passing(ended(error))
+    assert not is_transient_failure(ended(error))
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_any_other_403_is_never_tried_again(error: str) -> None:
     ],
 )
 def test_outputs_that_race_for_one_tag_are_built_again(error: str) -> None:
-    assert failed_in_passing(ended(error))
+    assert is_transient_failure(ended(error))
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_outputs_that_race_for_one_tag_are_built_again(error: str) -> None:
     ],
 )
 def test_other_things_that_exist_already_are_no_race(error: str) -> None:
-    assert not failed_in_passing(ended(error))
+    assert not is_transient_failure(ended(error))
 
 
 @pytest.mark.parametrize(
@@ -252,5 +252,5 @@ def test_a_wait_that_a_registry_asks_for_is_kept() -> None:
         raise TransientError("busy", retry_after=0.3)
 
     with pytest.raises(TransientError, match="busy"):
-        retrying(attempt, RetryPolicy(1, 0.01), lambda _: None)
+        call_with_retries(attempt, RetryPolicy(1, 0.01), lambda _: None)
     assert tries[1] - tries[0] >= 0.3

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from action.buildx.untouched import can_start, without_touching
+from action.buildx.protected_files import can_start, protecting_files
 from action.process.program import ProgramGroup
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -37,19 +37,19 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_program_that_creates_a_file_gets_its_standard_input(file: Path) -> None:
-    assert without_touching(lambda _: opened(file, _FLAGS)) == 0
+    assert protecting_files(lambda _: opened(file, _FLAGS)) == 0
     assert file.read_text(encoding="utf-8") == "x"
-    assert without_touching(lambda _: opened(file.with_name("new"), _FLAGS)) == 0
+    assert protecting_files(lambda _: opened(file.with_name("new"), _FLAGS)) == 0
     assert not file.with_name("new").exists()
 
 
 @pytest.mark.parametrize("flags", [os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_RDWR | os.O_CREAT, os.O_RDONLY])
 def test_other_ways_to_open_a_file_are_as_ever(file: Path, flags: int) -> None:
-    assert without_touching(lambda _: opened(file, flags)) > 2
+    assert protecting_files(lambda _: opened(file, flags)) > 2
 
 
 def test_the_filter_ends_with_the_call(file: Path) -> None:
-    without_touching(lambda _: opened(file, _FLAGS))
+    protecting_files(lambda _: opened(file, _FLAGS))
     assert opened(file, _FLAGS) > 2
     assert file.read_text(encoding="utf-8") == ""
 
@@ -59,7 +59,7 @@ def test_an_error_is_raised_where_the_call_is() -> None:
         raise KeyError(1)
 
     with pytest.raises(KeyError):
-        without_touching(fail)
+        protecting_files(fail)
 
 
 def test_what_ends_the_call_ends_its_programs(tmp_path: Path) -> None:
@@ -69,11 +69,11 @@ def test_what_ends_the_call_ends_its_programs(tmp_path: Path) -> None:
         "import signal, sys\n"
         "from action.process.program import capture_output\n"
         "from action.process.signals import Interrupted, interrupt_on_signals\n"
-        "from action.buildx.untouched import without_touching\n"
+        "from action.buildx.protected_files import protecting_files\n"
         f"command = ('/bin/sh', '-c', 'echo > {begun}; sleep 60')\n"
         "try:\n"
         "    with interrupt_on_signals():\n"
-        "        without_touching(lambda programs: capture_output(command, {}, seconds=60, programs=programs))\n"
+        "        protecting_files(lambda programs: capture_output(command, {}, seconds=60, programs=programs))\n"
         "except Interrupted:\n"
         "    sys.exit(3)\n"
     )
@@ -88,9 +88,9 @@ def test_what_ends_the_call_ends_its_programs(tmp_path: Path) -> None:
 def test_it_needs_no_rights_of_an_administrator(file: Path) -> None:
     script = (
         "import os\n"
-        "from action.buildx.untouched import without_touching\n"
+        "from action.buildx.protected_files import protecting_files\n"
         "os.geteuid() or os.setuid(65534)\n"
-        f"print(without_touching(lambda _: os.open({str(file)!r}, {_FLAGS})))\n"
+        f"print(protecting_files(lambda _: os.open({str(file)!r}, {_FLAGS})))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

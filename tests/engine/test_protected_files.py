@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from action.buildx import untouched
-from action.buildx.definition import ask_definition
+from action.buildx import protected_files
+from action.buildx.definition import query_definition
 from action.errors import ProgramError
 from action.process.docker import find_buildx
 from engine.packages import CACHE
@@ -93,7 +93,7 @@ def plugins() -> list[Path]:
 def test_no_release_of_buildx_touches_them(work: Workplace, name: str) -> None:
     for plugin in plugins():
         before = prepare(work.folder, name)
-        targets = ask_definition((str(plugin),), work.environment, ("bake", "--print"), str(work.folder))
+        targets = query_definition((str(plugin),), work.environment, ("bake", "--print"), str(work.folder))
         dests = [exporter.dest for exporter in targets["default"].requested.exporters]
         assert dests[:3] == ["oci.tar", f"{work.folder}/docker.tar", "new.tar"], plugin
         assert seen(work.folder) == before, plugin
@@ -102,10 +102,10 @@ def test_no_release_of_buildx_touches_them(work: Workplace, name: str) -> None:
 def test_where_nothing_keeps_buildx_from_it_a_dry_run_is_refused(
     work: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(untouched, "_MACHINES", {})
+    monkeypatch.setattr(protected_files, "_MACHINES", {})
     before = prepare(work.folder, "docker-bake.hcl")
     with pytest.raises(ProgramError, match=r"install buildx 0\.30 or later"):
-        ask_definition(
+        query_definition(
             find_buildx(), work.environment, ("bake", "--print"), str(work.folder), version=(0, 29), dry_run=True
         )
     assert seen(work.folder) == before
