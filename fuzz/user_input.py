@@ -11,8 +11,9 @@ from action.buildx.definition import read_definition
 from action.errors import InputError
 from action.exporters.output import parse_outputs
 from action.exporters.requested import requested_exporters
-from action.inputs.build import parse_inputs, read_inputs
+from action.inputs.build import read_build_inputs
 from action.inputs.csv_lists import csv_fields, csv_record, split_lines, split_list, split_raw_lines
+from action.inputs.raw import parse_inputs
 from action.inputs.secrets import read_secrets, secret_values
 from fuzz.reader import Reader, allowing_errors, input_of, printable, texts
 
@@ -25,7 +26,7 @@ def _inputs(data: bytes) -> None:
         for name, text in raw.items():
             printable(name)
             printable(text)
-        inputs = read_inputs(raw)
+        inputs = read_build_inputs(raw)
         values = secret_values(inputs, {})
         secrets = read_secrets(inputs, lambda: "github.com")
         # buildx gets secrets only by environment variables, so each one must be known and masked.

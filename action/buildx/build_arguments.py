@@ -11,7 +11,7 @@ from action.exporters.output import parse_outputs
 from action.exporters.requested import requested_exporters
 from action.github.context import WorkflowRun, counts_as_private, read_workflow_run
 from action.inputs.attestations import attestation_variables, attestations, can_add_default
-from action.inputs.build import Inputs
+from action.inputs.build import BuildInputs
 from action.inputs.git_context import GitContext
 from action.inputs.secrets import Secrets, read_secrets
 
@@ -27,7 +27,7 @@ STDIN = "-"
 
 
 def build_request(
-    inputs: Inputs,
+    inputs: BuildInputs,
     environment: Mapping[str, str],
     sends_query: Callable[[], bool],
     is_private: Callable[[WorkflowRun], bool] = counts_as_private,
@@ -76,7 +76,7 @@ def build_request(
         return ("build", *_build_arguments(inputs, git, values, secrets), *_common_arguments(inputs), context)
 
     request = BuildRequest(
-        arguments=arguments(*attests.default, *attests.asked),
+        arguments=arguments(*attests.default, *attests.requested),
         requested=requested,
         environment={
             "BUILDX_METADATA_WARNINGS": "true",
@@ -84,14 +84,16 @@ def build_request(
             **secrets.environment,
         },
         call=inputs.call,
-        without_defaults=arguments(*attests.asked) if attests.default else None,
+        without_defaults=arguments(*attests.requested) if attests.default else None,
         droppable=_DROPPABLE,
         contexts={"": context},
     )
     return request, secrets.warnings
 
 
-def _build_arguments(inputs: Inputs, git: GitContext, attests: tuple[str, ...], secrets: Secrets) -> tuple[str, ...]:
+def _build_arguments(
+    inputs: BuildInputs, git: GitContext, attests: tuple[str, ...], secrets: Secrets
+) -> tuple[str, ...]:
     return (
         *_each("--add-host", inputs.add_hosts),
         *_each("--allow", inputs.allow),
@@ -118,7 +120,7 @@ def _build_arguments(inputs: Inputs, git: GitContext, attests: tuple[str, ...], 
     )
 
 
-def _common_arguments(inputs: Inputs) -> tuple[str, ...]:
+def _common_arguments(inputs: BuildInputs) -> tuple[str, ...]:
     return (
         *_one("--builder", inputs.builder),
         *_flag("--load", inputs.load),

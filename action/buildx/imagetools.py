@@ -14,7 +14,7 @@ from typing import TypeVar
 from action.buildx.failures import advice, error_line, last_error, plain
 from action.buildx.retry import call_with_retries, is_transient, retry_after
 from action.errors import ProgramError, RegistryError, TransientError
-from action.inputs.retry_policy import RetryPolicy
+from action.inputs.policy import RetryPolicy
 from action.process.log import Log
 from action.process.program import CompletedProgram, ProgramGroup, capture_output, run_program
 from action.process.signals import Interrupted

@@ -22,7 +22,7 @@ from tenacity import (
 
 from action.buildx.failures import is_rate_limited, last_error, last_error_line, plain
 from action.errors import TransientError
-from action.inputs.retry_policy import RetryPolicy
+from action.inputs.policy import RetryPolicy
 from action.process.program import CompletedProgram
 
 _MAX_WAIT = 60.0

@@ -1,1 +1,1 @@
-"""GitHub: workflow commands and files, the context of a workflow run, and the API."""
+"""GitHub: workflow commands and step outputs, the context of a workflow run, and the API."""

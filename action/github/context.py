@@ -1,4 +1,4 @@
-"""What GitHub says of the run that a step belongs to: repository, commit, event.
+"""The workflow run that a step belongs to: its repository, commit and event.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 """
@@ -11,19 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from action.errors import GitHubError, PackagesError
+from action.packages.sets import GITHUB, provide
+
 
 @dataclass(frozen=True)
 class WorkflowRun:
-    """One workflow run; every text is empty where the variable is not set.
+    """A workflow run; a string is empty if its environment variable is not set.
 
     Attributes:
-        server_url: `https://github.com`, or the Enterprise Server's URL.
-        repository: `owner/name`.
-        run_id: the run's number.
-        run_attempt: the attempt's number, from 1.
-        ref: the full ref that triggered the run.
+        server_url: the URL of the GitHub server, without a slash at its end: `https://github.com`.
+        repository: the repository, `owner/name`.
+        run_id: the ID of the run.
+        run_attempt: the number of the attempt, from 1.
+        ref: the full ref that triggered the run: `refs/heads/main`.
         sha: the commit that triggered the run.
-        private: whether the event's repository is private; None where the event does not say.
+        private: whether the repository is private; None if the event does not contain it.
         pull_request_head: the head commit of the event's pull request, or empty.
         pull_request: the number of the event's pull request, or None.
     """
@@ -40,27 +43,27 @@ class WorkflowRun:
 
     @property
     def host(self) -> str:
-        """The server's host, with its port where it has one."""
+        """The host of the server, with a port if its URL has one: `github.com`."""
         return urlsplit(self.server_url).netloc
 
     @property
     def url(self) -> str:
-        """The URL of this attempt of the run; empty outside of a run."""
+        """The URL of this attempt of the run; empty outside a workflow run."""
         if not (self.repository and self.run_id):
             return ""
         return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}/attempts/{self.run_attempt or 1}"
 
 
-def counts_as_private(run: WorkflowRun) -> bool:
-    """Whether the run's repository is private by the event alone: where that does not say, it counts as private."""
-    return run.private is not False
-
-
 def read_workflow_run(environment: Mapping[str, str]) -> WorkflowRun:
-    """Read the run from GitHub's default variables and its event file; what is not there stays empty."""
-    event = _event(environment.get("GITHUB_EVENT_PATH", ""))
+    """Read the run from GitHub's default environment variables and the event file.
+
+    Args:
+        environment: environment variables, such as `os.environ`.
+    """
+    event = _read_event(environment.get("GITHUB_EVENT_PATH", ""))
     pull_request = _member(event, "pull_request")
     sha = _member(_member(pull_request, "head"), "sha")
+    # An `issue_comment` event on a pull request has the number in `issue`, and no `pull_request` at the top.
     issue = _member(event, "issue")
     number = _member(pull_request, "number") or (_member(issue, "pull_request") and _member(issue, "number"))
     private = _member(_member(event, "repository"), "private")
@@ -77,11 +80,40 @@ def read_workflow_run(environment: Mapping[str, str]) -> WorkflowRun:
     )
 
 
-def _event(path: str) -> object:
+def counts_as_private(run: WorkflowRun) -> bool:
+    """Return whether the repository is private by the event alone; True if the event does not contain it."""
+    # docker/build-push-action 7 takes such a repository for a public one (src/context.ts, `private ?? false`). The
+    # default provenance would then contain the values of build arguments.
+    return run.private is not False
+
+
+def is_private(run: WorkflowRun, token: str, environment: Mapping[str, str]) -> bool:
+    """Return whether the run's repository is private: by the event, else by GitHub's API, else True.
+
+    Args:
+        run: the workflow run.
+        token: the token for GitHub's API; if it is empty, GitHub is not contacted.
+        environment: environment variables; GITHUB_API_URL is read.
+    """
+    if run.private is not None:
+        return run.private
+    if not run.repository or not token:
+        return True
+    try:
+        provide(GITHUB)
+        from action.github.api import is_private_repository  # noqa: PLC0415  # PyGithub: rarely needed, 0.5 s to load
+
+        return is_private_repository(run.repository, token, environment)
+    except (GitHubError, PackagesError):
+        return True
+
+
+def _read_event(path: str) -> object:
+    """Return the JSON document of the event file, or None if there is none or it cannot be read."""
     try:
         return json.loads(Path(path).read_bytes()) if path else None
     except (OSError, ValueError, RecursionError):
-        # What it would have said stays unknown.
+        # A warning would help nobody: nothing in the event is needed to build.
         return None
 
 

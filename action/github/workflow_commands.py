@@ -1,4 +1,4 @@
-"""What a step says to the runner: workflow commands on standard output, and step outputs.
+"""Workflow commands on standard output, and step outputs.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -18,30 +18,35 @@ from action.errors import BuildDigestsError
 
 
 def mask(secret: str) -> None:
-    """Have the runner mask a secret in all that is printed from now on, each line of it too."""
+    """Make the runner mask a secret, and each line of it, in everything that is printed from now on.
+
+    Args:
+        secret: the secret; it may have several lines.
+    """
+    # Each line as well: the runner searches the log for masked text line by line.
     lines = [line for line in secret.splitlines() if line.strip()]
     for text in dict.fromkeys((secret, *lines)):
         _issue("add-mask", text)
 
 
 def notice(message: str) -> None:
-    """Print a notice."""
+    """Print a notice annotation."""
     _issue("notice", message)
 
 
 def warning(message: str) -> None:
-    """Print a warning."""
+    """Print a warning annotation."""
     _issue("warning", message)
 
 
 def annotate(message: str, *, title: str, file: str | None, line: int | None) -> None:
-    """Print a warning at a place.
+    """Print a warning annotation for a place in a file.
 
     Args:
-        message: what is wrong.
-        title: the heading.
-        file: the file, from the repository's root; or None.
-        line: the line, from 1; or None.
+        message: the text of the warning.
+        title: the heading of the annotation.
+        file: the path of the file from the repository's root, or None.
+        line: the number of the line, from 1, or None.
     """
     place = {"title": title, "file": file or "", "line": str(line or "")}
     issue_command("warning", {name: value for name, value in place.items() if value}, message)
@@ -49,7 +54,11 @@ def annotate(message: str, *, title: str, file: str | None, line: int | None) ->
 
 
 def say(message: str) -> None:
-    """Print a line of the log, which is no command whatever it holds."""
+    """Print one line to the log, changed so that the runner takes no part of it for a command.
+
+    Args:
+        message: the text; line breaks become spaces.
+    """
     line = " ".join(_printable(message).split())
     sys.stdout.write(f"{line.replace('::', ': :').replace('##[', '## [')}\n")
     sys.stdout.flush()
@@ -57,30 +66,31 @@ def say(message: str) -> None:
 
 @contextmanager
 def stopped() -> Iterator[None]:
-    """Have the runner take nothing that is printed meanwhile for a command.
+    """Make the runner ignore workflow commands that are printed inside the `with` block.
 
-    What a build prints comes from anybody. The runner takes a line for a command that begins with `::`, after a bare
-    carriage return too, and one that holds `##[` anywhere (actions/runner 2.336, src/Runner.Common/ActionCommand.cs):
-    the script of a base image could set the step's outputs.
+    The text that a build prints is not trusted: a script in a base image could set the step's outputs. The runner takes
+    a line for a command if it begins with `::`, also after a bare carriage return, or contains `##[` at any place
+    (actions/runner 2.336, src/Runner.Common/ActionCommand.cs).
     """
+    # A new random token each time: only the holder of the token can make the runner read commands again.
     token = os.urandom(16).hex()
     _issue("stop-commands", token)
     try:
         yield
     finally:
-        # The token must begin a line, whatever the last one was.
+        # The runner finds the token only at the start of a line, and the last line of a build may have no line break.
         sys.stdout.write("\n")
         _issue(token, "")
 
 
 def error(message: str) -> None:
-    """Print an error; the step's exit code is set by who calls this."""
+    """Print an error annotation; the exit code of the step does not change."""
     _issue("error", message)
 
 
 @contextmanager
 def group(title: str) -> Iterator[None]:
-    """Fold what is printed meanwhile under a title."""
+    """Fold the lines that are printed inside the `with` block under a title."""
     _issue("group", title)
     try:
         yield
@@ -89,13 +99,13 @@ def group(title: str) -> Iterator[None]:
 
 
 def set_outputs(outputs: Mapping[str, str]) -> None:
-    """Set step outputs; outside of a runner they are printed as one JSON object.
+    """Set step outputs, all or none of them; outside a runner, print them as one JSON object.
 
     Args:
-        outputs: name to value; an empty value is not set, so that it reads as empty.
+        outputs: output name to its value. An empty value is left out, since an output that is not set reads as empty.
 
     Raises:
-        BuildDigestsError: the runner's file cannot be written.
+        BuildDigestsError: the file that GITHUB_OUTPUT names cannot be written.
     """
     present = {name: value for name, value in outputs.items() if value}
     file = os.environ.get("GITHUB_OUTPUT")
@@ -103,7 +113,7 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
         sys.stdout.write(json.dumps(present, indent=2) + "\n")
         sys.stdout.flush()
         return
-    from actions_toolkit.file_command import prepare_key_value_message  # noqa: PLC0415  # a build need not wait for it
+    from actions_toolkit.file_command import prepare_key_value_message  # noqa: PLC0415  # loaded while buildx runs
 
     blocks = "".join(f"{prepare_key_value_message(name, value)}\n" for name, value in present.items())
     try:
@@ -115,10 +125,12 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
 
 
 def _append(file: str, data: bytes) -> None:
-    """Append data to a file as a whole, or leave the file as it is: the runner misreads all that follows half a block.
+    """Append all data to a file, or leave the file as it was.
 
-    Without Python's buffer, which would write its rest when the file is truncated or closed.
+    On a full disk only a part of a block could be written. The runner takes everything after it for the value of that
+    output, and fails if the delimiter never comes (actions/runner 2.336, src/Runner.Worker/FileCommandManager.cs).
     """
+    # Not open(): Python's buffer would write the rest of the data when the file is truncated or closed.
     opened = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     size = os.fstat(opened).st_size
     try:
@@ -137,7 +149,7 @@ def _close(opened: int, file: str, size: int) -> None:
     try:
         os.close(opened)
     except OSError:
-        # On a file system of a network a full disk may be reported only now.
+        # A network file system may report a full disk only on close (close(2), "Dealing with error returns").
         os.truncate(file, size)
         raise
 
@@ -148,5 +160,5 @@ def _issue(command: str, message: str) -> None:
 
 
 def _printable(text: str) -> str:
-    """The text without halves of characters, which a file's name may hold."""
+    """Replace lone surrogates, which Python puts into file names that are not UTF-8, and which cannot be printed."""
     return text.encode("utf-8", "replace").decode()

@@ -1,1 +1,1 @@
-"""Inputs of the actions, checked and typed."""
+"""The inputs of the actions: read, checked and typed."""

@@ -1,14 +1,13 @@
-"""The inputs of the bake action, typed: those of docker/bake-action and a few of our own."""
+"""The inputs of the bake action: those of docker/bake-action, and the action's own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from action.inputs.booleans import input_boolean
 from action.inputs.csv_lists import split_list, split_raw_lines
-from action.inputs.policy import NO_RETRIES, Policy
-from action.inputs.retry_policy import read_retry_policy
+from action.inputs.policy import NO_RETRIES, Policy, read_retry_policy
 
 BAKE_NAMES = frozenset(
     (
@@ -17,18 +16,21 @@ BAKE_NAMES = frozenset(
         *("vars", "verify", "workdir"),
     )
 )
-"""Every input's name."""
+"""The names of all inputs."""
 
 
 @dataclass(frozen=True)
 class BakeInputs:
-    """The inputs, one field each under the input's name; lists are split, booleans read, texts stripped."""
+    """The inputs of a bake: for each input a field of its name, except that `policy` has four of them.
+
+    Lists are split, booleans are read, and white space around texts is removed.
+    """
 
     allow: tuple[str, ...]
     builder: str
     call: str
     files: tuple[str, ...]
-    github_token: str
+    github_token: str = field(repr=False)
     load: bool
     no_cache: bool
     provenance: str
@@ -47,13 +49,13 @@ class BakeInputs:
 
 
 def read_bake_inputs(raw: Mapping[str, str]) -> BakeInputs:
-    """Type the inputs.
+    """Read the inputs of a bake.
 
     Args:
-        raw: input name to its text; an input that is not there has its default, which is empty or false.
+        raw: input name to its text; a missing input has its default, which for most is empty or false.
 
     Raises:
-        InputError: a boolean that is none, a list that is no CSV.
+        InputError: a boolean, a number or a list is malformed.
     """
 
     def text(name: str) -> str:

@@ -1,58 +1,32 @@
-"""The inputs of the build action, typed: those of docker/build-push-action v7 and a few of our own."""
+"""The inputs of the build action: those of docker/build-push-action v7, and the action's own."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from action.errors import InputError
 from action.inputs.booleans import input_boolean
 from action.inputs.csv_lists import split_lines, split_list, split_raw_lines
-from action.inputs.policy import NO_RETRIES, Policy
-from action.inputs.retry_policy import read_retry_policy
+from action.inputs.policy import NO_RETRIES, Policy, read_retry_policy
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-BOOLEANS = ("comment", "load", "no-cache", "pull", "push", "record", "require-digests", "summary", "verify")
-TEXTS = (
-    "builder",
-    "call",
-    "cgroup-parent",
-    "context",
-    "file",
-    "network",
-    "provenance",
-    "retries",
-    "retry-delay",
-    "sbom",
-    "shm-size",
-    "target",
-    "github-token",
+BUILD_NAMES = frozenset(
+    (
+        *("add-hosts", "allow", "annotations", "attests", "build-args", "build-contexts", "builder", "cache-from"),
+        *("cache-to", "call", "cgroup-parent", "comment", "context", "file", "github-token", "labels", "load"),
+        *("network", "no-cache", "no-cache-filters", "outputs", "platforms", "provenance", "pull", "push", "record"),
+        *("require-digests", "retries", "retry-delay", "sbom", "secrets", "secret-envs", "secret-files", "shm-size"),
+        *("ssh", "summary", "tags", "target", "ulimit", "verify"),
+    )
 )
-COMMA_LISTS = ("add-hosts", "allow", "no-cache-filters", "platforms", "secret-envs", "ssh", "tags")
-LINE_LISTS = (
-    "annotations",
-    "attests",
-    "build-args",
-    "build-contexts",
-    "cache-from",
-    "cache-to",
-    "labels",
-    "outputs",
-    "secrets",
-    "secret-files",
-    "ulimit",
-)
-NAMES = frozenset((*BOOLEANS, *TEXTS, *COMMA_LISTS, *LINE_LISTS))
-"""Every input's name."""
+"""The names of all inputs."""
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """The inputs, one field each under the input's name; lists are split, booleans read, texts stripped."""
+class BuildInputs:
+    """The inputs of a build: for each input a field of its name, except that `policy` has four of them.
+
+    Lists are split, booleans are read, and white space around texts is removed.
+    """
 
     add_hosts: tuple[str, ...]
     allow: tuple[str, ...]
@@ -93,55 +67,14 @@ class Inputs:
     record: bool = False
 
 
-def parse_inputs(document: str) -> dict[str, str]:
-    """Read the `INPUTS` environment variable: a JSON object, input name to text, as `toJSON(inputs)` writes it.
-
-    Raises:
-        InputError: it is no such object.
-    """
-    rule = 'expected a JSON object of input names and texts, such as {"push": "true"}'
-    try:
-        raw = json.loads(document or "{}")
-    except (ValueError, RecursionError) as error:
-        # json's own message holds a position only, never a value.
-        raise InputError("INPUTS", f"not JSON ({error})", rule) from None
-    if not isinstance(raw, dict):
-        raise InputError("INPUTS", f"found {type(raw).__name__}", rule)
-    if any(_SURROGATE.search(name) for name in raw):
-        raise InputError("INPUTS", "a name holds half a character (a lone surrogate)", rule)
-    # GitHub takes a name in any case, and hands it on as the workflow has it.
-    return {name.lower(): _text(name, value) for name, value in raw.items()}
-
-
-def known_inputs(raw: Mapping[str, str], names: frozenset[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Separate the inputs that the action declares from those that it does not.
-
-    GitHub's runner only warns of an undeclared input, and a composite action still finds it in `toJSON(inputs)`.
+def read_build_inputs(raw: Mapping[str, str]) -> BuildInputs:
+    """Read the inputs of a build.
 
     Args:
-        raw: input name to its text.
-        names: every input that the action declares.
-
-    Returns:
-        The declared inputs, and a warning for each other one. The warnings show no value: it may be a secret.
-    """
-    warnings = []
-    for name in raw:
-        if name not in names:
-            near = difflib.get_close_matches(name, sorted(names), n=1)
-            rule = f"did you mean {near[0]}?" if near else "see the inputs in action.yml"
-            warnings.append(f"{name}: this action has no such input, so it is ignored; {rule}")
-    return {name: text for name, text in raw.items() if name in names}, tuple(warnings)
-
-
-def read_inputs(raw: Mapping[str, str]) -> Inputs:
-    """Type the inputs.
-
-    Args:
-        raw: input name to its text; an input that is not there has its default, which is empty or false.
+        raw: input name to its text; a missing input has its default, which for most is empty or false.
 
     Raises:
-        InputError: a boolean that is none, a list that is no CSV.
+        InputError: a boolean, a number or a list is malformed.
     """
 
     def text(name: str) -> str:
@@ -156,7 +89,8 @@ def read_inputs(raw: Mapping[str, str]) -> Inputs:
     def lines(name: str) -> tuple[str, ...]:
         return split_lines(name, text(name))
 
-    return Inputs(
+    # Which lists split at commas is decided by docker/build-push-action 7 (src/context.ts, `getInputs`: `ignoreComma`).
+    return BuildInputs(
         add_hosts=items("add-hosts"),
         allow=items("allow"),
         annotations=lines("annotations"),
@@ -175,12 +109,14 @@ def read_inputs(raw: Mapping[str, str]) -> Inputs:
         network=text("network"),
         no_cache=flag("no-cache"),
         no_cache_filters=items("no-cache-filters"),
+        # Quotes are kept: buildx reads each output as CSV.
         outputs=split_raw_lines(text("outputs")),
         platforms=items("platforms"),
         provenance=text("provenance"),
         pull=flag("pull"),
         push=flag("push"),
         sbom=text("sbom"),
+        # White space is kept: it may be a part of a secret.
         secrets=split_lines("secrets", raw.get("secrets", ""), strip=False),
         secret_envs=items("secret-envs"),
         secret_files=lines("secret-files"),
@@ -199,19 +135,3 @@ def read_inputs(raw: Mapping[str, str]) -> Inputs:
         comment=flag("comment"),
         record=flag("record"),
     )
-
-
-def _text(name: str, value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    if not isinstance(value, str):
-        raise InputError(name, f"found a JSON {type(value).__name__}", "an input is text")
-    if "\0" in value:
-        raise InputError(name, "it holds a NUL character", "no program takes one as an argument")
-    if _SURROGATE.search(value):
-        raise InputError(name, "it holds half a character (a lone surrogate)", "write it in UTF-8")
-    return value

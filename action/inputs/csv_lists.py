@@ -1,9 +1,12 @@
-"""How the text of a list input becomes its items.
+"""List inputs, and the CSV records that buildx takes as attributes.
 
-The rules are those of docker/build-push-action (docker/actions-toolkit, `Util.getList`, which reads with csv-parse and
-its `relax_quotes`): an input is CSV with one record a line. A double quote at the start of a field opens a quoted one,
-in which commas and newlines are text and a quote is doubled. Where the quote that should close it is followed by more
-text, as in a line of JSON, all its quotes are text. Python's csv module drops those quotes or refuses the line.
+The rules for lists are those of docker/build-push-action 7, which reads them with csv-parse and its option
+`relax_quotes` (docker/actions-toolkit 0.95, src/util.ts, `Util.getList`):
+
+- An input is CSV with one record on each line.
+- A double quote at the start of a field opens a quoted field. Commas and newlines in it are text, and a quote in it is
+  doubled: `"KEY=say ""hi"", twice"`.
+- If text follows the closing quote, as in a line of JSON, the quotes are text: `"a"b` stays as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import re
 
 from action.errors import InputError
 
+# Not the csv module: of text after a closing quote it drops the quotes, or with strict=True refuses the line.
 _FIELD = re.compile(
     r"""
     "(?P<quoted>[^"]*(?:""[^"]*)*)"(?=[,\r\n]|\Z)
@@ -25,85 +29,94 @@ _FIELD = re.compile(
 )
 _QUOTES = 'a double quote that opens an item must close it, and one inside it is doubled ("")'
 _END = re.compile(r"\r\n|\n|\r|,|\Z")
-_NEWLINE = re.compile(r"\r\n|\n|\r")  # str.splitlines would split at others too
+_NEWLINE = re.compile(r"\r\n|\n|\r")
+"""The line ends that csv-parse detects; str.splitlines would also split at others, such as U+2028."""
 
 
 def split_list(name: str, text: str) -> tuple[str, ...]:
-    """Split a list input at newlines and commas.
+    """Split a list input at newlines and commas; drop white space around items, and empty items.
+
+    `split_list("tags", 'app:1, app:2,"x,y"')` is `("app:1", "app:2", "x,y")`.
 
     Args:
-        name: the input's name, for errors.
-        text: the input as the user wrote it.
+        name: the name of the input, for errors.
+        text: the value of the input.
 
     Raises:
-        InputError: a quote is opened and not closed.
+        InputError: a double quote opens a field and nothing closes it.
     """
     items: list[str] = []
     for record in _records(name, text):
+        # The only field of a record is split even if it was quoted, as in Util.getList.
         items += record[0].split(",") if len(record) == 1 else record
     return tuple(item.strip() for item in items if item.strip())
 
 
 def split_lines(name: str, text: str, *, strip: bool = True) -> tuple[str, ...]:
-    """Split a list input at newlines only; commas belong to the items.
+    """Split a list input at newlines only; commas are part of the items.
 
     Args:
-        name: the input's name, for errors.
-        text: the input as the user wrote it.
-        strip: whether white space around an item is dropped (it is kept in a secret's value).
+        name: the name of the input, for errors.
+        text: the value of the input.
+        strip: whether white space around items is dropped; the value of a secret must keep it.
 
     Raises:
-        InputError: a quote is opened and not closed.
+        InputError: a double quote opens a field and nothing closes it.
     """
     items = [",".join(record) for record in _records(name, text)]
     return tuple(item.strip() if strip else item for item in items if item.strip())
 
 
 def split_raw_lines(text: str) -> tuple[str, ...]:
-    """Split `outputs` at newlines, quotes and all: buildx reads each line as CSV itself."""
+    """Split a list input at newlines and keep the quotes, for values that buildx reads as CSV itself."""
     return tuple(line.strip() for line in _NEWLINE.split(text) if line.strip())
 
 
 def csv_fields(name: str, text: str) -> tuple[str, ...]:
     """Split one CSV record, such as an output or an attestation, into its fields.
 
+    `csv_fields("outputs", 'type=image,"name=a,b"')` is `("type=image", "name=a,b")`.
+
     Args:
-        name: where the record stands, for errors.
+        name: the name of the input, for errors.
         text: the record.
 
     Raises:
-        InputError: the record is not CSV.
+        InputError: the text is not one CSV record.
     """
+    # newline="", as the documentation of csv asks: a bare carriage return ends a line too.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         records = [record for record in reader if record]
     except csv.Error as error:
         raise InputError(name, f"{text!r} cannot be read as CSV ({error})", _QUOTES) from None
     if len(records) > 1:
-        raise InputError(name, f"{text!r} holds a line break", "one entry is one line")
+        raise InputError(name, f"{text!r} contains a line break", "write one entry on each line")
     return tuple(records[0]) if records else ()
 
 
 def csv_record(fields: tuple[str, ...]) -> str:
-    """Join fields to one CSV record, quoting those that need it."""
+    """Join fields to one CSV record, and quote those that need it."""
     text = io.StringIO()
-    # The writer quotes what holds a character of its line's end, so that must be both characters of newlines.
+    # The writer quotes a field that contains a character of its line terminator, so that has both newline characters.
     csv.writer(text, lineterminator="\r\n").writerow(fields)
     return text.getvalue().removesuffix("\r\n")
 
 
 def _records(name: str, text: str) -> list[list[str]]:
+    """Split a text into records, and each record into fields; empty lines are left out."""
     records: list[list[str]] = [[]]
     place = 0
     while True:
         field = _FIELD.match(text, place)
         assert field is not None  # noqa: S101  # the last alternative matches anything
         if field["open"]:
+            # The message shows the number of the line and no text, which may be a secret.
             line = text.count("\n", 0, place) + 1
             raise InputError(name, f"the double quote that opens an item in line {line} is not closed", _QUOTES)
         records[-1].append(_value(field))
         end = _END.match(text, field.end())
-        assert end is not None  # noqa: S101  # a field ends nowhere else
+        assert end is not None  # noqa: S101  # a field ends only at one of these
         if not end[0]:
             return [record for record in records if record != [""]]
         if end[0] != ",":
@@ -112,6 +125,7 @@ def _records(name: str, text: str) -> list[list[str]]:
 
 
 def _value(field: re.Match[str]) -> str:
+    """Return the value of a matched field, without the quotes that csv-parse removes."""
     if field["quoted"] is not None:
         return field["quoted"].replace('""', '"')
     if field["relaxed"] is not None:

@@ -1,6 +1,6 @@
-"""The default build context: the repository at the commit of the event, as a Git URL that BuildKit fetches.
+"""The default build context: a Git URL of the repository at the event's commit, which BuildKit fetches.
 
-The rules are those of docker/actions-toolkit (`Build.gitContext`), environment variables included.
+The rules are those of docker/actions-toolkit 0.95 (src/buildx/build.ts, `gitContext`), environment variables included.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ _PLACEHOLDER = re.compile(r"\{\{\{?\s*defaultContext\s*\}?\}\}")
 
 @dataclass(frozen=True)
 class GitContext:
-    """Makes the default context, for those who need it.
+    """The default context of a workflow run.
 
     Attributes:
         run: the workflow run.
-        environment: the environment variables.
-        sends_query: tells whether buildx takes the query form of a Git URL (0.29 and later); asked only where
-            BUILDX_SEND_GIT_QUERY_AS_INPUT wants that form.
+        environment: environment variables; BUILDX_SEND_GIT_QUERY_AS_INPUT and DOCKER_DEFAULT_GIT_CONTEXT_PR_HEAD_REF
+            are read.
+        sends_query: returns whether buildx accepts the query form of a Git URL (0.29 and later). It is called only if
+            BUILDX_SEND_GIT_QUERY_AS_INPUT asks for that form, since it may have to start buildx.
     """
 
     run: WorkflowRun
@@ -32,13 +33,13 @@ class GitContext:
     sends_query: Callable[[], bool]
 
     def url(self) -> str:
-        """The default context.
+        """Return the default context: `https://github.com/octo/app.git#<commit>`.
 
         Raises:
-            InputError: there is no repository to take it from.
+            InputError: no environment variable names the repository.
         """
         if not self.run.repository:
-            problem = "it is empty and no workflow run says which repository to build (GITHUB_REPOSITORY is not set)"
+            problem = "it is empty, and GITHUB_REPOSITORY, which names the repository to build, is not set"
             raise InputError("context", problem, "set it to a folder, such as .")
         base = f"{self.run.server_url}/{self.run.repository}.git"
         if self._flag("BUILDX_SEND_GIT_QUERY_AS_INPUT") and self.sends_query():
@@ -46,18 +47,30 @@ class GitContext:
         return f"{base}#{self._commit()}"
 
     def fill(self, text: str) -> str:
-        """Put the default context in the place of every `{{defaultContext}}`; other braces stay as they are."""
+        """Replace each `{{defaultContext}}` in a text with the default context.
+
+        Args:
+            text: a context, such as `{{defaultContext}}:docs`.
+
+        Raises:
+            InputError: the text contains the placeholder, and no environment variable names the repository.
+        """
         if not _PLACEHOLDER.search(text):
             return text
         url = self.url()
+        # Only this placeholder is replaced. docker/build-push-action 7 compiles the text with handlebars
+        # (src/context.ts), which removes other braces and writes the `=` of `?ref=` as `&#x3D;`.
+        # A function as the replacement, since re.sub would read a backslash in a string.
         return _PLACEHOLDER.sub(lambda _: url, text)
 
     def _commit(self) -> str:
+        """Return the commit to build, or the ref if the commit is not known."""
         ref = self.run.ref
         if not ref.startswith("refs/"):
             ref = f"refs/heads/{ref}"
         elif ref.startswith("refs/pull/") and self._flag("DOCKER_DEFAULT_GIT_CONTEXT_PR_HEAD_REF"):
             ref = re.sub(r"/merge$", "/head", ref)
+        # GITHUB_SHA is the merge commit of a pull request, so its head needs the commit of the event.
         if ref.startswith("refs/pull/") and ref.endswith("/head"):
             return self.run.pull_request_head or ref
         return self.run.sha or ref

@@ -1,25 +1,78 @@
-"""What a run of buildx is held to: the inputs `require-digests`, `verify`, `retries` and `retry-delay`."""
+"""The rules for a run of buildx: the inputs `require-digests`, `verify`, `retries` and `retry-delay`."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from action.inputs.retry_policy import RetryPolicy
+from action.errors import InputError
+
+_MAX_RETRIES = 20
+_MAX_DELAY = 300.0
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often something is retried, and after which wait.
+
+    Attributes:
+        retries: the maximum number of retries.
+        delay: seconds before the first retry; each later wait is twice as long as the one before.
+    """
+
+    retries: int
+    delay: float
+
 
 NO_RETRIES = RetryPolicy(retries=0, delay=5.0)
-"""What holds where `retries` and `retry-delay` say nothing: a build is not tried again."""
+"""The default for builds: a failed build is not retried."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What a run is held to.
+    """What a run checks, and when it is retried.
 
     Attributes:
         require_digests: whether an exporter that makes an image and has no digest is an error.
-        verify: whether every digest is held against what the registry serves and the tar holds.
-        retry_policy: how often a build that failed for a reason that passes by itself is tried again.
+        verify: whether each digest is checked against the registry, and each tar against its digest.
+        retry_policy: how often a build that failed for a transient reason is retried.
     """
 
     require_digests: bool = False
     verify: bool = False
     retry_policy: RetryPolicy = NO_RETRIES
+
+
+def read_retry_policy(retries: str, delay: str, *, default: RetryPolicy) -> RetryPolicy:
+    """Read the inputs `retries` and `retry-delay`.
+
+    Args:
+        retries: a whole number from 0 to 20, or an empty string for the default.
+        delay: a number of seconds from 0 to 300, or an empty string for the default.
+        default: the policy whose values replace empty inputs.
+
+    Raises:
+        InputError: a value is not a number or is out of bounds.
+    """
+    return RetryPolicy(
+        _read_count("retries", retries) if retries else default.retries,
+        _read_seconds("retry-delay", delay) if delay else default.delay,
+    )
+
+
+def _read_count(name: str, text: str) -> int:
+    # The length is checked before int(), which raises ValueError for more than 4300 digits (CVE-2020-10735).
+    if not (text.isascii() and text.isdecimal()) or len(text) > len(str(_MAX_RETRIES)) or int(text) > _MAX_RETRIES:
+        raise InputError(name, f"{text!r} is not valid", f"write a whole number from 0 to {_MAX_RETRIES}")
+    return int(text)
+
+
+def _read_seconds(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    # Not `value < 0 or value > _MAX_DELAY`: float() reads "nan", for which every comparison is false.
+    if not 0 <= value <= _MAX_DELAY:
+        raise InputError(name, f"{text!r} is not valid", f"write a number of seconds from 0 to {_MAX_DELAY:g}")
+    return value

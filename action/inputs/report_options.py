@@ -1,4 +1,4 @@
-"""What a step shows to people: the inputs `summary`, `comment` and `record`, and the peer's environment variables."""
+"""What a step shows to people: the inputs `summary`, `comment` and `record`, and environment variables."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from action.inputs.booleans import environment_boolean
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What is shown.
+    """The reports that a step writes.
 
     Attributes:
-        summary: whether there is a job summary.
-        annotations: whether warnings of build checks are annotated.
-        comment: whether the pull request gets a comment.
-        record: whether the build's record is written to a file.
+        summary: whether the step writes a job summary.
+        annotations: whether warnings of build checks become annotations.
+        comment: whether the step comments on the pull request.
+        record: whether the build record is written to a file.
     """
 
     summary: bool
@@ -26,17 +26,23 @@ class ReportOptions:
 
 
 def read_report_options(environment: Mapping[str, str], *, summary: bool, comment: bool, record: bool) -> ReportOptions:
-    """Join the inputs and docker/build-push-action's environment variables: what one of them turns off is off.
+    """Combine the inputs with the environment variables of docker/build-push-action.
 
-    A variable that is set to something other than a boolean turns off what it names.
+    A report that an input or a variable turns off is off. A variable with a value that is not a boolean turns it off.
+
+    Args:
+        environment: environment variables; the three DOCKER_BUILD_… below are read.
+        summary: the input `summary`.
+        comment: the input `comment`.
+        record: the input `record`.
     """
 
-    def allowed(name: str) -> bool:
+    def is_on(name: str) -> bool:
         return environment_boolean(environment.get(name) or "true")
 
     return ReportOptions(
-        summary=summary and allowed("DOCKER_BUILD_SUMMARY"),
-        annotations=allowed("DOCKER_BUILD_CHECKS_ANNOTATIONS"),
+        summary=summary and is_on("DOCKER_BUILD_SUMMARY"),
+        annotations=is_on("DOCKER_BUILD_CHECKS_ANNOTATIONS"),
         comment=comment,
-        record=record and allowed("DOCKER_BUILD_RECORD_UPLOAD"),
+        record=record and is_on("DOCKER_BUILD_RECORD_UPLOAD"),
     )

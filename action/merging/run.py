@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from action.buildx.imagetools import Registries, create_arguments
 from action.errors import BuildDigestsError, MergeError, ProgramError, RegistryError
 from action.inputs.merge import MergeRequest
-from action.inputs.retry_policy import RetryPolicy
+from action.inputs.policy import RetryPolicy
 from action.merging.check import Joined, check_joined, image_id
 from action.merging.job_results import JobResults, read_folder
 from action.merging.merged_results import exporter_result, metadata_text

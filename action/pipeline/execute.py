@@ -11,7 +11,7 @@ from action.buildx.history import Records
 from action.buildx.local_state import known_groups, known_refs, state_folder
 from action.buildx.request import Command, with_metadata_file, without_option
 from action.errors import BuildDigestsError, PackagesError
-from action.inputs.retry_policy import RetryPolicy
+from action.inputs.policy import RetryPolicy
 from action.packages.preload import Preloader
 from action.packages.sets import RETRIES
 from action.pipeline.run_result import Trace

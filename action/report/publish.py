@@ -18,7 +18,6 @@ from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, Gi
 from action.evidence.record_file import read_records
 from action.evidence.status_log import StatusLog, read_status_log
 from action.github import workflow_commands
-from action.github.comments import put_comment
 from action.github.context import read_workflow_run
 from action.inputs.report_options import ReportOptions
 from action.oci.image import Image, PlatformImage
@@ -226,6 +225,8 @@ def _comment(what: Show, report: Report) -> None:
     def text(known: str) -> str:
         others = len(comment_text(place, "", known).encode())
         return comment_text(place, outputs_table(report, COMMENT_LIMIT - others), known)
+
+    from action.github.api import put_comment  # noqa: PLC0415  # PyGithub: imported while the build ran
 
     try:
         put_comment(run.repository, run.pull_request, what.token, os.environ, marker=place.marker, body=text)

@@ -13,7 +13,7 @@ from action.buildx.version import GIT_QUERY, ask_version, satisfies
 from action.github import workflow_commands
 from action.github.context import counts_as_private
 from action.inputs.bake import BAKE_NAMES, read_bake_inputs
-from action.inputs.build import known_inputs, parse_inputs
+from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import ReportOptions, read_report_options
 from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import STEP

@@ -10,7 +10,8 @@ from action.buildx.build_arguments import build_request
 from action.buildx.builder import find_driver
 from action.github import workflow_commands
 from action.github.context import counts_as_private
-from action.inputs.build import NAMES, known_inputs, parse_inputs, read_inputs
+from action.inputs.build import BUILD_NAMES, read_build_inputs
+from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import ReportOptions, read_report_options
 from action.inputs.secrets import secret_values
 from action.packages.preload import Preloader, PreloadItem
@@ -56,9 +57,9 @@ def run_build_step(*, dry_run: bool = False) -> int:
 
 def _run_build(*, dry_run: bool) -> int:
     # INPUTS holds the secrets: from here on no program gets it.
-    raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), NAMES)
+    raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), BUILD_NAMES)
     warn(undeclared, dry_run=dry_run)
-    inputs = read_inputs(raw)
+    inputs = read_build_inputs(raw)
     secrets = secret_values(inputs, os.environ)
     if not dry_run:
         mask_all(secrets)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from action.buildx.version import GIT_QUERY, is_at_least
 from action.errors import FAILED, BuildDigestsError, EvidenceError, PackagesError
 from action.github import workflow_commands
-from action.github.context import WorkflowRun
+from action.github.context import WorkflowRun, is_private
 from action.inputs.report_options import ReportOptions
 from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import GITHUB, STEP, SUMMARY
@@ -52,16 +52,8 @@ def sends_query() -> bool:
 
 
 def asking_github(token: str) -> Callable[[WorkflowRun], bool]:
-    """Tells whether a run's repository is private: by its event, else by asking GitHub with a token."""
-
-    def ask(run: WorkflowRun) -> bool:
-        if run.private is not None:
-            return run.private
-        from action.github.visibility import is_private  # noqa: PLC0415  # events mostly say it
-
-        return is_private(run, token, os.environ)
-
-    return ask
+    """Return a function that tells whether a run's repository is private, with a token for GitHub's API."""
+    return lambda run: is_private(run, token, os.environ)
 
 
 def step_log() -> Log:
@@ -74,7 +66,7 @@ def needed_by(report_options: ReportOptions) -> tuple[PreloadItem, ...]:
     reports = _reports(report_options)
     return (
         *((PreloadItem(SUMMARY, ("google.protobuf.message_factory", "action.report.publish")),) if reports else ()),
-        *((PreloadItem(GITHUB, ("github",)),) if report_options.comment else ()),
+        *((PreloadItem(GITHUB, ("action.github.api",)),) if report_options.comment else ()),
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from action.github import workflow_commands
-from action.inputs.build import known_inputs, parse_inputs
 from action.inputs.merge import MERGE_NAMES, read_merge_inputs
+from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import read_report_options
 from action.packages.preload import Preloader
 from action.packages.sets import RETRIES, SCHEMAS, STEP, provide

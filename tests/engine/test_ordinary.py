@@ -34,7 +34,7 @@ def test_a_pull_request_from_a_fork_builds_without_its_secrets(work: Workplace) 
         "secrets: NPM_TOKEN has no value and is not passed to the build",
         "secrets: KEY has no value and is not passed to the build",
         "secret-files: empty has no value and is not passed to the build",
-        "secret-files: the file of npmrc is not there, and it is not passed to the build",
+        "secret-files: the file of npmrc does not exist and is not passed to the build",
     ]
 
 

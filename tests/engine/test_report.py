@@ -349,7 +349,7 @@ def test_a_comment_that_is_refused_is_a_warning_and_the_outputs_are_set(work: Wo
     assert step.code == 0
     assert step.digests == {"0": served_digest(work.image, "1")}
     assert re.search(
-        r"^::warning::the comment is missing: GitHub answers 403 .* pull-requests: write", step.log, re.MULTILINE
+        r"^::warning::the comment is missing: GitHub returned 403 .* pull-requests: write", step.log, re.MULTILINE
     )
 
 

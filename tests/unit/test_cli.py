@@ -136,7 +136,7 @@ def test_action_build_dry_run_prints_the_arguments_without_secrets() -> None:
 def test_action_build_says_what_is_wrong_as_a_workflow_command() -> None:
     done = command("action", "build", environment={"INPUTS": '{"context": ".", "pull": "100%\\n::error::x"}'})
     assert done.returncode == 2
-    assert done.stdout == "::error::pull: '100%25\\n::error::x' is no boolean; write true or false\n"
+    assert done.stdout == "::error::pull: '100%25\\n::error::x' is not a boolean; write true or false\n"
 
 
 def test_inspect_says_the_one_image_of_a_build(tmp_path: Path) -> None:

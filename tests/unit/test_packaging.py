@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from action.inputs.bake import BAKE_NAMES
-from action.inputs.build import NAMES
+from action.inputs.build import BUILD_NAMES
 from action.inputs.merge import MERGE_NAMES
 from action.packages.sets import SETS
 
@@ -131,7 +131,7 @@ def test_the_merge_actions_document_has_a_row_for_each_input_and_output() -> Non
 
 @pytest.mark.parametrize("name", ["action.yml", "bake/action.yml", "merge/action.yml"])
 def test_an_action_declares_the_inputs_that_its_step_knows(name: str) -> None:
-    known = {"action.yml": NAMES, "bake/action.yml": BAKE_NAMES, "merge/action.yml": MERGE_NAMES}[name]
+    known = {"action.yml": BUILD_NAMES, "bake/action.yml": BAKE_NAMES, "merge/action.yml": MERGE_NAMES}[name]
     assert set(yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["inputs"]) == known
 
 

@@ -20,7 +20,7 @@ from tests.starting import DEAD_INDEX, ROOT, START, start
 def test_a_first_step_installs_the_packages_and_a_second_needs_no_network(bare_python: Path, tool_cache: Path) -> None:
     again = start(bare_python, tool_cache, PIP_INDEX_URL=DEAD_INDEX, PIP_FIND_LINKS="", PIP_NO_INDEX="1", path="/bin")
     assert again.returncode == 2
-    assert again.stdout == "::error::push: 'perhaps' is no boolean; write true or false\n"
+    assert again.stdout == "::error::push: 'perhaps' is not a boolean; write true or false\n"
     (folder,) = (tool_cache / "build-digests").iterdir()
     assert (folder / "actions_toolkit").is_dir()
 
@@ -86,7 +86,7 @@ def wait_for(file: Path) -> None:
     raise TimeoutError(file)
 
 
-BAD_INPUT = "::error::push: 'perhaps' is no boolean; write true or false\n"
+BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
 
 
 def test_steps_that_start_at_once_leave_one_whole_environment(

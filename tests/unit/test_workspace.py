@@ -17,7 +17,7 @@ import yaml
 
 from tests.starting import ROOT, START
 
-BAD_INPUT = "::error::push: 'perhaps' is no boolean; write true or false\n"
+BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
 MODULES = (
     "pip",
     "token",

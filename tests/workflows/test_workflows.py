@@ -66,9 +66,9 @@ def test_what_fails_fails_with_its_own_message_and_the_job_sees_it(act: Act) -> 
     errors = _errors(ran.log)
     assert len(errors) == 4, ran.log
     assert errors[0].startswith("outputs: id 'a/b' is malformed; use letters")
-    assert errors[1] == "push: 'yes' is no boolean; write true or false"
+    assert errors[1] == "push: 'yes' is not a boolean; write true or false"
     assert "secrets: TOKEN has no value and is not passed to the build" in ran.log
-    assert "secret-files: the file of KEY is not there, and it is not passed to the build" in ran.log
+    assert "secret-files: the file of KEY does not exist and is not passed to the build" in ran.log
     assert ran.read("fork") == tar_digest(ran.left / "fork.tar")
     assert errors[2].startswith("buildx failed with: ERROR: ")
     assert "missing.txt" in errors[2]

@@ -11,7 +11,7 @@ import pytest
 from action.buildx.build_arguments import build_request
 from action.buildx.request import BuildRequest, with_metadata_file
 from action.errors import InputError
-from action.inputs.build import read_inputs
+from action.inputs.build import read_build_inputs
 
 RUN = {
     "GITHUB_REPOSITORY": "o/app",
@@ -29,11 +29,11 @@ def request(**inputs: str) -> BuildRequest:
 
 def request_in(environment: Mapping[str, str], inputs: Mapping[str, str]) -> BuildRequest:
     named = {name.replace("_", "-"): text for name, text in inputs.items()}
-    return build_request(read_inputs(named), environment, lambda: True, lambda _: False)[0]
+    return build_request(read_build_inputs(named), environment, lambda: True, lambda _: False)[0]
 
 
 def test_a_repository_of_which_nothing_is_known_counts_as_private() -> None:
-    built, _ = build_request(read_inputs({}), RUN, lambda: True)
+    built, _ = build_request(read_build_inputs({}), RUN, lambda: True)
     assert f"type=provenance,mode=min,inline-only=true,{URL}" in built.arguments
 
 
@@ -133,7 +133,7 @@ def test_buildx_writes_its_warnings_to_the_metadata_file() -> None:
 
 def test_a_folder_as_context_needs_no_repository() -> None:
     assert request_in({}, {"context": "."}).arguments[-1] == "."
-    with pytest.raises(InputError, match="GITHUB_REPOSITORY is not set"):
+    with pytest.raises(InputError, match="GITHUB_REPOSITORY, which names the repository to build, is not set"):
         request_in({}, {})
 
 
@@ -141,7 +141,7 @@ def test_a_private_repositorys_event_gives_little_provenance(tmp_path: Path) -> 
     event = tmp_path / "event.json"
     event.write_text(json.dumps({"repository": {"private": True}}))
     environment = {**RUN, "GITHUB_EVENT_PATH": str(event)}
-    arguments = build_request(read_inputs({"context": "."}), environment, lambda: True)[0].arguments
+    arguments = build_request(read_build_inputs({"context": "."}), environment, lambda: True)[0].arguments
     assert f"type=provenance,mode=min,inline-only=true,{URL}" in arguments
 
 
@@ -183,14 +183,14 @@ def test_buildx_is_asked_for_its_version_once_at_most(inputs: dict[str, str]) ->
         return True
 
     named = {name.replace("_", "-"): text for name, text in {**inputs, "github_token": "tok"}.items()}
-    built, _ = build_request(read_inputs(named), {**RUN, "BUILDX_SEND_GIT_QUERY_AS_INPUT": "1"}, sends_query)
+    built, _ = build_request(read_build_inputs(named), {**RUN, "BUILDX_SEND_GIT_QUERY_AS_INPUT": "1"}, sends_query)
     assert built.arguments[-1].startswith("https://github.com/o/app.git?ref=c0ffee")
     assert any("GIT_AUTH_TOKEN.github.com" in argument for argument in built.arguments)
     assert asked == [True]
 
 
 def test_warnings_of_secrets_are_handed_on() -> None:
-    warnings = build_request(read_inputs({"context": ".", "secrets": "K="}), RUN, lambda: True)[1]
+    warnings = build_request(read_build_inputs({"context": ".", "secrets": "K="}), RUN, lambda: True)[1]
     assert warnings == ("secrets: K has no value and is not passed to the build",)
 
 

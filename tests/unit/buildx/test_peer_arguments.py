@@ -16,7 +16,7 @@ from action.buildx.build_arguments import build_request
 from action.buildx.definition import read_definition
 from action.buildx.version import Version
 from action.inputs.bake import read_bake_inputs
-from action.inputs.build import read_inputs
+from action.inputs.build import read_build_inputs
 
 RUN = {
     "GITHUB_REPOSITORY": "octo/app",
@@ -32,7 +32,7 @@ GIT = "https://github.com/octo/app.git#c0ffee"
 
 def build(inputs: dict[str, str], driver: str | None = "docker-container", **environment: str) -> tuple[str, ...]:
     """The arguments in a public repository."""
-    read = read_inputs({"context": ".", **inputs})
+    read = read_build_inputs({"context": ".", **inputs})
     return build_request(read, {**RUN, **environment}, lambda: True, lambda _: False, driver)[0].arguments
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from action.buildx.retry import call_with_retries, is_transient, is_transient_failure, retry_after
 from action.errors import RegistryError, TransientError
-from action.inputs.retry_policy import RetryPolicy
+from action.inputs.policy import RetryPolicy
 from action.process.program import CompletedProgram
 
 URL = "http://ghcr.io/v2/octo/app/manifests/sha256:500429"

@@ -1,4 +1,4 @@
-"""The peer's rules (docker/build-push-action v7, context.ts and its tests)."""
+"""Attestations have the rules of docker/build-push-action v7 (src/context.ts and its tests)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from action.errors import InputError
 from action.github.context import WorkflowRun
 from action.inputs.attestations import Attestations, attestation_variables, attestations, can_add_default
-from action.inputs.build import read_inputs
+from action.inputs.build import read_build_inputs
 
 RUN = WorkflowRun("https://github.com", "o/app", "42", "1", "refs/heads/main", "c0ffee", False, "")  # noqa: FBT003
 PRIVATE = dataclasses.replace(RUN, private=True)
@@ -17,35 +17,38 @@ NO_RUN = dataclasses.replace(RUN, repository="", run_id="")
 URL = "builder-id=https://github.com/o/app/actions/runs/42/attempts/1"
 
 
-def ask(
+def read(
     *, run: WorkflowRun = RUN, docker: bool = False, environment: dict[str, str] | None = None, **inputs: str
 ) -> Attestations:
     return attestations(
-        read_inputs(inputs), run, environment or {}, adds_default=can_add_default("remote", docker_exporter=docker)
+        read_build_inputs(inputs),
+        run,
+        environment or {},
+        adds_default=can_add_default("remote", docker_exporter=docker),
     )
 
 
 def test_a_public_repository_gets_full_provenance_by_default() -> None:
-    assert ask() == Attestations((f"type=provenance,mode=max,{URL}",), ())
+    assert read() == Attestations((f"type=provenance,mode=max,{URL}",), ())
 
 
 def test_a_private_repository_gets_little_provenance_by_default() -> None:
-    assert ask(run=PRIVATE).default == (f"type=provenance,mode=min,inline-only=true,{URL}",)
+    assert read(run=PRIVATE).default == (f"type=provenance,mode=min,inline-only=true,{URL}",)
 
 
-def test_outside_of_a_run_there_is_no_builder_to_name() -> None:
-    assert ask(run=NO_RUN).default == ("type=provenance,mode=max",)
-    assert ask(run=NO_RUN, provenance="true").asked == ("type=provenance,disabled=false",)
+def test_outside_a_run_provenance_names_no_builder() -> None:
+    assert read(run=NO_RUN).default == ("type=provenance,mode=max",)
+    assert read(run=NO_RUN, provenance="true").requested == ("type=provenance,disabled=false",)
 
 
 @pytest.mark.parametrize("text", ["1", "true", "T"])
-def test_there_is_no_default_where_the_environment_says_so(text: str) -> None:
-    assert ask(environment={"BUILDX_NO_DEFAULT_ATTESTATIONS": text}) == Attestations((), ())
-    assert ask(environment={"BUILDX_NO_DEFAULT_ATTESTATIONS": "false"}).default
+def test_the_environment_turns_the_default_off(text: str) -> None:
+    assert read(environment={"BUILDX_NO_DEFAULT_ATTESTATIONS": text}) == Attestations((), ())
+    assert read(environment={"BUILDX_NO_DEFAULT_ATTESTATIONS": "false"}).default
 
 
 def test_there_is_no_default_beside_a_docker_exporter() -> None:
-    assert ask(docker=True) == Attestations((), ())
+    assert read(docker=True) == Attestations((), ())
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_there_is_no_default_beside_a_docker_exporter() -> None:
     ],
 )
 def test_provenance_is_a_boolean_or_attributes(provenance: str, value: str) -> None:
-    assert ask(provenance=provenance) == Attestations((), (value,))
+    assert read(provenance=provenance) == Attestations((), (value,))
 
 
 @pytest.mark.parametrize(
@@ -70,18 +73,18 @@ def test_provenance_is_a_boolean_or_attributes(provenance: str, value: str) -> N
     ],
 )
 def test_sbom_is_a_boolean_or_attributes(sbom: str, value: str) -> None:
-    assert ask(sbom=sbom).asked == (value,)
+    assert read(sbom=sbom).requested == (value,)
 
 
 def test_provenance_and_sbom_win_over_the_same_type_in_attests() -> None:
-    asked = ask(
+    attests = read(
         provenance="mode=max", sbom="true", attests="type=provenance,mode=min\ntype=sbom,generator=x\ntype=other,a=1"
     )
-    assert asked.asked == (f"type=provenance,mode=max,{URL}", "type=sbom,disabled=false", "type=other,a=1")
+    assert attests.requested == (f"type=provenance,mode=max,{URL}", "type=sbom,disabled=false", "type=other,a=1")
 
 
 @pytest.mark.parametrize(
-    ("provenance", "sbom", "attests", "asked"),
+    ("provenance", "sbom", "attests", "requested"),
     [
         # docker/build-push-action, __tests__/context.test.ts: its attestation cases, for our run.
         ("", "", "type=provenance,mode=max,builder-id=me", ("type=provenance,mode=max,builder-id=me",)),
@@ -93,25 +96,25 @@ def test_provenance_and_sbom_win_over_the_same_type_in_attests() -> None:
         ("1", "", "", (f"type=provenance,disabled=false,{URL}",)),
     ],
 )
-def test_what_is_asked_for_comes_in_the_peers_order(
-    provenance: str, sbom: str, attests: str, asked: tuple[str, ...]
+def test_attestations_have_the_order_of_the_peer(
+    provenance: str, sbom: str, attests: str, requested: tuple[str, ...]
 ) -> None:
-    assert ask(provenance=provenance, sbom=sbom, attests=attests) == Attestations((), asked)
+    assert read(provenance=provenance, sbom=sbom, attests=attests) == Attestations((), requested)
 
 
 def test_a_generator_with_a_comma_stays_one_attribute() -> None:
-    assert ask(sbom='"generator=a,b"').asked == ('type=sbom,"generator=a,b"',)
-    assert ask(attests='"type=custom,""x=a,b"""').asked == ('type=custom,"x=a,b"',)
+    assert read(sbom='"generator=a,b"').requested == ('type=sbom,"generator=a,b"',)
+    assert read(attests='"type=custom,""x=a,b"""').requested == ('type=custom,"x=a,b"',)
 
 
-def test_provenance_that_is_asked_for_stays_beside_a_docker_exporter() -> None:
-    assert ask(docker=True, provenance="mode=max").asked == (f"type=provenance,mode=max,{URL}",)
-    assert ask(docker=True, attests="type=sbom").asked == ("type=sbom",)
+def test_provenance_that_an_input_requests_stays_beside_a_docker_exporter() -> None:
+    assert read(docker=True, provenance="mode=max").requested == (f"type=provenance,mode=max,{URL}",)
+    assert read(docker=True, attests="type=sbom").requested == ("type=sbom",)
 
 
-def test_an_environment_variable_that_is_no_boolean_counts_as_false_for_buildx_too() -> None:
+def test_an_environment_variable_that_is_not_a_boolean_is_false_for_buildx_too() -> None:
     name = "BUILDX_NO_DEFAULT_ATTESTATIONS"
-    assert ask(environment={name: "yes"}).default
+    assert read(environment={name: "yes"}).default
     assert attestation_variables({name: "yes"}) == attestation_variables({name: ""}) == {name: "false"}
     assert attestation_variables({}) == attestation_variables({name: "1"}) == {}
 
@@ -125,15 +128,15 @@ def test_the_docker_driver_has_buildxs_own_default_alone(driver: str | None, *, 
 
 
 def test_attests_alone_replace_the_default_and_name_the_builder() -> None:
-    assert ask(attests="type=provenance,mode=min\ntype=sbom,generator=x") == Attestations(
+    assert read(attests="type=provenance,mode=min\ntype=sbom,generator=x") == Attestations(
         (), (f"type=provenance,mode=min,{URL}", "type=sbom,generator=x")
     )
 
 
 def test_an_sbom_in_attests_keeps_the_default_provenance() -> None:
-    assert ask(attests="type=sbom").default == (f"type=provenance,mode=max,{URL}",)
+    assert read(attests="type=sbom").default == (f"type=provenance,mode=max,{URL}",)
 
 
-def test_an_attestation_that_is_no_csv_is_named() -> None:
+def test_an_attestation_that_is_not_csv_is_an_error_that_names_the_input() -> None:
     with pytest.raises(InputError, match=r"^attests: "):
-        attestations(dataclasses.replace(read_inputs({}), attests=('type=sbom,"x',)), RUN, {}, adds_default=True)
+        attestations(dataclasses.replace(read_build_inputs({}), attests=('type=sbom,"x',)), RUN, {}, adds_default=True)

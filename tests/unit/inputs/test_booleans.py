@@ -12,13 +12,13 @@ def test_yaml_true_is_true(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["false", "False", "FALSE", ""])
-def test_yaml_false_and_nothing_are_false(text: str) -> None:
+def test_yaml_false_and_an_empty_input_are_false(text: str) -> None:
     assert input_boolean("push", text) is False
 
 
 @pytest.mark.parametrize("text", ["yes", "no", "on", "1", "0", "tRUE", "truee", "${{ inputs.push }}"])
-def test_anything_else_is_no_boolean_of_an_input(text: str) -> None:
-    with pytest.raises(InputError, match=r"^push: .* is no boolean; write true or false$"):
+def test_any_other_input_is_not_a_boolean(text: str) -> None:
+    with pytest.raises(InputError, match=r"^push: .* is not a boolean; write true or false$"):
         input_boolean("push", text)
 
 

@@ -137,11 +137,11 @@ def test_fields_survive_being_joined_and_split(fields: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", ['type=sbom,"generator=a', 'type=sbom,"a"b'])
-def test_an_entry_that_is_no_csv_is_shown_with_the_rule(text: str) -> None:
+def test_an_entry_that_is_not_csv_is_an_error_with_the_rule(text: str) -> None:
     with pytest.raises(InputError, match=r"^attests: 'type=sbom.* cannot be read as CSV .*; a double quote that opens"):
         csv_fields("attests", text)
 
 
 def test_one_entry_is_one_line() -> None:
-    with pytest.raises(InputError, match="holds a line break"):
+    with pytest.raises(InputError, match="contains a line break"):
         csv_fields("attests", "type=sbom\ntype=provenance")

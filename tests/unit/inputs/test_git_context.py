@@ -53,7 +53,7 @@ def test_an_old_buildx_gets_the_fragment_form() -> None:
     assert context({**PUSH, **QUERY}, sends_query=False).url() == "https://github.com/o/app.git#c0ffee"
 
 
-def test_buildx_is_not_asked_for_its_version_where_nothing_depends_on_it() -> None:
+def test_the_version_of_buildx_is_read_only_if_the_url_depends_on_it() -> None:
     assert GitContext(read_workflow_run(PUSH), PUSH, never).url().endswith("#c0ffee")
 
 
@@ -73,12 +73,12 @@ def test_only_default_context_in_braces_means_anything(text: str, filled: str) -
     assert context(PUSH).fill(text) == filled
 
 
-def test_no_repository_says_what_to_set() -> None:
+def test_without_a_repository_the_error_says_what_to_set() -> None:
     assert context({}).fill("./folder") == "./folder"
-    with pytest.raises(InputError, match=r"^context: it is empty .*GITHUB_REPOSITORY.* set it to a folder"):
+    with pytest.raises(InputError, match=r"^context: it is empty, .*GITHUB_REPOSITORY.* set it to a folder"):
         context({}).url()
 
 
 @pytest.mark.parametrize("text", ["yes", "maybe", " true"])
-def test_a_variable_that_is_no_boolean_counts_as_false(text: str) -> None:
+def test_a_variable_that_is_not_a_boolean_is_false(text: str) -> None:
     assert context({**PUSH, "BUILDX_SEND_GIT_QUERY_AS_INPUT": text}).url() == context(PUSH).url()

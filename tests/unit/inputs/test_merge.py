@@ -6,12 +6,12 @@ import pytest
 
 from action.errors import InputError
 from action.inputs.merge import Tag, read_merge_inputs
-from action.inputs.retry_policy import RetryPolicy
+from action.inputs.policy import RetryPolicy
 
 LEAST = {"results": "r", "tags": "ghcr.io/octo/app:1"}
 
 
-def test_the_inputs_are_typed() -> None:
+def test_every_input_is_read() -> None:
     request = read_merge_inputs(
         {
             "results": " results ",
@@ -37,7 +37,7 @@ def test_the_inputs_are_typed() -> None:
     assert request.retry_policy == RetryPolicy(0, 0.5)
 
 
-def test_a_failing_registry_is_asked_a_few_times_more_where_the_inputs_say_nothing() -> None:
+def test_requests_to_a_registry_are_retried_four_times_by_default() -> None:
     assert read_merge_inputs(LEAST).retry_policy == RetryPolicy(4, 2.0)
 
 
@@ -45,24 +45,24 @@ def test_a_failing_registry_is_asked_a_few_times_more_where_the_inputs_say_nothi
     ("name", "text", "message"),
     [
         ("results", "", "results: it is empty; name the folder"),
-        ("tags", "", "tags: there is none; name at least one"),
-        ("tags", "ghcr.io/Octo/App:1", "tags: 'ghcr.io/Octo/App:1' is no tag; write a name"),
-        ("tags", "--dry-run", "tags: '--dry-run' is no tag"),
-        ("tags", "app@sha256:" + "0" * 64, "is no tag"),
-        ("tags", "a b", "tags: 'a b' is no tag"),
-        ("expect-platforms", "amd64", "expect-platforms: 'amd64' is no platform; write such as linux/amd64"),
-        ("retries", "-1", "retries: '-1' is no such number; write a whole number from 0 to 20"),
-        ("retries", "21", "retries: '21' is no such number"),
-        ("retries", "9" * 5000, "is no such number"),
-        ("retry-delay", "nan", "retry-delay: 'nan' is no such number; write a number of seconds from 0 to 300"),
-        ("retry-delay", "301", "retry-delay: '301' is no such number"),
-        ("annotations", "title", "annotations: 'title' is no annotation; write key=value"),
-        ("annotations", "index:=x", "annotations: 'index:=x' is no annotation"),
-        ("annotations", "idnex:a=b", "'idnex' in 'idnex:a=b' is no level"),
-        ("annotations", "manifest:a=b", "is for each image's own manifest; an index that is made of images takes"),
+        ("tags", "", "tags: it is empty; write at least one name"),
+        ("tags", "ghcr.io/Octo/App:1", "tags: 'ghcr.io/Octo/App:1' is not a tag; write a name"),
+        ("tags", "--dry-run", "tags: '--dry-run' is not a tag"),
+        ("tags", "app@sha256:" + "0" * 64, "is not a tag"),
+        ("tags", "a b", "tags: 'a b' is not a tag"),
+        ("expect-platforms", "amd64", "expect-platforms: 'amd64' is not a platform; write a list such as linux/amd64"),
+        ("retries", "-1", "retries: '-1' is not valid; write a whole number from 0 to 20"),
+        ("retries", "21", "retries: '21' is not valid"),
+        ("retries", "9" * 5000, "is not valid"),
+        ("retry-delay", "nan", "retry-delay: 'nan' is not valid; write a number of seconds from 0 to 300"),
+        ("retry-delay", "301", "retry-delay: '301' is not valid"),
+        ("annotations", "title", "annotations: 'title' is not an annotation; write key=value"),
+        ("annotations", "index:=x", "annotations: 'index:=x' is not an annotation"),
+        ("annotations", "idnex:a=b", "'idnex' in 'idnex:a=b' is not a level"),
+        ("annotations", "manifest:a=b", "is for the manifest of each image; a merged index takes"),
     ],
 )
-def test_what_breaks_a_rule_is_refused_with_the_rule(name: str, text: str, message: str) -> None:
+def test_an_error_has_the_rule_that_the_input_breaks(name: str, text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         read_merge_inputs({**LEAST, name: text})
     assert message in str(caught.value)
@@ -81,5 +81,5 @@ def test_what_breaks_a_rule_is_refused_with_the_rule(name: str, text: str, messa
         ("a=", "index:a="),
     ],
 )
-def test_an_annotation_without_a_level_is_the_indexs(text: str, expected: str) -> None:
+def test_an_annotation_without_a_level_is_for_the_index(text: str, expected: str) -> None:
     assert read_merge_inputs({**LEAST, "annotations": text}).annotations == (expected,)

@@ -5,7 +5,7 @@ import pytest
 from action.inputs.report_options import ReportOptions, read_report_options
 
 
-def test_everything_is_shown_that_neither_an_input_nor_a_variable_turns_off() -> None:
+def test_a_report_is_on_if_neither_an_input_nor_a_variable_turns_it_off() -> None:
     assert read_report_options({}, summary=True, comment=True, record=True) == ReportOptions(True, True, True, True)  # noqa: FBT003
     nothing = read_report_options({}, summary=False, comment=False, record=False)
     assert nothing == ReportOptions(False, True, False, False)  # noqa: FBT003
@@ -19,7 +19,7 @@ def test_the_peers_variables_turn_off_what_they_name(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["yes", "on", "2"])
-def test_a_variable_that_is_no_boolean_counts_as_false(text: str) -> None:
+def test_a_variable_that_is_not_a_boolean_is_false(text: str) -> None:
     assert (
         read_report_options({"DOCKER_BUILD_SUMMARY": text}, summary=True, comment=False, record=False).summary is False
     )

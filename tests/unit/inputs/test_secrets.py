@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action.errors import InputError
-from action.inputs.build import read_inputs
+from action.inputs.build import read_build_inputs
 from action.inputs.secrets import Secrets, read_secrets, secret_values
 
 
 def read(host: str | None = None, **inputs: str) -> Secrets:
-    return read_secrets(read_inputs({name.replace("_", "-"): text for name, text in inputs.items()}), lambda: host)
+    return read_secrets(
+        read_build_inputs({name.replace("_", "-"): text for name, text in inputs.items()}), lambda: host
+    )
 
 
 def test_a_secrets_value_goes_by_the_environment_under_a_generated_name() -> None:
@@ -34,7 +36,7 @@ def test_a_secret_without_an_equals_sign_is_left_out_with_a_warning_that_names_i
     (warning,) = secrets.warnings
     assert warning == (
         "secrets: entry 1 is not KEY=VALUE and not passed to the build; "
-        "write KEY=VALUE, and an entry of several lines in double quotes"
+        "write KEY=VALUE, and put an entry of several lines in double quotes"
     )
 
 
@@ -108,7 +110,7 @@ def test_a_secret_env_without_a_variable_is_left_out_with_a_warning() -> None:
 def test_a_secret_file_that_is_not_there_is_left_out_with_a_warning_that_names_the_key_alone(path: str) -> None:
     secrets = read(secret_files=f"KEY={path}")
     assert secrets.late_arguments == ()
-    assert secrets.warnings == ("secret-files: the file of KEY is not there, and it is not passed to the build",)
+    assert secrets.warnings == ("secret-files: the file of KEY does not exist and is not passed to the build",)
 
 
 def test_a_secret_file_without_a_path_is_left_out_with_a_warning() -> None:
@@ -157,8 +159,8 @@ def test_the_host_is_asked_for_only_where_there_is_a_token_to_pass() -> None:
     def never() -> str | None:
         raise AssertionError
 
-    assert read_secrets(read_inputs({"secrets": "K=v"}), never).environment == {"BUILD_DIGESTS_SECRET_0": "v"}
-    own = read_inputs({"secrets": "GIT_AUTH_TOKEN=mine", "github-token": "ghs_x"})
+    assert read_secrets(read_build_inputs({"secrets": "K=v"}), never).environment == {"BUILD_DIGESTS_SECRET_0": "v"}
+    own = read_build_inputs({"secrets": "GIT_AUTH_TOKEN=mine", "github-token": "ghs_x"})
     assert list(read_secrets(own, never).environment.values()) == ["mine"]
 
 
@@ -206,7 +208,7 @@ def test_a_key_with_a_comma_stays_one_key() -> None:
 
 def masked(environment: dict[str, str] | None = None, **inputs: str) -> tuple[str, ...]:
     named = {name.replace("_", "-"): text for name, text in inputs.items()}
-    return secret_values(read_inputs(named), environment or {})
+    return secret_values(read_build_inputs(named), environment or {})
 
 
 def test_every_value_and_the_token_are_masked_even_of_a_secret_that_is_left_out() -> None:
@@ -247,7 +249,7 @@ def test_a_line_of_capital_letters_is_masked_all_the_same() -> None:
 
 
 def test_many_lines_without_quotes_cost_little() -> None:
-    inputs = read_inputs({"secrets": "KEY=x\n" + "a\nb=\n" * 20_000})
+    inputs = read_build_inputs({"secrets": "KEY=x\n" + "a\nb=\n" * 20_000})
     start = time.process_time()
     assert len(read_secrets(inputs, lambda: None).warnings) > 10_000
     assert time.process_time() - start < 5

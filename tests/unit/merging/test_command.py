@@ -78,9 +78,9 @@ def test_every_fault_is_said_at_once(folder: Path) -> None:
     [
         (("FOLDER",), "Missing option '--tag'"),
         (("FOLDER/nowhere", "-t", "app:1"), "is not there; name the folder"),
-        (("FOLDER", "-t", "App"), "tags: 'App' is no tag"),
-        (("FOLDER", "-t", "app:1", "--expect-platforms", "arm64"), "'arm64' is no platform"),
-        (("FOLDER", "-t", "app:1", "--retries", "many"), "retries: 'many' is no such number"),
+        (("FOLDER", "-t", "App"), "tags: 'App' is not a tag"),
+        (("FOLDER", "-t", "app:1", "--expect-platforms", "arm64"), "'arm64' is not a platform"),
+        (("FOLDER", "-t", "app:1", "--retries", "many"), "retries: 'many' is not valid"),
         (("FOLDER", "-t", "other=app:1"), "there is no key 'other'; the keys are: release"),
     ],
 )

@@ -107,4 +107,4 @@ def test_what_is_imported_is_the_locked_set_and_never_what_the_python_has(tmp_pa
         timeout=240,
         check=False,
     )
-    assert done.stdout == "::error::push: 'perhaps' is no boolean; write true or false\n", done.stderr
+    assert done.stdout == "::error::push: 'perhaps' is not a boolean; write true or false\n", done.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from tests.starting import DEAD_INDEX, ROOT, start
 
-BAD_INPUT = "::error::push: 'perhaps' is no boolean; write true or false\n"
+BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
 
 
 def _set(cache: Path) -> Path:

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from action.errors import GitHubError
-from action.github import client
-from action.github.comments import put_comment
-from action.github.context import WorkflowRun
-from action.github.visibility import is_private
+from action.github import api
+from action.github.api import put_comment
+from action.github.context import WorkflowRun, is_private
 from action.report.comment import Place, comment_text
 from tests.github_api import TOKEN, GitHub, github_api
 
@@ -110,17 +109,17 @@ def test_without_an_answer_whose_the_token_is_no_comment_is_ours(github: GitHub,
 def test_an_error_of_graphql_is_one_of_github(github: GitHub) -> None:
     github.add(f"{MARKER}\nforged")
     github.viewer = {"errors": [{"message": "Something went wrong"}]}
-    with pytest.raises(GitHubError, match="GitHub answers 400"):
+    with pytest.raises(GitHubError, match="GitHub returned 400"):
         put(github, "one")
 
 
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (403, "GitHub answers 403 (Resource not accessible by integration)"),
-        (404, "GitHub answers 404"),
-        (429, "GitHub answers 429 (API rate limit exceeded)"),
-        (500, "GitHub answers 500"),
+        (403, "GitHub returned 403 (Resource not accessible by integration)"),
+        (404, "GitHub returned 404"),
+        (429, "GitHub returned 429 (API rate limit exceeded)"),
+        (500, "GitHub returned 500"),
     ],
 )
 def test_what_github_refuses_is_an_error_at_once(github: GitHub, fault: int, said: str) -> None:
@@ -133,7 +132,7 @@ def test_what_github_refuses_is_an_error_at_once(github: GitHub, fault: int, sai
 
 
 def test_a_token_that_is_none_is_an_error(github: GitHub) -> None:
-    with pytest.raises(GitHubError, match="GitHub answers 401"):
+    with pytest.raises(GitHubError, match="GitHub returned 401"):
         put(github, "one", token="another")
 
 
@@ -141,7 +140,7 @@ def test_a_server_that_is_not_there_or_hangs_is_an_error(github: GitHub, monkeyp
     with pytest.raises(GitHubError, match="cannot be reached"):
         put_comment("o/a", 7, TOKEN, {"GITHUB_API_URL": "http://localhost:1"}, marker="", body=str)
     github.fault = "hang"
-    monkeypatch.setattr(client, "_TIMEOUT", 1)
+    monkeypatch.setattr(api, "_TIMEOUT", 1)
     with pytest.raises(GitHubError, match="cannot be reached"):
         put(github, "one")
 
