@@ -1,62 +1,82 @@
-"""Every error that a user can see, each with the exit code it ends the program with.
+"""The errors of this package, each with the exit code that it gives the program.
 
-The message is written for the user: what was wrong, where, what was expected, what to do.
+The message is for the user: what was wrong, where, what was expected, and what to do.
+
+    BuildDigestsError
+      InputError              an invalid input, option or environment variable
+      ProgramError            buildx or the engine is missing, unreachable or too old
+        SlowProgramError        it did not end in time
+      BuildFailedError        buildx failed
+      DocumentError           an invalid JSON document
+      EvidenceError           an unreadable record or artifact
+        SlowEvidenceError       it did not come in time
+        NoRecordsError          there are no records
+      DisagreementError       two sources that contradict each other
+      MissingDigestError      no digest, with `require-digests`
+      VerificationError       another digest than reported, with `verify`
+      RegistryError           a registry refused a request or cannot be reached
+        TransientError          it may accept the same request later
+      MergeError              results that do not form one image
+      PackagesError           third-party packages are missing
+      GitHubError             GitHub's API refused a request or cannot be reached
 """
 
 from __future__ import annotations
 
 FAILED = 1
-"""Exit code of a build that failed and of a fault that was found."""
+"""Exit code of a failed build, and of a fault that was found."""
 
 BAD_INPUT = 2
-"""Exit code of bad usage and of bad input."""
+"""Exit code of bad usage, and of bad input."""
 
 
 class BuildDigestsError(Exception):
-    """Base of all errors of this package; its text is the message for the user."""
+    """Base class of all errors of this package; its text is the message for the user."""
 
     exit_code = FAILED
 
 
 class InputError(BuildDigestsError):
-    """An input that breaks a rule.
+    """Invalid input, option or environment variable.
+
+    Example: `InputError("push", "'perhaps' is no boolean", "write true or false")`.
 
     Args:
-        name: the input, option or environment variable at fault, as the user writes it.
-        problem: what is wrong with it, with its value where that is no secret.
+        name: the input, option or environment variable, as the user writes it.
+        problem: what is wrong with it, with its value unless that is a secret.
         rule: what was expected instead.
     """
 
     exit_code = BAD_INPUT
 
     def __init__(self, name: str, problem: str, rule: str) -> None:
-        """Join the three parts to one message."""
+        """Build the message from its three parts."""
         super().__init__(f"{name}: {problem}; {rule}")
 
 
 class ProgramError(BuildDigestsError):
-    """buildx or the engine is missing, does not answer, or is too old for what was asked."""
+    """Program (buildx, docker, or the engine behind them) that is missing, does not answer, or is too old."""
 
 
 class SlowProgramError(ProgramError):
-    """A program did not end in time."""
+    """Program that did not end within its time limit."""
 
 
 class BuildFailedError(BuildDigestsError):
-    """buildx ended with an error."""
+    """Build that buildx ended with an error."""
 
 
 class DocumentError(BuildDigestsError):
-    """A JSON document that does not have the form it must have.
+    """JSON document that does not have the required form.
 
     Args:
-        source: the file, or what stands for it.
-        pointer: JSON pointer (RFC 6901) to the place at fault; empty for the whole document.
+        source: the path of the file, or another name for the document.
+        pointer: the JSON pointer (RFC 6901) to the invalid value; empty for the whole document.
         problem: what was expected there, and what was found.
     """
 
     def __init__(self, source: str, pointer: str, problem: str) -> None:
-        """Join the three parts to one message."""
+        """Build the message from its three parts."""
         self.source = source
         self.pointer = pointer
         self.problem = problem
@@ -65,54 +85,54 @@ class DocumentError(BuildDigestsError):
 
 
 class EvidenceError(BuildDigestsError):
-    """A record or an artifact that cannot be read; the digests it would prove stay unknown."""
+    """Record or artifact that cannot be read; the digests that depend on it stay unknown."""
 
 
 class SlowEvidenceError(EvidenceError):
-    """A record that did not come in time: asking again would take as long."""
+    """Record that did not come in time; another attempt would take as long."""
 
 
 class NoRecordsError(EvidenceError):
-    """This buildx exports no records, or this BuildKit keeps none: asking for another one is of no use."""
+    """Records that cannot be had at all: this buildx exports none, or this BuildKit keeps none."""
 
 
 class DisagreementError(BuildDigestsError):
-    """Two sources that speak of one exporter and say different things."""
+    """Contradiction between two sources about one exporter."""
 
 
 class MissingDigestError(BuildDigestsError):
-    """`require-digests` is set and an exporter that makes an image has no digest."""
+    """Exporter that makes an image and has no digest, although `require-digests` is set."""
 
 
 class VerificationError(BuildDigestsError):
-    """`verify` is set, and what a registry serves or a tar holds is not what the build says."""
+    """Difference, found by `verify`, between a reported digest and what a registry serves or a file contains."""
 
 
 class RegistryError(BuildDigestsError):
-    """A registry refused something, cannot be reached, or serves something else than it was given."""
+    """Registry that refused a request, cannot be reached, or serves other content than was pushed."""
 
 
 class TransientError(RegistryError):
-    """A registry failed for a reason that passes by itself: it is busy, it broke down, or the connection broke.
+    """Failure of a registry that passes by itself: it is busy, it broke down, or the connection was lost.
 
     Args:
         message: the message for the user.
-        retry_after: seconds that the registry asks to wait before the next request; 0 if it asks for none.
+        retry_after: the seconds that the registry asks to wait before the next request; 0 if it asks for none.
     """
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
-        """Keep the wait beside the message."""
+        """Keep the delay beside the message."""
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class MergeError(BuildDigestsError):
-    """Results of several jobs that do not make up one image."""
+    """Results of several jobs that do not form one image."""
 
 
 class PackagesError(BuildDigestsError):
-    """Packages that a step imports are not here and cannot be installed."""
+    """Third-party packages that a step needs, and that are missing and cannot be installed."""
 
 
 class GitHubError(BuildDigestsError):
-    """GitHub's API refuses something, or cannot be reached."""
+    """GitHub's API that refused a request, or cannot be reached."""

@@ -1,1 +1,1 @@
-"""JSON documents: parsed strictly and within bounds, JSON pointers to faults, and the JSON Schemas."""
+"""JSON documents: strict parsing within bounds, JSON pointers to faults, and validation against the JSON Schemas."""

@@ -1,36 +1,52 @@
-"""JSON pointers (RFC 6901) to places in a text that no parser accepts."""
+"""JSON pointers (RFC 6901), also to places in a text that is not valid JSON.
+
+Python's decoder reports a line and a column. A user who did not write the file, such as the user of a metadata file,
+finds a fault by its keys.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 _TOKEN = re.compile(r'["\[\]{}:,]')
 _STRINGS = json.JSONDecoder(strict=False)
-_SHOWN = 12
-"""Segments of a pointer that are shown; the rest of a deep one tells nobody anything."""
+_MAX_SEGMENTS = 12
+"""Number of segments of a pointer that are shown: nobody needs more of a pointer into 10,000 nested lists."""
 
 
 def pointer(path: Sequence[str | int]) -> str:
-    """The JSON pointer of a path of object keys and array indices."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    """Return the JSON pointer of a path.
+
+    Example: `pointer(["targets", "a/b", 0]) == "/targets/a~1b/0"`.
+
+    Args:
+        path: object keys and array indices, from the top of the document.
+    """
+    return "".join("/" + str(segment).replace("~", "~0").replace("/", "~1") for segment in path)
 
 
 def pointer_at(text: str) -> str:
-    """The pointer to the value that a text stops in.
+    """Return the pointer to the value in which a text ends.
+
+    Example: `pointer_at('{"a": [1, ') == "/a/1"`.
 
     Args:
         text: the beginning of a JSON document.
     """
-    path: list[str | int | None] = []
-    for path in _paths(text):  # noqa: B007
-        pass
-    return _shown(path)
+    paths = deque(_paths(text), maxlen=1)
+    return _shown(paths[0]) if paths else ""
 
 
 def first_beyond(text: str, depth: int) -> str | None:
-    """The pointer to the first value nested deeper than `depth` levels, or None."""
+    """Return the pointer to the first value that is nested deeper than `depth` levels, or None.
+
+    Args:
+        text: a JSON document, valid or not.
+        depth: the number of levels; the document itself is the first.
+    """
     for path in _paths(text):
         if len(path) > depth:
             return _shown(path)
@@ -38,23 +54,25 @@ def first_beyond(text: str, depth: int) -> str | None:
 
 
 def _paths(text: str) -> Iterator[list[str | int | None]]:
-    """After each token, the path to where it stands: a key, an index, or None where an object's key is still to come.
+    """Yield the path to the current value after each token: keys, indices, and None for a key that has not come yet.
 
-    The list is one and the same each time. It ends where the text is no JSON: what comes after that has no place, and
-    whoever wrote it could make it as long as he likes.
+    The same list is yielded each time. It ends where the text is not JSON: what follows has no path, and could make the
+    search as long as its writer likes.
     """
+    # Not Python's decoder: its errors have an offset in the text and no path, and it returns nothing of an invalid
+    # document. Only tokens that change the path are searched for, since the text between two of them can have 30 MB.
     path: list[str | int | None] = []
     key: str | None = None
-    place = 0
-    while token := _TOKEN.search(text, place):
-        symbol, place = token[0], token.end()
+    offset = 0
+    while token := _TOKEN.search(text, offset):
+        symbol, offset = token[0], token.end()
         if symbol == '"':
             if key is not None:
                 return
             try:
-                key, place = _STRINGS.raw_decode(text, token.start())
+                key, offset = _STRINGS.raw_decode(text, token.start())
             except ValueError:
-                return  # it is cut off, or escapes what cannot be escaped
+                return  # the string is cut off, or has an invalid escape
             continue
         if symbol in {"{", "["}:
             path.append(None if symbol == "{" else 0)
@@ -74,6 +92,7 @@ def _paths(text: str) -> Iterator[list[str | int | None]]:
 
 
 def _shown(path: Sequence[str | int | None]) -> str:
-    parts = [part for part in path if part is not None]
-    shown = pointer(parts[:_SHOWN]) + ("/…" if len(parts) > _SHOWN else "")
+    segments = [segment for segment in path if segment is not None]
+    shown = pointer(segments[:_MAX_SEGMENTS]) + ("/…" if len(segments) > _MAX_SEGMENTS else "")
+    # A key can contain half a surrogate pair, which no stream can write.
     return shown.encode("utf-8", "replace").decode()

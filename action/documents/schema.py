@@ -1,13 +1,13 @@
-"""The JSON Schemas (draft 2020-12) that this project publishes, and documents held against them."""
+"""The JSON Schemas (draft 2020-12) that this project publishes, and validation of documents against them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -18,105 +18,115 @@ from action.documents.pointer import pointer
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 SCHEMAS = ("metadata", "bake", "results", "digests")
 """The names of the schemas."""
 
 MAX_FAULTS = 100
-"""Most faults of a document that are told."""
+"""Maximum number of faults of a document that are reported."""
 
-_MOST_FOUND = 1000
-_LONGEST_VALUE = 120
+_MAX_ERRORS = 1000
+_MAX_SHOWN = 120
+_WARNINGS = "buildx.build.warnings"
+_METADATA_KEYS = ("buildx.build.", "containerimage.", "image.name", "cache.", "result.", "frontend.", "exporter")
+"""The beginnings of the keys that buildx and BuildKit write, in lower case."""
 
 
 def schema_text(name: str) -> str:
-    """The text of a schema.
+    """Return the text of a schema.
 
     Args:
         name: one of SCHEMAS.
+
+    Raises:
+        FileNotFoundError: the schema is missing from this installation.
     """
     package = Path(__file__).resolve().parents[1]
-    # In a wheel the schemas are part of the package; in a checkout they stand beside it.
+    # A wheel contains the schemas inside the package; in a checkout they are beside it.
     for folder in (package / "schemas", package.parent / "schemas"):
         file = folder / f"{name}.schema.json"
         if file.is_file():
             return file.read_text(encoding="utf-8")
-    message = f"schema {name} is missing from the installation at {package}"
-    raise FileNotFoundError(message)
+    raise FileNotFoundError(f"schema {name} is missing from the installation at {package}")
 
 
 def faults(value: object, name: str, source: str) -> Iterator[DocumentError]:
-    """The faults of a document, sorted by place: every one, or 100 of the first thousand that are found.
+    """Yield the faults of a document in the order of their places.
+
+    A document with more than MAX_FAULTS faults yields that many, out of the first thousand that are found.
 
     Args:
-        value: the document.
-        name: the schema to hold it against, one of SCHEMAS.
-        source: what to call the document.
+        value: the document, as `parse_document` returns it.
+        name: the schema, one of SCHEMAS.
+        source: the document's name in messages.
     """
-    # Each error takes kilobytes: a small document could have millions of them.
-    found = islice(_validator(name).iter_errors(value), _MOST_FOUND)
-    # What is in one place is all members, named by texts, or all items, by numbers: the paths can be compared.
+    # Not all errors: each takes kilobytes of memory, and a document of a few megabytes can have a million of them.
+    found = islice(_validator(name).iter_errors(value), _MAX_ERRORS)
+    # Two paths can be compared: where they differ, both have an object's key or both have an array's index.
     errors = sorted(found, key=lambda error: list(error.absolute_path))
     for error in errors[:MAX_FAULTS]:
         yield DocumentError(source, pointer(list(error.absolute_path)), _problem(error))
 
 
-def guess_schema(value: object) -> str | None:  # noqa: PLR0911  # a list of cases
-    """Which schema a document is meant for, or None where its form does not say."""
-    if isinstance(value, list):
-        return "metadata"
+def guess_schema(value: object) -> str | None:
+    """Return the name of the schema that a document is meant for, or None if its form does not show it.
+
+    Args:
+        value: the document, as `parse_document` returns it.
+    """
     if not isinstance(value, dict):
-        return None
+        return "metadata" if isinstance(value, list) else None
     if "version" in value and ("exporters" in value or "targets" in value):
         return "results"
-    members = list(value.values())
-    if any(_is_metadata_key(key) for key in value if key != "buildx.build.warnings"):
+    if any(_is_metadata_key(key) for key in value if key != _WARNINGS):
         return "metadata"
-    if members and all(isinstance(member, str) for member in members):
+    if value and all(isinstance(member, str) for member in value.values()):
         return "digests"
-    targets = [member for key, member in value.items() if key != "buildx.build.warnings"]
-    if targets and any(isinstance(member, list) for member in targets):
-        return "bake" if all(isinstance(member, list | dict) for member in targets) else None
-    if targets and all(isinstance(member, dict) for member in targets):
-        texts = all(member and all(isinstance(item, str) for item in member.values()) for member in targets)
-        known = any(_is_metadata_key(key) for member in targets for key in member)
-        return "digests" if texts and not known else "bake"
-    return "metadata" if "buildx.build.warnings" in value else None
+    # The metadata files of a build and of a bake both have the build's warnings under this key.
+    targets = [member for key, member in value.items() if key != _WARNINGS]
+    if targets and all(isinstance(target, dict | list) for target in targets):
+        return _guess_by_targets(targets)
+    return "metadata" if _WARNINGS in value and not any(isinstance(target, list) for target in targets) else None
+
+
+def _guess_by_targets(targets: Sequence[object]) -> str:
+    objects = [target for target in targets if isinstance(target, dict)]
+    if len(objects) < len(targets):
+        return "bake"
+    # `{"web": {"image": "sha256:…"}}`: the digests of a bake have text only, and no key that BuildKit writes.
+    texts = all(target and all(isinstance(item, str) for item in target.values()) for target in objects)
+    known = any(_is_metadata_key(key) for target in objects for key in target)
+    return "digests" if texts and not known else "bake"
 
 
 def _is_metadata_key(key: str) -> bool:
-    prefixes = ("buildx.build.", "containerimage.", "image.name", "cache.", "result.", "frontend.", "exporter")
-    return key.lower().startswith(prefixes)
+    return key.lower().startswith(_METADATA_KEYS)
 
 
 def _problem(error: ValidationError) -> str:
     expected = error.schema.get("description") if isinstance(error.schema, dict) else None
     if error.validator == "required":
         return f"{error.message}; expected {expected}" if expected else error.message
+    # Not jsonschema's message: it contains the whole value, which may be a document of megabytes.
     found = json.dumps(error.instance, ensure_ascii=False)
-    if len(found) > _LONGEST_VALUE:
-        found = found[:_LONGEST_VALUE] + "…"
+    if len(found) > _MAX_SHOWN:
+        found = found[:_MAX_SHOWN] + "…"
     return f"expected {expected or error.message}, found {found}"
 
 
 @cache
-def _validator(name: str) -> Any:  # noqa: ANN401  # jsonschema's validator classes have no type of their own
+def _validator(name: str) -> Draft202012Validator:
     resources = [Resource.from_contents(json.loads(schema_text(each))) for each in SCHEMAS]
+    # The schemas refer to each other by `$id`; without this registry jsonschema would fetch them from the network.
     registry: Registry[Any] = Registry().with_resources([(resource.id() or "", resource) for resource in resources])
-    # jsonschema has no types of its own.
-    validator: Any = extend(Draft202012Validator, {"contentSchema": _check_content})  # type: ignore[no-untyped-call]
+    # `extend` has no types.
+    validator: type[Draft202012Validator] = extend(Draft202012Validator, {"contentSchema": _check_content})  # type: ignore[no-untyped-call]
     return validator(json.loads(schema_text(name)), registry=registry)
 
 
 def _check_content(
-    validator: Any,  # noqa: ANN401  # the same
-    content_schema: Mapping[str, Any],
-    value: object,
-    _: object,
+    validator: Draft202012Validator, content_schema: Mapping[str, Any], value: object, _: object
 ) -> Iterator[ValidationError]:
-    """Check JSON in a text. The specification leaves that to the application (JSON Schema Validation, section 8)."""
+    """Check JSON in a string: the specification leaves that to applications (JSON Schema Validation, section 8)."""
     if not isinstance(value, str):
         return
     try:

@@ -1,6 +1,7 @@
-"""Reads a JSON document strictly, and says where one is broken.
+"""Strict reading of JSON documents: the one JSON reader for files that users and other programs write.
 
-A file is refused that is not UTF-8, not JSON, has a key twice in one object, or nests deeper than any real one does.
+Python's `json` accepts what other readers refuse or read differently. A document is refused here if it is not UTF-8, is
+not JSON (`NaN` is not), has a key twice in one object, is nested deeper than MAX_DEPTH, or is too large.
 """
 
 from __future__ import annotations
@@ -15,35 +16,34 @@ from action.documents.pointer import first_beyond, pointer, pointer_at
 from action.errors import DocumentError
 
 MAX_DEPTH = 200
-"""Deepest nesting that is read: a real build's provenance stays under 20, and Python's decoder can do far more."""
+"""Maximum nesting, in levels: a real build's provenance stays under 20, and Python's decoder can read far more."""
 
 MAX_BYTES = 128 * 1024 * 1024
-"""Longest file that is read at all, in bytes."""
+"""Maximum size of a file, in bytes."""
 
 MAX_WHOLE_BYTES = 32 * 1024 * 1024
-"""Longest document that is read whole, in bytes: the results of a bake of 1,000 targets have 5 MB."""
+"""Maximum size of a document that is parsed as a whole, in bytes: the results of a bake of 1,000 targets have 5 MB."""
 
 MAX_VALUES = 1_000_000
-"""Most values of a document that is read whole: each may take a few hundred bytes of memory."""
-
+"""Maximum number of values of a document that is parsed as a whole: each may take a few hundred bytes of memory."""
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATES = re.compile(
     r"(?P<before>(?<!\\)(?:\\\\)*)\\u"
     r"(?:(?P<pair>[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-"""An escaped half of a character, or both halves: no escaped backslash stands right before."""
+"""An escaped surrogate pair, or half of one, after an even number of backslashes, which escape each other."""
 
 
 @dataclass(frozen=True)
 class ParsedDocument:
-    """A JSON document.
+    """JSON document that was read, valid or not.
 
     Attributes:
-        source: the file it comes from.
-        text: the file's text, without the white space around it; None where it is no text.
-        value: what it holds.
-        fault: what is wrong with it; then `value` is None.
+        source: the path of the file, or another name for the document.
+        text: the document's text without the white space around it; None if it could not be read as text.
+        value: the parsed value: a dict, list, str, int, float, bool or None.
+        fault: why the document was refused, or None; with a fault, `value` is None.
     """
 
     source: str
@@ -53,7 +53,11 @@ class ParsedDocument:
 
 
 def read_document(path: Path) -> ParsedDocument:
-    """Read a JSON file. Never raises: a fault is part of what is returned, beside the text that was read."""
+    """Read and parse a JSON file. Never raises: a fault is part of what is returned.
+
+    Args:
+        path: the file.
+    """
     try:
         data = read_file(path)
     except DocumentError as fault:
@@ -64,8 +68,11 @@ def read_document(path: Path) -> ParsedDocument:
 def read_file(path: Path) -> bytes:
     """Read a file.
 
+    Args:
+        path: the file.
+
     Raises:
-        DocumentError: it cannot be read, or is longer than MAX_BYTES.
+        DocumentError: the file cannot be read, or has more than MAX_BYTES.
     """
     source = str(path)
     try:
@@ -80,11 +87,11 @@ def read_file(path: Path) -> bytes:
 
 
 def parse_bytes(data: bytes, source: str) -> ParsedDocument:
-    """Read a JSON document out of bytes. Never raises.
+    """Parse a JSON document. Never raises: a fault is part of what is returned.
 
     Args:
-        data: the bytes.
-        source: what to call them in errors.
+        data: the document, at most MAX_WHOLE_BYTES.
+        source: the document's name in messages.
     """
     if len(data) > MAX_WHOLE_BYTES:
         problem = f"expected at most {MAX_WHOLE_BYTES} bytes, found {len(data)}"
@@ -102,39 +109,43 @@ def parse_bytes(data: bytes, source: str) -> ParsedDocument:
 
 
 def parse_document(text: str, source: str) -> object:
-    """Parse a JSON text.
+    """Parse a JSON text and return its value.
 
     Args:
         text: the text.
-        source: what to call it in errors.
+        source: the document's name in messages.
 
     Raises:
-        DocumentError: it is empty, cut off, nested too deep, has too many values or a key twice, or is no JSON.
+        DocumentError: the text is empty, is cut off, is not JSON, is nested too deep, or has too many values or a key
+            twice.
     """
     _check_bounds(text, source)
     if _SURROGATE.search(text):
-        # Half a character can be written nowhere. It is read as Go's decoder reads it.
-        text = _SURROGATES.sub(_whole_character, text)
+        # Python's decoder keeps half a surrogate pair, which no stream can write. Go's encoding/json, which BuildKit
+        # and buildx use, replaces it by U+FFFD.
+        text = _SURROGATES.sub(_replaced_surrogate, text)
     duplicates: list[tuple[dict[str, object], str]] = []
 
-    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+    def collect_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        members = dict(pairs)
+        if len(members) < len(pairs):
             counts = Counter(key for key, _ in pairs)
-            duplicates.append((found, next(key for key, count in counts.items() if count > 1)))
-        return found
+            duplicates.append((members, next(key for key, count in counts.items() if count > 1)))
+        return members
 
     try:
-        value = json.loads(text, object_pairs_hook=members, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=collect_members, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         problem = f"expected JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
             problem = f"expected the rest of a JSON document that ends here, cut off (line {error.lineno})"
         raise DocumentError(source, pointer_at(text[: error.pos]), problem) from None
     except ValueError as error:
+        # Python refuses an integer of more than 4,300 digits (CVE-2020-10735).
         raise DocumentError(source, "", f"expected JSON: {error}") from None
     if duplicates:
-        # The last one: whatever held it has no key twice itself, so that it is still in the document.
+        # Not the first: it may be inside a member that a later key of the same name replaced. An outer object ends
+        # after its inner ones, so the last one is still in the document.
         owner, key = duplicates[-1]
         path = _path_to(value, owner)
         raise DocumentError(source, pointer([*path, key]), f"expected each key once, found {key!r} twice")
@@ -144,23 +155,23 @@ def parse_document(text: str, source: str) -> object:
 def _check_bounds(text: str, source: str) -> None:
     if not text.strip():
         raise DocumentError(source, "", "expected a JSON document, found nothing")
+    # Counted before parsing, and too high by the symbols in strings: the parsed values could fill the memory.
     if sum(map(text.count, "[{,")) > MAX_VALUES:
         raise DocumentError(source, "", f"expected at most {MAX_VALUES} values, found more")
     if text.count("[") + text.count("{") > MAX_DEPTH and (place := first_beyond(text, MAX_DEPTH)) is not None:
         raise DocumentError(source, place, f"expected at most {MAX_DEPTH} levels of nesting, found more")
 
 
-def _whole_character(match: re.Match[str]) -> str:
+def _replaced_surrogate(match: re.Match[str]) -> str:
     return match[0] if match["pair"] else f"{match['before']}\\ufffd"
 
 
-def _no_constant(name: str) -> object:
-    message = f"{name} is no JSON number"
-    raise ValueError(message)
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _path_to(value: object, wanted: dict[str, object]) -> list[str | int]:
-    """The path to an object of the document."""
+    """Return the path to an object of a document, found by identity."""
     pending: list[tuple[list[str | int], object]] = [([], value)]
     while pending:
         path, item = pending.pop()
@@ -169,5 +180,5 @@ def _path_to(value: object, wanted: dict[str, object]) -> list[str | int]:
         if isinstance(item, dict):
             pending += [([*path, key], member) for key, member in item.items()]
         elif isinstance(item, list):
-            pending += [([*path, place], member) for place, member in enumerate(item)]
+            pending += [([*path, index], member) for index, member in enumerate(item)]
     return []
