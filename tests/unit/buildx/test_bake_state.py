@@ -70,14 +70,14 @@ def test_bakes_of_other_targets_and_folders_do_not_count(state: State, tmp_path:
     assert state.found("web", "api") == {"web": "b/n/e0", "api": "b/n/e1"}
 
 
-def test_two_bakes_that_can_be_it_leave_both_out(state: State) -> None:
+def test_if_two_bakes_match_neither_is_returned(state: State) -> None:
     state.begin()
     state.bake("a", "web", "api")
     state.bake("b", "web", "api")
     assert state.found("web", "api") == {}
 
 
-def test_a_bake_that_has_begun_no_build_yet_may_be_the_one(state: State) -> None:
+def test_a_bake_without_builds_stays_a_candidate(state: State) -> None:
     # A target that this builder cannot build ends a bake before its builds have files. Those of another do not count.
     state.begin()
     state.bake("own", "web", "api", built=0)
@@ -86,7 +86,7 @@ def test_a_bake_that_has_begun_no_build_yet_may_be_the_one(state: State) -> None
     assert state.found("web", "api") == {}
 
 
-def test_a_group_that_cannot_be_read_may_be_the_one(state: State) -> None:
+def test_a_group_that_cannot_be_read_stays_a_candidate(state: State) -> None:
     state.begin()
     state.bake("a", "web", "api")
     (state.folder / "refs/__group__/b").write_text("{", encoding="utf-8")
@@ -99,7 +99,7 @@ def test_a_build_on_several_nodes_is_left_out(state: State) -> None:
     assert state.found("web", "api") == {}
 
 
-def test_nothing_is_found_where_there_is_nothing(state: State) -> None:
+def test_an_empty_folder_has_no_builds(state: State) -> None:
     assert state.found("web") == {}
 
 
@@ -114,5 +114,5 @@ def test_nothing_is_found_where_there_is_nothing(state: State) -> None:
         ("", None),
     ],
 )
-def test_the_target_that_failed_is_the_one_in_buildx_last_error(log: str, name: str | None) -> None:
+def test_the_failed_target_is_read_from_the_last_error(log: str, name: str | None) -> None:
     assert failed_target(log, ["web", "api"]) == name

@@ -23,19 +23,19 @@ def test_a_builds_paths_are_read_by_its_reference(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ref", ["b/n/other", "b/n", "", "../n/r", "b/../r", "b/n/r/s", "b//r"])
-def test_what_is_not_known_is_none(tmp_path: Path, ref: str) -> None:
+def test_the_paths_of_an_unknown_build_are_none(tmp_path: Path, ref: str) -> None:
     write(tmp_path, "b/n/r", {})
     assert read_local_state(tmp_path, ref) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "[" * 10_000])
-def test_a_file_that_is_damaged_is_as_good_as_none(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_is_like_a_missing_one(tmp_path: Path, text: str) -> None:
     write(tmp_path, "b/n/r", {})
     (tmp_path / "refs/b/n/r").write_text(text)
     assert read_local_state(tmp_path, "b/n/r") is None
 
 
-def test_a_build_of_another_context_is_anothers(tmp_path: Path) -> None:
+def test_a_build_is_matched_by_its_context(tmp_path: Path) -> None:
     for name in ("app", "other"):
         (tmp_path / name).mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "app")
@@ -50,7 +50,7 @@ def test_a_build_of_another_context_is_anothers(tmp_path: Path) -> None:
     assert not is_built_from(remote, "app", tmp_path)
 
 
-def test_every_build_is_known_by_its_reference_and_a_group_of_builds_is_none(tmp_path: Path) -> None:
+def test_every_build_is_known_by_its_reference_and_a_group_is_not_a_build(tmp_path: Path) -> None:
     for ref in ("b/n/first", "b/n/second", "c/n/third", "b/__group__/group"):
         write(tmp_path, ref, {})
     (tmp_path / "refs/file").touch()
@@ -66,7 +66,7 @@ def test_the_nodes_that_a_build_ran_on_are_counted(tmp_path: Path) -> None:
     assert node_count(tmp_path, "d/n/r") == node_count(tmp_path, "..") == node_count(tmp_path, "../b/r") == 0
 
 
-def test_an_older_buildx_names_the_builds_of_a_node_apart_and_writes_the_same_of_them_at_once(tmp_path: Path) -> None:
+def test_files_with_the_same_content_and_time_are_one_build_on_several_nodes(tmp_path: Path) -> None:
     state = {"Target": "default", "LocalPath": "/src"}
     write(tmp_path, "b/n0/r", state, at=100.0)
     write(tmp_path, "b/n1/q", state, at=100.5)
@@ -77,7 +77,7 @@ def test_an_older_buildx_names_the_builds_of_a_node_apart_and_writes_the_same_of
     assert node_count(tmp_path, "b/n0/r") == 1
 
 
-def test_the_folder_is_buildxs_own() -> None:
+def test_the_folder_comes_from_the_environment() -> None:
     assert state_folder({"BUILDX_CONFIG": "/x", "DOCKER_CONFIG": "/d"}) == Path("/x")
     assert state_folder({"DOCKER_CONFIG": "/d"}) == Path("/d/buildx")
     assert state_folder({}) == Path.home() / ".docker" / "buildx"

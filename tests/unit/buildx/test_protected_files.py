@@ -44,7 +44,7 @@ def test_a_program_that_creates_a_file_gets_its_standard_input(file: Path) -> No
 
 
 @pytest.mark.parametrize("flags", [os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_RDWR | os.O_CREAT, os.O_RDONLY])
-def test_other_ways_to_open_a_file_are_as_ever(file: Path, flags: int) -> None:
+def test_other_ways_to_open_a_file_still_work(file: Path, flags: int) -> None:
     assert protecting_files(lambda _: opened(file, flags)) > 2
 
 
@@ -54,7 +54,7 @@ def test_the_filter_ends_with_the_call(file: Path) -> None:
     assert file.read_text(encoding="utf-8") == ""
 
 
-def test_an_error_is_raised_where_the_call_is() -> None:
+def test_an_error_is_raised_in_the_calling_thread() -> None:
     def fail(_: ProgramGroup) -> None:
         raise KeyError(1)
 
@@ -62,7 +62,7 @@ def test_an_error_is_raised_where_the_call_is() -> None:
         protecting_files(fail)
 
 
-def test_what_ends_the_call_ends_its_programs(tmp_path: Path) -> None:
+def test_a_signal_ends_the_programs_of_the_call(tmp_path: Path) -> None:
     # A signal raises in the main thread, which waits; the program would run for a minute.
     begun = tmp_path / "begun"
     script = (
@@ -105,9 +105,7 @@ def test_it_needs_no_rights_of_an_administrator(file: Path) -> None:
     assert file.read_text(encoding="utf-8") == "x"
 
 
-def test_a_snap_is_started_without_it_unless_it_needs_no_more_rights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_snap_runs_with_the_filter_only_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "snap"
     program.touch()
     (tmp_path / "docker").symlink_to(program)

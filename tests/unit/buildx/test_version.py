@@ -1,9 +1,8 @@
-"""Which buildx this is, by what it really prints."""
+"""The version of buildx, from texts that releases of buildx print."""
 
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -38,15 +37,13 @@ def test_the_query_form_needs_buildx_029(tmp_path: Path, printed: str, *, is_one
     assert is_at_least(buildx(tmp_path, f'echo "{printed}"'), os.environ, GIT_QUERY) is is_one
 
 
-def test_a_buildx_that_fails_is_of_no_version(tmp_path: Path) -> None:
+def test_a_buildx_that_fails_has_no_version(tmp_path: Path) -> None:
     script = "echo 'Docker version 28.5.2'; echo 'unknown command: docker buildx' >&2; exit 1"
     assert is_at_least(buildx(tmp_path, script), os.environ, GIT_QUERY) is False
     assert is_at_least((str(tmp_path / "none"),), os.environ, GIT_QUERY) is False
 
 
-def test_buildx_is_asked_for_its_version_with_one_word(tmp_path: Path) -> None:
-    started = time.monotonic()
-    command = buildx(tmp_path, f'echo "$@" > {tmp_path}/asked; echo v0.29')
+def test_buildx_prints_its_version_for_one_word(tmp_path: Path) -> None:
+    command = buildx(tmp_path, f'echo "$@" > {tmp_path}/arguments; echo v0.29')
     assert is_at_least(command, os.environ, GIT_QUERY) is True
-    assert (tmp_path / "asked").read_text() == "buildx version\n"
-    assert time.monotonic() - started < 15
+    assert (tmp_path / "arguments").read_text() == "buildx version\n"
