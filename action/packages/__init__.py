@@ -1,1 +1,1 @@
-"""Third-party packages: which ones a run needs, installing them, and importing them while buildx runs."""
+"""Third-party packages: the sets that a run needs, installing them, and importing them while buildx runs."""

@@ -1,31 +1,39 @@
-"""Runs uv or pip to install a lock: apart from the workspace, from the index that this machine and its user have set.
+"""Installation of a locked set of packages with uv or pip, from the package index that the machine's user has set.
 
-A checked-out repository must neither run code here nor configure anything: Python starts isolated, in a folder of our
-own, and of the variables of pip and uv only those count that say where packages come from and how to get there.
+A checked-out repository must neither run code nor configure anything here: Python starts isolated, in an empty folder,
+and of the variables of pip and uv only those are passed on that tell where packages come from and how to get them.
+
+This module is imported only if there is something to install, which a machine does once.
 """
 
 from __future__ import annotations
 
+import compileall
 import os
+import py_compile
 import re
 import sys
 from pathlib import Path
 
 from action.errors import PackagesError, ProgramError
+from action.packages.tool_cache import write_manifest
 from action.process.program import CompletedProgram, ProgramGroup, capture_output
 from action.process.search import find_program, in_workspace
 
 _INSTALL_SECONDS = 600.0
-_KEPT = re.compile(
+_PASSED_ON = re.compile(
     r"PIP_(CACHE_DIR|CERT|CLIENT_CERT|CONFIG_FILE|DEFAULT_TIMEOUT|EXTRA_INDEX_URL|FIND_LINKS|INDEX_URL|KEYRING_PROVIDER"
     r"|NO_CACHE_DIR|NO_INDEX|PROXY|RESUME_RETRIES|RETRIES|TIMEOUT|TRUSTED_HOST|USE_FEATURE)"
     r"|UV_(CACHE_DIR|CONCURRENT_\w+|CONFIG_FILE|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|HTTP_\w+|INDEX|INDEX_\w+"
     r"|INSECURE_\w+|KEYRING_PROVIDER|NATIVE_TLS|NO_CACHE|NO_CONFIG|OFFLINE|REQUEST_TIMEOUT|SYSTEM_CERTS)"
 )
-"""Variables of pip and uv that count. Others would install elsewhere, for another Python, or something else."""
+"""Variables of pip and uv that are passed on. Others would install elsewhere, for another Python, or other packages."""
 
 _FOLDERS = frozenset(("HOME", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "UV_CACHE_DIR", "UV_CONFIG_FILE"))
-"""Variables that do not count if they lead into the workspace: what is there configures, or passes for a download."""
+"""Variables that are not passed on if they lead into the workspace.
+
+A file there would configure the installer, and a cache there could contain packages that are not the index's.
+"""
 
 _CERTIFICATES = frozenset(
     ("CURL_CA_BUNDLE", "PIP_CERT", "PIP_CLIENT_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")
@@ -34,19 +42,19 @@ _CERTIFICATES = frozenset(
 
 
 def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) -> None:
-    """Install a lock's packages.
+    """Install the packages of a lock, compile them and write their manifest.
 
     Args:
-        target: where to.
-        lock: the lock.
+        target: the folder to install into, which is empty.
+        lock: the lock, a requirements file with hashes.
         folder: an empty folder for the installer to run in.
-        programs: the programs that the installer is ended with, or None.
+        programs: the group that the installer is killed with, or None.
 
     Raises:
-        PackagesError: they cannot be installed.
-        OSError: the folder cannot be written.
+        PackagesError: the packages cannot be installed.
+        OSError: a folder cannot be written.
     """
-    # uv looks for its settings in the parents too, and stops at the first file of each of these names.
+    # uv searches the parent folders for its settings too, and stops at the first file of each of these names.
     for name in ("uv.toml", "pyproject.toml"):
         (folder / name).touch()
     ended = _run(target, lock, folder, programs)
@@ -56,24 +64,26 @@ def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | Non
         )
         raise PackagesError(message)
     if not ended.code:
+        _compile(target)
+        write_manifest(target)
         return
-    said = ended.stderr.strip().splitlines() or [f"exit code {ended.code}"]
-    if "No module named pip" in said[-1]:
+    lines = ended.stderr.strip().splitlines() or [f"exit code {ended.code}"]
+    if "No module named pip" in lines[-1]:
         message = f"{sys.executable} has no pip: install uv or pip, or run actions/setup-python before this step"
         raise PackagesError(message)
     raise PackagesError(
-        "the action's packages cannot be installed: " + " ".join(said[-3:]) + "; they are needed once, from a "
+        "the action's packages cannot be installed: " + " ".join(lines[-3:]) + "; they are needed once, from a "
         "Python package index: check the network, or PIP_INDEX_URL (UV_INDEX_URL)"
     )
 
 
 def _run(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) -> CompletedProgram:
     uv = find_program("uv")
-    # Without links into uv's cache: what is installed must not change with it.
+    # Copies, not uv's default of links into its cache: a change in the cache must not change what is installed.
     installer = (
         [uv, "pip", "install", "--quiet", "--python", sys.executable, "--link-mode", "copy"]
         if uv
-        # An empty prefix overrules one in pip.conf, with which pip refuses a target.
+        # The empty prefix overrides one in pip.conf: pip refuses `--target` together with a prefix.
         else [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-compile", "--prefix="]
     )
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(target), "-r", str(lock)]
@@ -84,17 +94,28 @@ def _run(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) 
         raise PackagesError(f"the action's packages cannot be installed: {error}") from None
 
 
+def _compile(packages: Path) -> None:
+    """Compile modules, so that the compiled files are in the manifest.
+
+    Python does not check the source of a compiled file in this mode, and so never writes it again, which would change
+    the folder (PEP 552).
+    """
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(packages, quiet=2, invalidation_mode=mode)
+
+
 def _environment() -> dict[str, str]:
-    environment = {name: _value(name, value) for name, value in os.environ.items() if _counts(name, value)}
-    # Settings of this machine with which pip would refuse a target, and a question of its own.
+    environment = {name: _value(name, value) for name, value in os.environ.items() if _is_passed_on(name, value)}
+    # With the first two settings, which a machine's pip.conf may have, pip refuses `--target` or this Python. The third
+    # saves a request.
     return environment | {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def _counts(name: str, value: str) -> bool:
-    # INPUTS holds the secrets, which are buildx's alone.
+def _is_passed_on(name: str, value: str) -> bool:
+    # INPUTS contains the user's secrets, which only buildx needs.
     if name == "INPUTS" or name.startswith("PYTHON"):
         return False
-    if name.startswith(("PIP_", "UV_")) and not _KEPT.fullmatch(name):
+    if name.startswith(("PIP_", "UV_")) and not _PASSED_ON.fullmatch(name):
         return False
     return not ((name in _FOLDERS or name.startswith("XDG_")) and in_workspace(value.split(os.pathsep, maxsplit=1)[0]))
 

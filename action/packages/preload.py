@@ -1,4 +1,4 @@
-"""Makes ready, while a build runs, what is needed after it: packages are installed and modules imported in a thread."""
+"""Preloading: while buildx runs, a thread installs packages and imports the modules that are needed after the build."""
 
 from __future__ import annotations
 
@@ -15,42 +15,55 @@ from action.process.program import ProgramGroup
 
 @dataclass(frozen=True)
 class PreloadItem:
-    """Something to make ready.
+    """Packages to install, and modules to import after that.
 
     Attributes:
-        packages: the packages to have.
-        modules: the modules to import then.
+        packages: the packages.
+        modules: the modules' full names, of this package or of others.
     """
 
     packages: PackageSet
     modules: tuple[str, ...] = ()
 
 
-class Preloader:
-    """Makes parts ready, one after another; to be used in a `with` block, whose end does not wait for the rest.
+class Preloader(contextlib.AbstractContextManager["Preloader"]):
+    """Thread that preloads items, one after another; for a `with` block, whose end does not wait for the thread.
+
+    Example:
+        with Preloader(PreloadItem(STEP, ("action.pipeline.conclude",))) as preloader:
+            run_program(command, environment, on_start=preloader.start)
+            preloader.wait(STEP)
 
     Args:
-        parts: what is needed, the first needed first.
+        items: what is needed after the build, in the order in which it is needed.
     """
 
-    def __init__(self, *parts: PreloadItem) -> None:
-        """Begin with nothing; `start` begins."""
-        self._parts = parts
+    # The imports run in a thread although they hold Python's lock: buildx is another process, and this one only waits
+    # for it meanwhile.
+
+    def __init__(self, *items: PreloadItem) -> None:
+        """Prepare the thread; `start` starts it."""
+        self._items = items
         self._programs = ProgramGroup()
-        self._ready = {part.packages: threading.Event() for part in parts}
+        self._ready = {item.packages: threading.Event() for item in items}
         self._errors: dict[PackageSet, PackagesError] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin to make the parts ready, if that has not begun yet."""
+        """Start to preload, unless that was done before."""
         if self._thread.ident is None:
             self._thread.start()
 
     def wait(self, packages: PackageSet) -> None:
-        """Wait until a set is there and what was to be imported of it is; one that is no part is provided now.
+        """Wait until a set is installed and its modules are imported.
+
+        A set that is not among the items, or whose preloading was not started, is installed now.
+
+        Args:
+            packages: the set.
 
         Raises:
-            PackagesError: it is not here and cannot be installed.
+            PackagesError: the set is missing and cannot be installed.
         """
         ready = self._ready.get(packages)
         if ready is None or self._thread.ident is None:
@@ -61,27 +74,23 @@ class Preloader:
             raise self._errors[packages]
 
     def _run(self) -> None:
-        for part in self._parts:
-            self._make_ready(part)
-            self._ready[part.packages].set()
+        for item in self._items:
+            self._preload(item)
+            self._ready[item.packages].set()
 
-    def _make_ready(self, part: PreloadItem) -> None:
+    def _preload(self, item: PreloadItem) -> None:
         try:
-            provide(part.packages, self._programs)
+            provide(item.packages, self._programs)
         except PackagesError as error:
-            self._errors[part.packages] = error
+            self._errors[item.packages] = error
             return
-        for module in part.modules:
-            # What is wrong with one is said where it is imported again.
+        for module in item.modules:
+            # An error is raised again where the module is imported, in the main thread, which can report it.
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
-
-    def __enter__(self) -> Preloader:  # noqa: PYI034  # Self came with Python 3.11
-        """Use it in a `with` block, which ends what is still being installed."""
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End what is still being installed: nobody waits for it any more."""
+        """Kill an installation that still runs, since nothing waits for it any more."""
         self._programs.kill_all()

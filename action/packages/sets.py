@@ -1,7 +1,7 @@
-"""The packages that steps import: each set from a lock with hashes, and installed once, when something first needs it.
+"""The sets of packages that steps import, each installed from a lock with hashes when it is first needed.
 
-A set is kept in RUNNER_TOOL_CACHE under its lock's hash and the kind of Python; steps and actions share it. Standard
-library only, since this is what makes the others importable.
+A set is kept in RUNNER_TOOL_CACHE under its lock's hash and the kind of Python, and shared by steps and actions. This
+module uses the standard library only, because it makes the other packages importable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from action.errors import PackagesError
-from action.packages.tool_cache import finish, is_whole, replace, unfinished_folder
+from action.packages.tool_cache import is_whole, replace, unfinished_folder
 from action.process.program import ProgramGroup
 from action.process.search import home_folder, in_workspace
 
@@ -28,8 +28,8 @@ class PackageSet:
     """Packages that are needed together.
 
     Attributes:
-        name: the name of their lock, `requirements/NAME.txt`.
-        module: one of their modules, which tells whether they are here.
+        name: the name of the lock, `requirements/NAME.txt`.
+        module: a module of the set; if it can be imported, the set is installed.
     """
 
     name: str
@@ -37,49 +37,47 @@ class PackageSet:
 
     @property
     def lock(self) -> Path:
-        """The lock; not there where this package was installed as others are, with all that it needs."""
+        """The path of the lock; the file is missing if this package was installed with pip, with its dependencies."""
         return _LOCKS / f"{self.name}.txt"
 
     @property
     def folder(self) -> Path:
-        """Where the set is kept for this Python and this machine.
-
-        What a Python names its compiled modules tells its version, processor and C library: a container job shares the
-        tool cache of its host.
-        """
+        """The folder that keeps the set, for this kind of Python and machine."""
+        # A container job shares the tool cache of its host, which may have another Python, processor or C library. The
+        # suffix of compiled modules names all three: `.cpython-311-x86_64-linux-gnu.so`.
         digest = hashlib.sha256(self.lock.read_bytes()).hexdigest()[:16]
         tag = importlib.machinery.EXTENSION_SUFFIXES[0].rpartition(".")[0]
         return _cache() / "build-digests" / f"{self.name}-{digest}{tag}"
 
 
 STEP = PackageSet("step", "actions_toolkit")
-"""What every step needs, two small packages: workflow commands, and results. The only set that a build waits for."""
+"""For every step: workflow commands, and results. The only set that a build waits for, and therefore small."""
 
 SUMMARY = PackageSet("summary", "google.protobuf")
-"""What reads a build's log out of its record."""
+"""For the summary: reads a build's log from its record."""
 
 RETRIES = PackageSet("retries", "tenacity")
-"""What asks a registry again."""
+"""For retries of builds and of requests to registries."""
 
 SCHEMAS = PackageSet("schemas", "jsonschema")
-"""What says which places of a file break its schema."""
+"""For validation of documents against the JSON Schemas."""
 
 GITHUB = PackageSet("github", "github")
-"""What asks GitHub's API."""
+"""For requests to GitHub's API."""
 
 SETS = (STEP, SUMMARY, RETRIES, SCHEMAS, GITHUB)
 """Every set."""
 
 
 def provide(packages: PackageSet, programs: ProgramGroup | None = None) -> None:
-    """Make a set importable, and install it where it is not there yet.
+    """Make a set importable, and install it if it is missing.
 
     Args:
         packages: the set.
-        programs: those that its installer is ended with, or None.
+        programs: the group that the installer is killed with, or None.
 
     Raises:
-        PackagesError: it is not here and cannot be installed.
+        PackagesError: the set is missing and cannot be installed.
     """
     if _is_here(packages.module):
         return
@@ -93,7 +91,8 @@ def provide(packages: PackageSet, programs: ProgramGroup | None = None) -> None:
 
 
 def _cache() -> Path:
-    """The folder for what is kept between jobs; one in the workspace can come with a checkout and does not count."""
+    """Return the folder for what is kept between jobs."""
+    # Not one in the workspace: it could come with a checked-out repository.
     home = home_folder()
     for name in (
         os.environ.get("RUNNER_TOOL_CACHE"),
@@ -113,21 +112,20 @@ def _is_here(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
-        # What it would be in is not there.
+        # The package that would contain the module is missing.
         return False
 
 
 def _install(folder: Path, lock: Path, programs: ProgramGroup | None) -> None:
-    """Install a set into a folder, whole or not at all; if another step does so meanwhile, the first one stays."""
+    """Install a set into a folder, completely or not at all; if another step does the same, the first one stays."""
     from action.packages.installer import install  # noqa: PLC0415  # a machine needs it once
 
     try:
         with unfinished_folder(folder.parent) as unfinished:
-            packages, place = unfinished / "packages", unfinished / "place"
+            packages, working = unfinished / "packages", unfinished / "working"
             packages.mkdir()
-            place.mkdir()
-            install(packages, lock, place, programs)
-            finish(packages)
+            working.mkdir()
+            install(packages, lock, working, programs)
             replace(folder, packages)
     except OSError as error:
         message = f"{folder.parent} cannot be written ({error.strerror}): set RUNNER_TOOL_CACHE to a folder that can"

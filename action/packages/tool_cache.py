@@ -1,7 +1,7 @@
-"""Folders of installed packages: each is whole or not there, and is checked each time it is used.
+"""Folders of installed packages: each is complete or absent, and is checked each time it is used.
 
-A manifest in the folder holds the SHA-256 hash of every file that can be imported. It finds damage: a file that a
-cleaner removed, a disk that was full, an edit. It is no defence against somebody who can write the folder.
+A manifest in the folder has the SHA-256 hash of every file that can be imported. It detects damage: a file that a
+cleaner removed, a full disk, an edit. It is no defence against somebody who can write the folder.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ MANIFEST = ".manifest.json"
 _UNFINISHED = ".unfinished-"
 _ATTEMPTS = 5
 _ABANDONED_SECONDS = 3600.0
-"""After this time an unfinished folder counts as abandoned on a system without file locks."""
+"""Age, in seconds, after which an unfinished folder counts as abandoned on a system without file locks."""
 
 
 def is_whole(folder: Path) -> bool:
-    """Tell whether a folder holds exactly the files of its manifest."""
+    """Return whether a folder contains exactly the files of its manifest, with their hashes.
+
+    Args:
+        folder: the folder, which need not exist.
+    """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         return bool(manifest) and manifest == _hashes(folder)
@@ -46,43 +50,41 @@ def _hashes(folder: Path) -> dict[str, str]:
             for entry in entries:
                 name = f"{parent}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
-                    # What pip and uv say of a package, which nothing reads.
+                    # The metadata of a distribution cannot be imported, and nothing else reads it.
                     if not entry.name.endswith(".dist-info"):
                         folders.append(f"{name}/")
                 elif not entry.name.startswith("."):
-                    with open(entry.path, "rb", buffering=0) as opened:  # noqa: PTH123  # faster, for hundreds of files
+                    with open(entry.path, "rb", buffering=0) as opened:  # noqa: PTH123  # faster than Path, for hundreds of files
                         hashes[name] = hashlib.sha256(opened.read()).hexdigest()
     return hashes
 
 
-def finish(packages: Path) -> None:
-    """Compile a folder's modules and write its manifest.
+def write_manifest(packages: Path) -> None:
+    """Write a folder's manifest, and make the folder readable for every user.
 
-    Compiled here, they are in the manifest; with hashes that Python does not check, it never writes them again.
+    Args:
+        packages: the folder, in which nothing changes after this.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    import compileall  # noqa: PLC0415  # a machine needs it once
-    import py_compile  # noqa: PLC0415  # the same
-
-    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    compileall.compile_dir(packages, quiet=2, invalidation_mode=mode)
     (packages / MANIFEST).write_text(json.dumps(_hashes(packages)), encoding="utf-8")
-    # The next step may be another user's.
+    # A later step may run as another user, whom the umask of this process may keep out.
     packages.chmod(0o755)
 
 
 def replace(folder: Path, packages: Path) -> None:
-    """Move finished packages to where steps look for them; if another step has put its own there, those stay.
+    """Move finished packages to the folder that steps use, unless another step has put complete ones there meanwhile.
 
     Args:
-        folder: where to; what is there and is not whole is moved away, beside `packages`.
-        packages: the folder to move.
+        folder: the folder that steps use; a damaged one is moved away, beside `packages`.
+        packages: the folder to move, on the same file system.
 
     Raises:
         OSError: the folder cannot be replaced.
     """
+    # No file system replaces a folder that is not empty in one operation: between the two renames another step may come
+    # first, so that it takes several attempts.
     for attempt in range(_ATTEMPTS):
         if _moved(packages, folder) or is_whole(folder):
             return
@@ -101,10 +103,10 @@ def _moved(packages: Path, folder: Path) -> bool:
 
 @contextlib.contextmanager
 def unfinished_folder(parent: Path) -> Iterator[Path]:
-    """Make a folder to install in, which is removed at the end; remove what installs that were killed have left.
+    """Make a temporary folder to install in, and remove the abandoned ones of installations that were killed.
 
     Args:
-        parent: the folder to make it in.
+        parent: the folder to make it in; it is made too if it is missing.
 
     Raises:
         OSError: the folder cannot be made.
@@ -122,7 +124,8 @@ def unfinished_folder(parent: Path) -> Iterator[Path]:
 
 
 def _made(parent: Path) -> tuple[Path, int | None]:
-    """A new folder that this process has locked; another step can take it for abandoned until it is."""
+    """Return a new folder, and the file descriptor that locks it if the system has locks."""
+    # Another step may take the folder for abandoned, and remove it, before it is locked.
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
         try:
@@ -135,13 +138,13 @@ def _made(parent: Path) -> tuple[Path, int | None]:
 
 
 def _remove_if_abandoned(folder: Path) -> None:
-    """Remove an unfinished folder whose installer is gone: the system drops a process's locks when it ends."""
+    """Remove an unfinished folder if its installer has ended: the system drops the locks of a process then."""
     try:
         lock = _lock(folder, wait=False)
         if lock is None and time.time() - folder.stat().st_mtime < _ABANDONED_SECONDS:
             return
     except OSError:
-        # Another process holds the lock, it is another user's, or it has just been removed.
+        # Another process has the lock, the folder is another user's, or another step has just removed it.
         return
     shutil.rmtree(folder, ignore_errors=True)
     if lock is not None:
@@ -149,11 +152,11 @@ def _remove_if_abandoned(folder: Path) -> None:
 
 
 def _lock(folder: Path, *, wait: bool) -> int | None:
-    """Lock a folder; None where the system or the file system has no locks.
+    """Lock a folder and return the file descriptor, or None if the system or the file system has no locks.
 
     Raises:
-        BlockingIOError: another process has locked it.
-        OSError: it cannot be opened.
+        BlockingIOError: another process has locked the folder.
+        OSError: the folder cannot be opened.
     """
     if sys.platform == "win32":
         return None
