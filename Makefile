@@ -10,7 +10,7 @@ PATHS := action benchmarks engine examples fuzz soak tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines lint format demo bench instructions fuzz soak lock clean
+.PHONY: help setup test engines lint lint-style lint-types lint-layers lint-security lint-workflows lint-schemas format demo bench instructions fuzz soak lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,16 +35,30 @@ test: lint ## Run all tests, on a real engine and registry.
 engines: setup ## Run the action on every engine that people have; write docs/engines.md.
 	@$(RUN) -m pytest tests/matrix $(ARGS)
 
-lint: setup ## Check style, types, layers, workflows and locks.
+lint: lint-style lint-types lint-layers lint-security lint-workflows lint-schemas ## Check style, types, layers, security, workflows and schemas.
+
+# One target for each hook of .pre-commit-config.yaml.
+lint-style: setup
 	@$(VENV)/bin/ruff check $(PATHS)
 	@$(VENV)/bin/ruff format --check $(PATHS)
+
+lint-types: setup
 	@$(VENV)/bin/mypy
+
+# It prints a page for a package without a fault: only the page that names one is shown.
+lint-layers: setup
 	@found=$$($(VENV)/bin/lint-imports --no-cache --no-logo) || { echo "$$found"; exit 1; }
+
+lint-security: setup
 	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive action
+
+lint-workflows: setup
 	@$(VENV)/bin/actionlint $(WORKFLOWS)
 	@$(VENV)/bin/zizmor --quiet --offline --persona auditor --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS)
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions $(ACTIONS)
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+
+lint-schemas: setup
 	@$(VENV)/bin/check-jsonschema --quiet --check-metaschema schemas/*.json
 
 format: setup ## Format the code.

@@ -1,0 +1,29 @@
+"""The hooks of .pre-commit-config.yaml are the parts of `make lint`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _hooks() -> list[dict[str, Any]]:
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    return list(repository["hooks"])
+
+
+def test_the_hooks_run_what_make_lint_runs_in_the_same_order() -> None:
+    lint = re.search(r"^lint: ([a-z -]+?) ##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert lint is not None
+    assert [hook["entry"] for hook in _hooks()] == [f"make {part}" for part in lint[1].split()]
+
+
+def test_each_hook_matches_a_file_that_exists() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = listed.splitlines()
+    assert [hook["id"] for hook in _hooks() if not any(re.search(hook["files"], name) for name in names)] == []
