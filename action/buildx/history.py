@@ -29,10 +29,6 @@ _MAX_CHUNK = 32
 # How long one export of several records should take. If it reaches the limit, all records of the call are lost.
 _CHUNK_SECONDS = 5.0
 
-# buildx before 0.19 prints its usage for a subcommand that it does not know, and exits with 0.
-_UNKNOWN_SUBCOMMAND = re.compile(r"unknown (flag|command|shorthand)")
-_USAGE = "Usage:"
-
 
 def export_record(
     buildx: tuple[str, ...],
@@ -72,7 +68,8 @@ def export_record(
         raise EvidenceError(str(error)) from None
     if ended.code == 0 and file.is_file():
         return
-    if _UNKNOWN_SUBCOMMAND.search(ended.stderr) or _USAGE in ended.stdout:
+    # buildx before 0.19 prints its usage for a subcommand that it does not know, and exits with 0.
+    if re.search(r"unknown (flag|command|shorthand)", ended.stderr) or "Usage:" in ended.stdout:
         raise NoRecordsError("this buildx cannot export build records: install buildx 0.23 or later")
     message = error_line(ended)
     if "code = Unimplemented" in message:

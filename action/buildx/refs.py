@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-# BuildKit makes the last part (identity.NewID): lower-case letters and digits. `.` and `..` are no names of builders or
-# nodes, and would lead out of buildx's folder, in which a reference is a path.
-_REF = re.compile(r"(?!\.{1,2}/)([^/\s]+)/(?!\.{1,2}/)([^/\s]+)/([a-z0-9]+)")
+_PARTS = 3
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,19 @@ class BuildRef:
             >>> BuildRef.parse("default/default/kjudabc123")
             BuildRef(builder='default', node='default', id='kjudabc123')
         """
-        parts = _REF.fullmatch(text)
-        return cls(*parts.groups()) if parts else None
+        parts = text.split("/")
+        # Not by a regular expression, which would have to be compiled before each build starts.
+        return cls(*parts) if len(parts) == _PARTS and _is_id(parts[2]) and all(map(_is_name, parts[:2])) else None
+
+
+def _is_name(part: str) -> bool:
+    # `.` and `..` would lead out of buildx's folder, in which a reference is a path. A space cannot be in a name.
+    return part not in {".", ".."} and part.split() == [part]
+
+
+def _is_id(part: str) -> bool:
+    # BuildKit makes IDs of lower-case letters and digits (identity.NewID), so that none can be taken for an option.
+    return part.isascii() and part.isalnum() and part == part.lower()
 
 
 def build_id(ref: str) -> str:
