@@ -1,4 +1,4 @@
-"""What a benchmark says of its runs, and what it finds slower than before."""
+"""The figures of a benchmark, and the comparison with earlier ones."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def test_figures_are_medians_of_pairs() -> None:
     assert (figures.first, figures.memory) == (1.25, 10.0)
 
 
-@pytest.mark.parametrize(("now", "found"), [(2.0, []), (2.4, []), (2.6, ["x: 2.00 times the bare build before, 2.60"])])
-def test_a_ratio_that_grew_beyond_the_tolerance_is_slower(tmp_path: Path, now: float, found: list[str]) -> None:
+@pytest.mark.parametrize(("now", "slow"), [(2.0, []), (2.4, []), (2.6, ["x: 2.00 times the bare build before, 2.60"])])
+def test_a_ratio_above_the_tolerance_is_slower(tmp_path: Path, now: float, slow: list[str]) -> None:
     file = tmp_path / "before.json"
     write([_figures("x", 2.0), _figures("gone", 1.0)], file)
-    said = slower(file, [_figures("x", now), _figures("new", 9.0)], 0.25)
-    assert [line.removesuffix(" times now") for line in said] == found
+    lines = slower(file, [_figures("x", now), _figures("new", 9.0)], 0.25)
+    assert [line.removesuffix(" times now") for line in lines] == slow
 
 
 def _figures(name: str, ratio: float) -> Figures:

@@ -1,4 +1,4 @@
-"""What the fuzzer tries, on its seeds and on what it found before: no target rots, and every find stays a test."""
+"""Every fuzz target runs on its seeds and its earlier finds, so that it stays usable and no find comes back."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def test_a_reader_keeps_its_promises(name: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_reader_keeps_its_promises_on_nothing_and_on_rubbish(name: str) -> None:
+def test_a_reader_keeps_its_promises_on_empty_and_random_input(name: str) -> None:
     for data in (b"", b"\0", b"\n%%\n" * 12, b"\xff\xfe" * 300, "\u202e::\x1b[31m".encode(), bytes(range(256)) * 4):
         READERS[name].attempt(data)

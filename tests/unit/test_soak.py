@@ -1,4 +1,4 @@
-"""The soak's own parts: what it makes of a seed, what it finds, and how it makes a case smaller."""
+"""The parts of the soak: its generator, its judge, and its reduction of failing cases."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_each_case_of_each_engine_can_be_written_as_inputs_and_as_a_command(kind
         assert bare_command(case, tmp_path / "definition")[0] == "buildx"
 
 
-def test_push_by_digest_is_tried_where_a_builder_can_do_it() -> None:
+def test_push_by_digest_is_generated_for_builders_that_support_it() -> None:
     cases = [generate("digest", number, ABILITIES["container"], Names()) for number in range(300)]
     assert any(output.attribute("push-by-digest") for _, _, output in _outputs(cases))
 
@@ -189,38 +189,38 @@ def _faults(release: str | None, tar: str | None, **results: str | None) -> list
     return [*odd, *judge_target(pairs, answer, [_truth("release"), _truth("1")])]
 
 
-def test_right_digests_have_no_fault() -> None:
+def test_correct_digests_have_no_fault() -> None:
     assert _faults(RIGHT["release"], RIGHT["1"]) == []
 
 
-def test_two_digests_that_are_swapped_are_both_found() -> None:
+def test_two_swapped_digests_are_two_faults() -> None:
     faults = _faults(RIGHT["1"], RIGHT["release"])
     assert [fault.kind for fault in faults] == ["wrong digest", "wrong digest"]
     assert faults[0].text.startswith("exporter release (image): digest is 'sha256:bbb")
 
 
-def test_a_digest_that_could_have_been_known_is_missed() -> None:
+def test_an_absent_digest_that_could_be_known_is_a_fault() -> None:
     assert [fault.kind for fault in _faults(RIGHT["release"], None)] == ["absent digest"]
 
 
-def test_the_digest_of_another_exporter_is_no_legacy_digest() -> None:
+def test_another_exporters_digest_as_legacy_digest_is_a_fault() -> None:
     assert [fault.kind for fault in _faults(RIGHT["release"], RIGHT["1"], digest=RIGHT["1"])] == ["legacy"]
     assert [fault.kind for fault in _faults(None, RIGHT["1"], digest=RIGHT["1"])] == ["absent digest", "legacy"]
 
 
-def test_an_image_id_that_is_wrong_is_found() -> None:
+def test_a_wrong_image_id_is_a_fault() -> None:
     truth = replace(_truth("1"), imageids=frozenset((digest("d"),)))
     said = TargetResult([_said(TAR, RIGHT["1"])], {"1": RIGHT["1"]}, {"1": digest("c")}, {})
     faults = judge_target([(TAR, said.exporters[0])], said, [truth])
     assert "wrong image ID" in {fault.kind for fault in faults}
 
 
-def test_an_exporter_that_is_missing_or_too_many_is_found() -> None:
+def test_a_missing_or_unexpected_exporter_is_a_fault() -> None:
     _, faults = paired([IMAGE, TAR], TargetResult([_said(IMAGE, None)], {}, {}, {}))
     assert [fault.kind for fault in faults] == ["exporters"]
 
 
-def test_a_ref_that_no_registry_serves_is_found() -> None:
+def test_a_ref_that_no_registry_serves_is_a_fault() -> None:
     truths = [_truth("release"), _truth("1")]
     line = f"{'a' * 64}  {NAME}\n"
     assert judge_pushed([f"{NAME}@{RIGHT['release']}"], line, truths) == []
@@ -230,7 +230,7 @@ def test_a_ref_that_no_registry_serves_is_found() -> None:
     assert fault.kind == "checksums"
 
 
-def test_what_buildx_adds_is_expected() -> None:
+def test_the_exporters_that_buildx_adds_are_expected() -> None:
     tar = Target(outputs=(Output("oci", dest="a"), Output("cacheonly")), tags=("app",))
     added = expected_exporters(Case("", "build", (tar,), push=True, load=True), tar, "container")
     assert [(each.key, each.push) for each in added] == [("0", False), ("2", True), ("3", False)]
@@ -240,7 +240,7 @@ def test_what_buildx_adds_is_expected() -> None:
     assert not expected_exporters(Case("", "build", (nothing,)), nothing, "remote")
 
 
-def test_a_step_says_nothing_of_a_target_that_it_does_not_name() -> None:
+def test_a_target_that_the_step_does_not_report_is_empty() -> None:
     answer = StepResult(0, "", {"exporters": '{"web": []}', "digests": "{}"})
     assert answer.of("api").exporters == []
     assert answer.refs == []
@@ -261,7 +261,7 @@ def test_a_case_is_reduced_to_what_fails() -> None:
     assert len(tried) <= 40
 
 
-def test_reducing_ends_after_a_number_of_tries() -> None:
+def test_reducing_stops_after_max_tries() -> None:
     tried: list[Case] = []
 
     def fails(each: Case) -> bool:
