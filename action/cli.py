@@ -5,32 +5,27 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
 import click
 
 from action import __version__
-from action.buildx.command_line import read_command_line
-from action.buildx.request import Command
+from action.buildx.command_line import read_bake_command_line, read_bake_options, read_build_command_line
+from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
-from action.exporters.requested import Requested
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import STEP
 from action.pipeline.image_id_file import rewrite_image_id_file
-from action.pipeline.run import run_build
+from action.pipeline.run import EVALUATION, run
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.process.streams import discard_output, ignore_write_errors
 from action.report.line import line
-from action.report.terminal import SaidError, finish, has_exporters, print_results, say
-
-if TYPE_CHECKING:
-    from action.results import BakeResults, BuildResults
+from action.report.terminal import SaidError, finish, print_results, say
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _FORMAT = click.option(
@@ -75,16 +70,13 @@ def build(  # noqa: PLR0913  # one for each option
     build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\
                            --output type=oci,dest=app.tar .
     """  # noqa: D301  # click wants the character
-    request = read_command_line(arguments)
+    request = read_build_command_line(arguments)
     if not arguments:
         raise InputError("build", "no build is named", "write: build-digests build -- . (as for docker buildx build)")
     if dry_run:
         click.echo(json.dumps(request.arguments))
         return
-    with temporary_folder() as workspace, Preloader(PreloadItem(STEP, ("action.pipeline.conclude",))) as ready:
-        outcome = run_build(request, workspace, Policy(require_digests, verify), _log(), ready)
-    rewrite_image_id_file(request, outcome)
-    finish(outcome, results_file, form, _results_stream(outcome, request, [request.requested]))
+    _run_buildx(request, Policy(require_digests, verify), results_file, form)
 
 
 @main.command(context_settings=_PASS_ON)
@@ -104,17 +96,11 @@ def bake(  # noqa: PLR0913  # the same
     dry_run: bool,
 ) -> None:
     """Run any docker buildx bake, and say what each output of each target is."""
-    from action.buildx.bake_command_line import read_bake_command_line, read_bake_options  # noqa: PLC0415
-    from action.pipeline.run_bake import run_bake  # noqa: PLC0415  # draws in what other commands do not need
-
     if dry_run:
         read_bake_options(arguments)
         click.echo(json.dumps(["bake", *arguments]))
         return
-    request = read_bake_command_line(arguments)
-    with temporary_folder() as workspace, Preloader(PreloadItem(STEP, ("action.pipeline.conclude_bake",))) as ready:
-        outcome = run_bake(request, workspace, Policy(require_digests, verify), _log(), ready)
-    finish(outcome, results_file, form, _results_stream(outcome, request, request.targets.values()))
+    _run_buildx(read_bake_command_line(arguments), Policy(require_digests, verify), results_file, form)
 
 
 @main.command()
@@ -174,8 +160,8 @@ def merge(  # noqa: PLR0913
         for arguments in commands_of(request):
             click.echo(json.dumps(arguments))
         return
-    outcome = run_merge(request, _log())
-    finish(outcome, results_file, form, sys.stdout if outcome.results is not None else None)
+    result = run_merge(request, _log())
+    finish(result, results_file, form, sys.stdout)
 
 
 @main.command()
@@ -205,10 +191,10 @@ def inspect(  # noqa: PLR0913
     """
     from action.pipeline.inspect import inspect_files  # noqa: PLC0415  # draws in what other commands do not need
 
-    results, warnings = inspect_files(metadata, record_file, outputs, tags, push=push, load=load)
+    found, warnings = inspect_files(metadata, record_file, outputs, tags, push=push, load=load)
     for warning in warnings:
         say("warning", warning)
-    print_results(results, form, sys.stdout)
+    print_results({"": found}, form, sys.stdout)
 
 
 @main.command()
@@ -269,7 +255,7 @@ def action_merge(*, dry_run: bool) -> None:
     sys.exit(run_merge_step(dry_run=dry_run))
 
 
-def run(arguments: Sequence[str] | None = None) -> NoReturn:
+def main_program(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code: 0 fine, 1 failed or faulty, 2 bad usage or bad input."""
     try:
         _run(arguments)
@@ -304,21 +290,31 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     sys.exit(0)
 
 
-def _results_stream(
-    outcome: RunResult[BuildResults] | RunResult[BakeResults], request: Command, builds: Iterable[Requested]
-) -> TextIO | None:
-    """Return where a run's results are printed, or None if it failed and has none.
+def _run_buildx(request: Request, policy: Policy, results_file: Path | None, form: str) -> None:
+    with (
+        temporary_folder() as workspace,
+        Preloader(
+            PreloadItem(EVALUATION.packages, (*EVALUATION.modules, "action.pipeline.results_document"))
+        ) as preloader,
+    ):
+        result = run(request, workspace, policy, _log(), preloader)
+    if not request.bake and (warning := rewrite_image_id_file(request, result)):
+        say("warning", warning)
+    finish(result, results_file, form, _results_stream(result, request))
+
+
+def _results_stream(result: RunResult, request: Request) -> TextIO | None:
+    """Return the stream to print a run's results to, or None if it failed and has none.
 
     Data that buildx itself writes to standard output, such as a tar or an image ID, must not be mixed with ours.
     """
-    results = outcome.results
-    if results is None:
+    if result.builds is None:
         return None
-    if outcome.errors and not has_exporters(results):
+    if result.errors and not any(build.exporters for build in result.builds.values()):
         return None
     # A frontend may have buildx print a message; that is known only afterwards (docker/buildx, commands/build.go).
-    has_message = '"frontend.result.inlinemessage"' in (outcome.metadata or "")
-    if request.writes_stdout or has_message or any(each.writes_stdout for each in builds):
+    has_message = '"frontend.result.inlinemessage"' in (result.metadata or "")
+    if request.writes_stdout or has_message or any(each.writes_stdout for each in request.targets.values()):
         return sys.stderr
     return sys.stdout
 

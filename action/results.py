@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from action.oci.models import Descriptor, Digest
-from action.oci.reference import parse_reference
-
-FILE_TYPES = frozenset(("local", "tar"))
-"""Exporter types that make files and no image. Any other type may make an image."""
+from action.oci.models import Digest
 
 Evidence = Literal["response", "record", "artifact"]
 """Where a digest comes from."""
@@ -79,72 +74,5 @@ class BakeResults(Struct, frozen=True, kw_only=True):
 
 
 def json_text(results: BuildResults | BakeResults) -> str:
-    """The results document as text, indented."""
+    """Return the results document as text, indented by two spaces."""
     return msgspec.json.format(msgspec.json.encode(results), indent=2).decode()
-
-
-def json_values(part: tuple[ExporterResult, ...] | ResultDescriptor | None) -> Any:  # noqa: ANN401  # JSON
-    """A part of the document as plain JSON values."""
-    return msgspec.to_builtins(part)
-
-
-def legacy_exporter(exporters: tuple[ExporterResult, ...]) -> ExporterResult | None:
-    """Return the exporter that `digest` and `imageid` are of: the first that makes an image, known or not."""
-    return next((exporter for exporter in exporters if exporter.type not in FILE_TYPES), None)
-
-
-def results_of(ref: str | None, exporters: tuple[ExporterResult, ...]) -> BuildResults:
-    """Return the results of one build; `digest` and `imageid` are those of its first exporter that makes an image."""
-    first = legacy_exporter(exporters)
-    return BuildResults(
-        ref=ref,
-        digest=first.digest if first else None,
-        imageid=first.imageid if first else None,
-        exporters=exporters,
-    )
-
-
-def result_descriptor(descriptor: Descriptor | None) -> ResultDescriptor | None:
-    """The part of a descriptor that the document shows."""
-    if descriptor is None:
-        return None
-    return ResultDescriptor(mediaType=descriptor.media_type, digest=descriptor.digest, size=descriptor.size)
-
-
-def other_pushed(results: BuildResults) -> str | None:
-    """Return a notice if `digest` is of an image that was not pushed, and another image was."""
-    first = legacy_exporter(results.exporters)
-    pushed = [exporter for exporter in results.exporters if exporter.push]
-    if first is None or first.push or not pushed:
-        return None
-    keys = " and ".join(exporter.key for exporter in pushed)
-    kind = "exporters" if len(pushed) > 1 else "exporter"
-    return (
-        f"`digest` is that of exporter {first.key} ({first.type}), the first that makes an image, which was not "
-        f"pushed; {kind} {keys} {'were' if len(pushed) > 1 else 'was'}: take `digests` at that key"
-    )
-
-
-def pushed(exporters: Iterable[ExporterResult]) -> tuple[tuple[str, str], ...]:
-    """The repository, registry included, and the digest of everything that was pushed; each pair once."""
-    pairs = [
-        (reference.repository, exporter.digest)
-        for exporter in exporters
-        if exporter.push and exporter.digest
-        for name in exporter.names
-        if (reference := parse_reference(name))
-    ]
-    return tuple(dict.fromkeys(pairs))
-
-
-def references(exporters: Iterable[ExporterResult]) -> list[str]:
-    """`name@digest` of everything that was pushed."""
-    return [f"{repository}@{digest}" for repository, digest in pushed(exporters)]
-
-
-def checksums(exporters: Iterable[ExporterResult]) -> str:
-    """A line for everything that was pushed, as `sha256sum` writes them: the hash in hexadecimal, and the name.
-
-    actions/attest takes this form as `subject-checksums`.
-    """
-    return "".join(f"{digest.partition(':')[2]}  {repository}\n" for repository, digest in pushed(exporters))

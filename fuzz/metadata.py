@@ -7,7 +7,7 @@ import re
 
 from action.documents.schema import SCHEMAS, faults
 from action.documents.strict_json import parse_bytes
-from action.evidence.metadata_file import read_bake_metadata_file, read_metadata_file
+from action.evidence.metadata_file import read_metadata_file
 from action.evidence.metadata_long import read_known, read_known_bake
 from action.evidence.metadata_places import WARNINGS, Judged, judge
 from action.evidence.responses import Metadata, read_responses
@@ -47,7 +47,7 @@ def _metadata(data: bytes) -> None:
     file = folder() / "metadata.json"
     file.write_bytes(data)
     read = read_metadata_file(file)
-    _check(read.metadata)
+    _check(read.build.metadata)
     printable(f"{read.text}{read.faults}{read.deviations}")
     _validate(data)
     document = parse_bytes(data, "x")
@@ -62,16 +62,16 @@ def _metadata(data: bytes) -> None:
         valid = not list(faults(document.value, "metadata", "x"))
         assert valid is not bool(read.faults or read.deviations)
         if valid:
-            assert read.metadata == read_responses(document.value)
+            assert read.build.metadata == read_responses(document.value)
     else:
         assert read.fault is not None
-        assert read.metadata == Metadata()
+        assert read.build.metadata == Metadata()
 
 
 def _bake(data: bytes) -> None:
     file = folder() / "metadata.json"
     file.write_bytes(data)
-    read = read_bake_metadata_file(file)
+    read = read_metadata_file(file, bake=True)
     printable(f"{read.faults}{read.deviations}")
     for name, target in read.targets.items():
         printable(name)

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
-from action.buildx.command_line import read_command_line, read_options
+from action.buildx.command_line import read_build_command_line, read_options
 from action.buildx.definition import read_definition
 from action.errors import InputError
 from action.exporters.output import parse_outputs
@@ -68,7 +68,7 @@ def _letters(items: Iterable[str]) -> Counter[str]:
 def _command_line(data: bytes) -> None:
     arguments = [text for text in texts(data, 12) if text]
     try:
-        request = read_command_line(arguments)
+        request = read_build_command_line(arguments)
     except InputError as error:
         printable(str(error))
         return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from action.buildx.definition import Target
-from action.buildx.request import BakeRequest
+from action.buildx.request import Request
 from action.buildx.version import ATTESTATIONS, BAKE_ENTITLEMENTS, FILE_ENTITLEMENT, Version, satisfies
 from action.errors import InputError
 from action.github.context import WorkflowRun, counts_as_private, read_workflow_run
@@ -112,7 +112,7 @@ def bake_request(  # noqa: PLR0913  # what a bake depends on
     is_private: Callable[[WorkflowRun], bool] = counts_as_private,
     *,
     driver: str | None = None,
-) -> BakeRequest:
+) -> Request:
     """The bake to run, now that its definition is known.
 
     Args:
@@ -136,7 +136,8 @@ def bake_request(  # noqa: PLR0913  # what a bake depends on
     def arguments(*more: str) -> tuple[str, ...]:
         return ("bake", *bake.options[: bake.place], *more, *bake.options[bake.place :], *bake.targets)
 
-    return BakeRequest(
+    return Request(
+        bake=True,
         arguments=arguments(*default),
         environment=bake.environment,
         call=inputs.call,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
-from action.buildx.request import BuildRequest
+from action.buildx.request import Request
 from action.errors import InputError
 from action.exporters.output import parse_outputs
 from action.exporters.requested import requested_exporters
@@ -32,7 +32,7 @@ def build_request(
     sends_query: Callable[[], bool],
     is_private: Callable[[WorkflowRun], bool] = counts_as_private,
     driver: str | None = None,
-) -> tuple[BuildRequest, tuple[str, ...]]:
+) -> tuple[Request, tuple[str, ...]]:
     """Turn the inputs into a build, and check them.
 
     Args:
@@ -75,9 +75,9 @@ def build_request(
     def arguments(*values: str) -> tuple[str, ...]:
         return ("build", *_build_arguments(inputs, git, values, secrets), *_common_arguments(inputs), context)
 
-    request = BuildRequest(
+    request = Request(
         arguments=arguments(*attests.default, *attests.requested),
-        requested=requested,
+        targets={"": requested},
         environment={
             "BUILDX_METADATA_WARNINGS": "true",
             **attestation_variables(environment),

@@ -11,11 +11,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from action.buildx.request import BuildRequest
+from action.buildx.request import Request
 from action.errors import InputError
 from action.exporters.output import STDOUT_PATHS, parse_outputs
 from action.exporters.requested import requested_exporters
 from action.inputs.booleans import go_boolean
+from action.process.docker import find_buildx
 
 _SHORT = {
     "c": "cpu-shares",
@@ -27,6 +28,9 @@ _SHORT = {
     "q": "quiet",
     "t": "tag",
 }
+_NO_BAKE = ("print", "list", "list-targets", "list-variables")
+"""Options with which a bake builds nothing."""
+
 _WITHOUT_VALUE = frozenset(
     (
         "check",
@@ -97,7 +101,7 @@ def read_options(arguments: Sequence[str]) -> ParsedOptions:
     return ParsedOptions(options, call)
 
 
-def read_command_line(arguments: Sequence[str]) -> BuildRequest:
+def read_build_command_line(arguments: Sequence[str]) -> Request:
     """Read a build from its arguments.
 
     Args:
@@ -115,13 +119,55 @@ def read_command_line(arguments: Sequence[str]) -> BuildRequest:
         call=given.call,
         annotations=given.options.get("annotation", ()),
     )
-    return BuildRequest(
+    return Request(
         arguments=("build", *arguments),
-        requested=requested,
+        targets={"": requested},
         metadata_file=given.metadata_file,
         call=given.method,
         writes_stdout=_prints_image_id(given),
         image_id_file=given.options["iidfile"][-1] if "iidfile" in given.options else None,
+    )
+
+
+def read_bake_options(arguments: Sequence[str]) -> ParsedOptions:
+    """Read the options of a bake; nothing is run.
+
+    Args:
+        arguments: everything after `docker buildx bake`, as typed.
+
+    Raises:
+        InputError: an option without its value, or one that builds nothing.
+    """
+    given = read_options(arguments)
+    for name in _NO_BAKE:
+        if name in given.options:
+            raise InputError(
+                f"--{name}", "it builds nothing, so that there are no digests", "run docker buildx bake itself"
+            )
+    return given
+
+
+def read_bake_command_line(arguments: Sequence[str]) -> Request:
+    """Read a bake from its arguments, and ask buildx for its definition.
+
+    Args:
+        arguments: everything after `docker buildx bake`, as typed.
+
+    Raises:
+        InputError: an option without its value, one that builds nothing, or an output that breaks a rule.
+        BuildDigestsError: buildx finds a fault in the definition, or is not there.
+    """
+    given = read_bake_options(arguments)
+    from action.buildx.definition import ask_definition  # noqa: PLC0415  # a build needs no definition
+
+    targets = ask_definition(find_buildx(), os.environ, ("bake", "--print", *arguments), ".")
+    return Request(
+        bake=True,
+        arguments=("bake", *arguments),
+        metadata_file=given.metadata_file,
+        call=given.method,
+        contexts={name: target.context for name, target in targets.items()},
+        targets={name: target.requested for name, target in targets.items()},
     )
 
 

@@ -24,24 +24,18 @@ _MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class MetadataFile:
-    """A metadata file that was read, or the part of a bake's that is one target's.
+class TargetMetadata:
+    """What a metadata file says of one target.
 
     Attributes:
-        text: its text; None if it is none, is longer than MAX_TEXT_BYTES, or is one target's.
         metadata: what can be used of it.
         fault: why nothing can be used of it, or None.
-        response_fault: why what it says of images cannot be used, or None; its reference can.
-        too_long: why its text is not handed on, or None.
-        deviations: JSON pointers to places that are not as the schema says, and that no digest is derived from.
+        response_fault: why what it says of images cannot be used, or None; its reference can be used all the same.
     """
 
-    text: str | None
     metadata: Metadata
     fault: DocumentError | None = None
     response_fault: DocumentError | None = None
-    too_long: str | None = None
-    deviations: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[DocumentError, ...]:
@@ -50,90 +44,85 @@ class MetadataFile:
 
 
 @dataclass(frozen=True)
-class BakeMetadataFile:
-    """A bake's metadata file that was read.
+class MetadataFile:
+    """A metadata file that was read.
 
     Attributes:
-        text: its text; None if it is none, or is longer than MAX_TEXT_BYTES.
-        targets: target name to what it says of that target.
-        fault: why nothing can be used of it, or None.
-        too_long: why its text is not handed on, or None.
-        deviations: JSON pointers to places that are not as the schema says, and that no digest is derived from.
+        text: its text; None if there is none, or it is longer than MAX_TEXT_BYTES.
+        targets: target name to what the file says of it; the name is empty for the file of a build.
+        fault: why nothing can be used of the file, or None.
+        too_long: why its text is not reported, or None.
+        deviations: JSON pointers to places that deviate from the schema, and that no digest is derived from.
     """
 
     text: str | None
-    targets: Mapping[str, MetadataFile]
+    targets: Mapping[str, TargetMetadata]
     fault: DocumentError | None = None
     too_long: str | None = None
     deviations: tuple[str, ...] = ()
 
     @property
+    def build(self) -> TargetMetadata:
+        """What the file of a build says."""
+        return self.targets.get("", TargetMetadata(Metadata()))
+
+    @property
     def faults(self) -> tuple[DocumentError, ...]:
-        """Its faults, and those of its targets."""
+        """The file's own fault, and those of its targets."""
         own = (self.fault,) if self.fault else ()
         return (*own, *(fault for target in self.targets.values() for fault in target.faults))
 
 
-def read_bake_metadata_file(path: Path, *, written: bool = True) -> BakeMetadataFile:
-    """Read a bake's metadata file. A fault in one target does not affect the others.
+def read_metadata_file(path: Path, *, bake: bool = False, written: bool = True) -> MetadataFile:
+    """Read a metadata file. A fault in one target does not affect the others.
 
     Args:
         path: the file.
-        written: whether buildx wrote it; else it is as good as none.
+        bake: whether it is a bake's, which has an object for each target.
+        written: whether buildx wrote it in this run; otherwise it counts as missing.
     """
     try:
         data = _read(path, written=written)
     except DocumentError as fault:
-        return BakeMetadataFile(None, {}, fault)
-    known = read_known_bake(data)
+        return MetadataFile(None, {}, fault)
+    known = read_known_bake(data) if bake else read_known(data)
     if known is not None:
-        targets = {name: MetadataFile(None, read_responses(value)) for name, value in known.document.items()}
-        return BakeMetadataFile(_text(data), targets, None, _too_long(data), known.deviations)
+        documents = known.document if bake else {"": known.document}
+        targets = {name: TargetMetadata(read_responses(value)) for name, value in documents.items()}
+        return MetadataFile(_text(data), targets, None, _too_long(data), known.deviations)
     document = _whole(data, path)
-    text, too_long, value = _kept(document), _too_long(data), document.value
-    if document.fault is None and not isinstance(value, dict):
-        return BakeMetadataFile(text, {}, _described(document, "bake", ""), too_long)
+    if document.fault is not None:
+        return MetadataFile(_kept(document), {}, document.fault, _too_long(data))
+    read = _read_bake(document) if bake else _read_build(document)
+    return replace(read, text=_kept(document), too_long=_too_long(data))
+
+
+def _read_build(document: ParsedDocument) -> MetadataFile:
+    judged = judge(document.value)
+    fault = _described(document, "metadata", "") if judged.distrusted else None
+    if judged.document is None:
+        return MetadataFile(None, {}, fault, deviations=judged.deviations)
+    return MetadataFile(None, {"": _target(judged, fault)}, deviations=judged.deviations)
+
+
+def _read_bake(document: ParsedDocument) -> MetadataFile:
+    value = document.value
     if not isinstance(value, dict):
-        return BakeMetadataFile(text, {}, document.fault, too_long)
+        return MetadataFile(None, {}, _described(document, "bake", ""))
     judged = {name: judge(member, (name,)) for name, member in value.items() if name != WARNINGS}
-    distrusted = [name for name, each in judged.items() if each.distrusted]
-    described = _described_targets(document, distrusted)
-    targets = {name: _part(each, described.get(name)) for name, each in judged.items()}
+    described = _described_targets(document, [name for name, each in judged.items() if each.distrusted])
+    targets = {name: _target(each, described.get(name)) for name, each in judged.items()}
     deviations = [place for each in judged.values() for place in each.deviations]
     if not is_valid(WARNINGS, value.get(WARNINGS)):
         deviations.append(pointer([WARNINGS]))
-    return BakeMetadataFile(text, targets, None, too_long, tuple(deviations))
+    return MetadataFile(None, targets, deviations=tuple(deviations))
 
 
-def read_metadata_file(path: Path, *, written: bool = True) -> MetadataFile:
-    """Read a metadata file.
-
-    Args:
-        path: the file.
-        written: whether buildx wrote it; else it is as good as none.
-    """
-    try:
-        data = _read(path, written=written)
-    except DocumentError as fault:
-        return MetadataFile(None, Metadata(), fault)
-    known = read_known(data)
-    if known is not None:
-        metadata = read_responses(known.document)
-        return MetadataFile(_text(data), metadata, too_long=_too_long(data), deviations=known.deviations)
-    document = _whole(data, path)
-    text, too_long = _kept(document), _too_long(data)
-    if document.fault:
-        return MetadataFile(text, Metadata(), document.fault, too_long=too_long)
-    judged = judge(document.value)
-    part = _part(judged, _described(document, "metadata", "") if judged.distrusted else None)
-    return MetadataFile(text, part.metadata, part.fault, part.response_fault, too_long, part.deviations)
-
-
-def _part(judged: Judged, fault: DocumentError | None) -> MetadataFile:
+def _target(judged: Judged, fault: DocumentError | None) -> TargetMetadata:
     if judged.document is None:
-        return MetadataFile(None, Metadata(), fault, deviations=judged.deviations)
+        return TargetMetadata(Metadata(), fault)
     metadata = replace(read_responses(judged.document), distrusted=judged.distrusted)
-    return MetadataFile(None, metadata, response_fault=fault, deviations=judged.deviations)
+    return TargetMetadata(metadata, response_fault=fault)
 
 
 def _read(path: Path, *, written: bool) -> bytes:

@@ -13,6 +13,13 @@ from action.errors import DisagreementError
 from action.evidence.metadata_places import DIGEST, WARNINGS
 from action.evidence.record_file import Record
 from action.evidence.responses import Metadata
+from action.exporters.attributed import (
+    FILE_TYPES,
+    AttributedDescriptor,
+    AttributedExporter,
+    AttributedPlatform,
+    Evidence,
+)
 from action.exporters.matching import Matches, ObservedExporter, match
 from action.exporters.names import as_reported
 from action.exporters.requested import Requested, RequestedExporter
@@ -20,7 +27,6 @@ from action.inputs.booleans import go_boolean
 from action.oci.image import Image, with_known_imageids
 from action.oci.models import INDEX_TYPES
 from action.oci.reference import repositories_of
-from action.results import FILE_TYPES, Evidence, ExporterResult, PlatformResult, result_descriptor
 
 _Said = list[tuple[Evidence, str, Image]]
 """What the sources say of one exporter: evidence, the source's name, the image; the strongest first."""
@@ -61,7 +67,7 @@ class Attribution:
         unknown: for each exporter that makes an image and has no digest: its key, and why.
     """
 
-    exporters: tuple[ExporterResult, ...]
+    exporters: tuple[AttributedExporter, ...]
     unknown: Mapping[str, str]
 
 
@@ -308,7 +314,7 @@ def _has_image(metadata: Metadata) -> bool:
 
 def _result(
     exporter: RequestedExporter, said: _Said, observed: BuildEvidence, loaded: ObservedExporter | None
-) -> ExporterResult:
+) -> AttributedExporter:
     _check_agreement(exporter, said, "digest")
     _check_agreement(exporter, said, "imageid")
     first = next(((evidence, image) for evidence, _, image in said if image.digest), None)
@@ -317,7 +323,7 @@ def _result(
     evidence, image = first or (None, Image())
     descriptor = next((each.descriptor for _, _, each in said if each.descriptor), None)
     platforms = max((each.platforms for _, _, each in said), key=len, default=())
-    return ExporterResult(
+    return AttributedExporter(
         key=exporter.key,
         index=exporter.index,
         id=exporter.id,
@@ -327,9 +333,13 @@ def _result(
         dest=exporter.dest,
         digest=image.digest,
         imageid=_imageid(said, in_containerd_store=_is_in_containerd_store(exporter, observed, loaded)),
-        descriptor=result_descriptor(descriptor),
+        descriptor=AttributedDescriptor(
+            media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size
+        )
+        if descriptor is not None
+        else None,
         platforms=tuple(
-            PlatformResult(platform=each.platform, digest=each.digest, imageid=each.imageid) for each in platforms
+            AttributedPlatform(platform=each.platform, digest=each.digest, imageid=each.imageid) for each in platforms
         ),
         evidence=evidence,
     )

@@ -10,6 +10,8 @@ import msgspec
 from action.documents.schema import faults
 from action.documents.strict_json import read_document
 from action.errors import BuildDigestsError, DocumentError, InputError, MergeError
+from action.exporters.attributed import AttributedBuild
+from action.pipeline.results_document import attributed_build
 from action.results import BakeResults, BuildResults
 
 _MOST_FILES = 10_000
@@ -25,7 +27,7 @@ class JobResults:
     """
 
     file: str
-    results: BuildResults
+    results: AttributedBuild
 
 
 def read_folder(folder: Path, target: str) -> tuple[tuple[JobResults, ...], tuple[BuildDigestsError, ...]]:
@@ -60,7 +62,7 @@ def read_folder(folder: Path, target: str) -> tuple[tuple[JobResults, ...], tupl
     return tuple(found), tuple(errors)
 
 
-def _read(path: Path, name: str, target: str) -> BuildResults:
+def _read(path: Path, name: str, target: str) -> AttributedBuild:
     document = read_document(path)
     if document.fault is not None:
         raise DocumentError(name, document.fault.pointer, document.fault.problem)
@@ -75,19 +77,19 @@ def _read(path: Path, name: str, target: str) -> BuildResults:
         return _target(results, name, target)
     if target:
         raise MergeError(f"{name}: these are the results of a build, which has no target {target}: leave target out")
-    return results
+    return attributed_build(results)
 
 
 def _kind(value: object) -> type[BuildResults | BakeResults]:
     return BakeResults if isinstance(value, dict) and "targets" in value else BuildResults
 
 
-def _target(results: BakeResults, name: str, target: str) -> BuildResults:
+def _target(results: BakeResults, name: str, target: str) -> AttributedBuild:
     names = ", ".join(results.targets) or "none"
     if target:
         if target not in results.targets:
             raise MergeError(f"{name}: there is no target {target}; it has: {names}")
-        return results.targets[target]
+        return attributed_build(results.targets[target])
     if len(results.targets) != 1:
         raise MergeError(f"{name}: these are the results of a bake with the targets {names}: set target to one of them")
-    return next(iter(results.targets.values()))
+    return attributed_build(next(iter(results.targets.values())))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 
+from action.exporters.attributed import (
+    AttributedBuild,
+    AttributedDescriptor,
+    AttributedExporter,
+    AttributedPlatform,
+)
 from action.merging.check import Joined
 from action.merging.plan import Join
-from action.results import BuildResults, ExporterResult, PlatformResult, json_values, result_descriptor
 
 
-def exporter_result(join: Join, joined: Joined | None, platforms: tuple[PlatformResult, ...]) -> ExporterResult:
+def exporter_result(join: Join, joined: Joined | None, platforms: tuple[AttributedPlatform, ...]) -> AttributedExporter:
     """The result of one image.
 
     Args:
@@ -18,7 +23,7 @@ def exporter_result(join: Join, joined: Joined | None, platforms: tuple[Platform
         platforms: its platforms.
     """
     digest = joined.descriptor.digest if joined else None
-    return ExporterResult(
+    return AttributedExporter(
         key=join.key,
         index=join.exporter.index,
         id=join.exporter.id,
@@ -28,24 +33,28 @@ def exporter_result(join: Join, joined: Joined | None, platforms: tuple[Platform
         dest=None,
         digest=digest,
         imageid=(platforms[0].imageid or digest) if len(platforms) == 1 else digest,
-        descriptor=result_descriptor(joined.descriptor) if joined else None,
+        descriptor=AttributedDescriptor(
+            media_type=joined.descriptor.media_type, digest=joined.descriptor.digest, size=joined.descriptor.size
+        )
+        if joined
+        else None,
         platforms=platforms if joined else (),
         evidence="response" if joined else None,
     )
 
 
-def metadata_text(results: BuildResults) -> str:
+def metadata_text(build: AttributedBuild) -> str:
     """The images as a metadata file tells of them: the first one's response, and one for each beside it."""
     responses = [
         (
             exporter,
             {
-                "containerimage.descriptor": json_values(exporter.descriptor),
+                "containerimage.descriptor": exporter.document()["descriptor"],
                 "containerimage.digest": exporter.digest,
                 "image.name": ",".join(exporter.names),
             },
         )
-        for exporter in results.exporters
+        for exporter in build.exporters
         if exporter.digest
     ]
     if not responses:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.errors import BuildDigestsError, InputError, MergeError
+from action.exporters.attributed import FILE_TYPES, AttributedExporter
 from action.inputs.merge import MergeRequest, Tag
 from action.merging.job_results import JobResults
 from action.oci.platforms import normal_platform
 from action.oci.reference import parse_reference
-from action.results import FILE_TYPES, ExporterResult
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Join:
         tags: repository in full to the names there that the image is pushed by, as the user wrote them.
     """
 
-    exporter: ExporterResult
+    exporter: AttributedExporter
     sources: tuple[Source, ...]
     tags: Mapping[str, tuple[str, ...]]
 
@@ -96,27 +96,27 @@ def plan(jobs: Sequence[JobResults], request: MergeRequest) -> tuple[tuple[Join,
     return tuple(joins), tuple(errors)
 
 
-def platform_digests(exporter: ExporterResult) -> dict[str, str]:
+def platform_digests(exporter: AttributedExporter) -> dict[str, str]:
     """The normal form of each platform of an exporter to the digest of its manifest, as far as its result says them."""
     return {
         normal_platform(each.platform) or each.platform: each.digest for each in exporter.platforms if each.platform
     }
 
 
-def in_brackets(exporter: ExporterResult) -> str:
+def in_brackets(exporter: AttributedExporter) -> str:
     """An exporter's platforms for messages; empty where its result does not say them."""
     found = platform_digests(exporter)
     return f" ({', '.join(found)})" if found else ""
 
 
-def _chosen(job: JobResults, keys: Sequence[str]) -> tuple[ExporterResult, ...]:
+def _chosen(job: JobResults, keys: Sequence[str]) -> tuple[AttributedExporter, ...]:
     exporters = job.results.exporters
     if keys:
         return tuple(each for each in exporters if each.key in keys)
     return tuple(each for each in exporters if each.type not in FILE_TYPES)
 
 
-def _unusable(file: str, exporters: Sequence[ExporterResult]) -> Iterator[MergeError]:
+def _unusable(file: str, exporters: Sequence[AttributedExporter]) -> Iterator[MergeError]:
     for place, exporter in enumerate(exporters):
         where = f"{file}: exporter {exporter.key}{in_brackets(exporter)}"
         if any(other.key == exporter.key for other in exporters[:place]):
@@ -133,7 +133,7 @@ def _unusable(file: str, exporters: Sequence[ExporterResult]) -> Iterator[MergeE
 
 
 def _missing_keys(
-    jobs: Sequence[JobResults], chosen: Mapping[str, Sequence[ExporterResult]], keys: Sequence[str]
+    jobs: Sequence[JobResults], chosen: Mapping[str, Sequence[AttributedExporter]], keys: Sequence[str]
 ) -> Iterator[MergeError]:
     for key in keys:
         owners = [file for file, exporters in chosen.items() if any(each.key == key for each in exporters)]
@@ -149,7 +149,7 @@ def _missing_keys(
             )
 
 
-def _mixed(key: str, exporters: Mapping[str, ExporterResult]) -> Iterator[MergeError]:
+def _mixed(key: str, exporters: Mapping[str, AttributedExporter]) -> Iterator[MergeError]:
     """Outputs without an ID that only share their place in the list, and not where they went."""
     if not key.isdecimal():
         return
@@ -205,7 +205,7 @@ def unexpected(join: Join, owners: Mapping[str, str], expected: Sequence[str]) -
             yield MergeError(f"exporter {join.key}: {file} has {platform}, which is not in expect-platforms")
 
 
-def _sources(exporters: Mapping[str, ExporterResult]) -> tuple[Source, ...]:
+def _sources(exporters: Mapping[str, AttributedExporter]) -> tuple[Source, ...]:
     """The jobs' images, each once. Their order is that of their digests: the names of files may be chance."""
     sources: dict[str, Source] = {}
     for file, exporter in exporters.items():
@@ -216,7 +216,7 @@ def _sources(exporters: Mapping[str, ExporterResult]) -> tuple[Source, ...]:
 
 
 def _assign(
-    tags: Sequence[Tag], exporters: Mapping[str, Mapping[str, ExporterResult]]
+    tags: Sequence[Tag], exporters: Mapping[str, Mapping[str, AttributedExporter]]
 ) -> tuple[dict[str, dict[str, tuple[str, ...]]], list[BuildDigestsError]]:
     """Which key each tag belongs to: the one it names, the only one, or the one that went to its repository."""
     assigned: dict[str, dict[str, tuple[str, ...]]] = {key: {} for key in exporters}
@@ -248,11 +248,11 @@ def _assign(
     return assigned, errors
 
 
-def _of_key(chosen: Mapping[str, Sequence[ExporterResult]], key: str) -> dict[str, ExporterResult]:
+def _of_key(chosen: Mapping[str, Sequence[AttributedExporter]], key: str) -> dict[str, AttributedExporter]:
     return {file: each for file, exporters in chosen.items() for each in exporters if each.key == key}
 
 
-def _repositories(exporter: ExporterResult) -> tuple[str, ...]:
+def _repositories(exporter: AttributedExporter) -> tuple[str, ...]:
     references = [reference for name in exporter.names if (reference := parse_reference(name))]
     return tuple(dict.fromkeys(reference.repository for reference in references))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from action.buildx.imagetools import Registries, create_arguments
 from action.errors import BuildDigestsError, MergeError, ProgramError, RegistryError
+from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
 from action.inputs.merge import MergeRequest
 from action.inputs.policy import RetryPolicy
 from action.merging.check import Joined, check_joined, image_id
@@ -19,7 +20,6 @@ from action.oci.integrity import check_digest
 from action.pipeline.run_result import RunResult
 from action.process.docker import find_buildx
 from action.process.log import Log
-from action.results import BuildResults, ExporterResult, PlatformResult, results_of
 
 _HASTE_SECONDS = 10.0
 
@@ -35,7 +35,7 @@ class Seen:
     """
 
     data: Mapping[str, bytes]
-    platforms: Mapping[str, tuple[PlatformResult, ...]]
+    platforms: Mapping[str, tuple[AttributedPlatform, ...]]
     errors: tuple[BuildDigestsError, ...]
 
 
@@ -52,7 +52,7 @@ def commands_of(request: MergeRequest) -> list[tuple[str, ...]]:
     return [_arguments(join, repository, request) for join in joins for repository in join.tags]
 
 
-def run_merge(request: MergeRequest, log: Log) -> RunResult[BuildResults]:
+def run_merge(request: MergeRequest, log: Log) -> RunResult:
     """Join the images of many jobs, by exporter key, and see that each registry serves just that.
 
     Nothing is pushed before everything has been checked.
@@ -85,8 +85,8 @@ def run_merge(request: MergeRequest, log: Log) -> RunResult[BuildResults]:
     if errors:
         return _refused(errors)
     pushed = [_push(join, joined[join.key], request, registries) for join in joins]
-    results = results_of(None, tuple(exporter for exporter, _ in pushed))
-    return RunResult(results, metadata_text(results), tuple(error for _, more in pushed for error in more))
+    build = AttributedBuild(None, tuple(exporter for exporter, _ in pushed))
+    return RunResult({"": build}, metadata_text(build), tuple(error for _, more in pushed for error in more))
 
 
 def _naming_platforms(jobs: Sequence[JobResults], request: MergeRequest, log: Log) -> tuple[BuildDigestsError, ...]:
@@ -115,7 +115,7 @@ def _look_up(
 
     def read_image(
         registries: Registries, reference: str
-    ) -> tuple[bytes, tuple[PlatformResult, ...]] | BuildDigestsError:
+    ) -> tuple[bytes, tuple[AttributedPlatform, ...]] | BuildDigestsError:
         digest = reference.partition("@")[2]
         file, exporter = wanted[reference]
         try:
@@ -162,9 +162,9 @@ def _check(join: Join, request: MergeRequest, registries: Registries, seen: Seen
 
 def _push(
     join: Join, joined: Joined, request: MergeRequest, registries: Registries
-) -> tuple[ExporterResult, list[BuildDigestsError]]:
+) -> tuple[AttributedExporter, list[BuildDigestsError]]:
     """Push an index to each of its repositories, and see that each serves it; the digest is given where all do."""
-    platforms: list[PlatformResult] = []
+    platforms: list[AttributedPlatform] = []
 
     def push(repository: str) -> None:
         registries.create(_arguments(join, repository, request), join.references(repository))
@@ -186,7 +186,7 @@ def _errors_of(join: Join, function: Callable[[str], None], repository: str) -> 
 
 def _served_platforms(
     join: Join, repository: str, joined: Joined, registries: Registries
-) -> tuple[PlatformResult, ...]:
+) -> tuple[AttributedPlatform, ...]:
     """See that a registry serves the index by each name, and the manifest of each of its platforms."""
 
     def check(registries: Registries, item: tuple[str, str]) -> bytes:
@@ -199,7 +199,7 @@ def _served_platforms(
     images = [(f"{repository}@{entry.digest}", entry.digest) for _, entry in joined.platforms]
     answers = registries.at_once(check, [*named, *images])[len(named) :]
     return tuple(
-        PlatformResult(platform=platform, digest=entry.digest, imageid=image_id(data, entry.digest))
+        AttributedPlatform(platform=platform, digest=entry.digest, imageid=image_id(data, entry.digest))
         for (platform, entry), data in zip(joined.platforms, answers, strict=True)
     )
 
@@ -208,6 +208,6 @@ def _arguments(join: Join, repository: str, request: MergeRequest) -> tuple[str,
     return create_arguments(request.builder, join.tags[repository], request.annotations, join.references(repository))
 
 
-def _refused(errors: Sequence[BuildDigestsError]) -> RunResult[BuildResults]:
+def _refused(errors: Sequence[BuildDigestsError]) -> RunResult:
     # What keeps one image from being asked for mostly keeps all from it.
     return RunResult(None, None, tuple({str(error): error for error in errors}.values()))

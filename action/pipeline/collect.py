@@ -1,23 +1,24 @@
-"""What can be seen of a build that has ended, beside its metadata file: its record and the artifacts that it wrote."""
+"""Collects the evidence of a build that has ended: its record, the artifacts that it wrote, and facts of its engine."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from action.buildx.local_state import is_of_docker_engine, node_count, state_folder
 from action.errors import EvidenceError
 from action.evidence.artifact_file import ARTIFACT_TYPES, digests_in_folder, is_passed_on, read_artifact
-from action.evidence.record_file import Record
+from action.evidence.record_file import Record, read_records
 from action.evidence.responses import Metadata
+from action.exporters.attributed import AttributedExporter
 from action.exporters.attribution import BuildEvidence, asked_by_tag, needs_record
 from action.exporters.output import STDOUT
 from action.exporters.requested import Requested
 from action.oci.image import Image
 from action.oci.reference import repositories_of
-from action.results import ExporterResult
 
 RecordOf = Callable[[str], Record]
 """Gives the record of the build with a given `builder/node/ref`, or raises an EvidenceError."""
@@ -28,9 +29,63 @@ Prove = Callable[[str | None, Image, frozenset[str]], frozenset[str]]
 Its arguments: the build's `builder/node/ref`, the image with that digest and its own config, the repositories.
 """
 
+Export = Callable[[Sequence[str]], Iterable[Path]]
+"""Writes the records of builds, by their `builder/node/ref`, to files, and yields each; a missing record is in none."""
 
-def observe(requested: Requested, metadata: Metadata, record_of: RecordOf, prove: Prove, folder: Path) -> BuildEvidence:
-    """Gather the evidence of a build.
+
+@dataclass(frozen=True)
+class Sources:
+    """The evidence of a run besides its metadata file.
+
+    Attributes:
+        export: writes records.
+        prove: proves a registry's answer, if buildx asked the registry by tag.
+        folder: the folder that paths in outputs start from.
+        begun: the builds that a failed bake began: target name to `builder/node/ref`.
+    """
+
+    export: Export
+    prove: Prove
+    folder: Path
+    begun: Mapping[str, str] = field(default_factory=dict)
+
+
+def records_of(refs: Sequence[str], export: Export) -> RecordOf:
+    """Return a function that gives the record of each build.
+
+    All records are exported at once, several in a call; a missing one is exported alone when it is asked for.
+
+    Args:
+        refs: `builder/node/ref` of each build whose record is needed.
+        export: writes records.
+    """
+    known: dict[str, Record] = {}
+    given_up: EvidenceError | None = None
+    try:
+        for file in export(refs) if len(refs) > 1 else ():
+            with contextlib.suppress(EvidenceError):
+                known |= {record.ref: record for record in read_records(file)}
+    except EvidenceError as error:
+        # Each record alone would take longer still.
+        given_up = error
+
+    def record_of(ref: str) -> Record:
+        identifier = ref.rpartition("/")[2]
+        if identifier not in known:
+            if given_up is not None:
+                raise given_up
+            for file in export([ref]):
+                known.update({record.ref: record for record in read_records(file)})
+        if identifier not in known:
+            message = f"the record of build {ref} is not in what buildx exported"
+            raise EvidenceError(message)
+        return known[identifier]
+
+    return record_of
+
+
+def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, prove: Prove, folder: Path) -> BuildEvidence:
+    """Collect the evidence of a build.
 
     Args:
         requested: the exporters asked for.
@@ -96,7 +151,7 @@ def collect_artifacts(requested: Requested, folder: Path) -> tuple[dict[int, Ima
     return artifacts, missing
 
 
-def misleading_folders(exporters: Iterable[ExporterResult], start: Path) -> list[str]:
+def misleading_folders(exporters: Iterable[AttributedExporter], start: Path) -> list[str]:
     """Warnings of image layouts in folders whose `index.json` does not name what the exporter put there."""
     warnings = []
     for exporter in exporters:

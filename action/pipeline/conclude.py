@@ -1,19 +1,20 @@
-"""From a build that has ended to its outcome: metadata, evidence, attribution, results."""
+"""Concludes what the exporters of each build made, from its metadata and its evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from action.errors import BuildDigestsError, DisagreementError, MissingDigestError
-from action.evidence.metadata_file import MetadataFile
+from action.buildx.request import Request
+from action.errors import BuildDigestsError, DisagreementError, EvidenceError, MissingDigestError
+from action.evidence.metadata_file import MetadataFile, TargetMetadata
 from action.evidence.responses import Metadata
-from action.exporters.attribution import Attribution, attribute, makes_image, uses_response
+from action.exporters.attributed import AttributedBuild, first_image_exporter
+from action.exporters.attribution import Attribution, attribute, makes_image, needs_record, uses_response
 from action.exporters.names import with_reported_names
 from action.exporters.requested import Requested
-from action.pipeline.collect import Prove, RecordOf, misleading_folders, observe
+from action.pipeline.collect import RecordOf, Sources, collect, misleading_folders, records_of
 from action.pipeline.run_result import RunResult
-from action.results import BuildResults, legacy_exporter, results_of
 
 _NOTHING_EXPORTED = (
     "nothing was exported: this builder keeps a build in its cache unless it is told where to put it; set push, load "
@@ -23,61 +24,52 @@ _NOTHING_EXPORTED = (
 _MAX_SHOWN = 5
 
 
-def conclude(  # noqa: PLR0913  # what a build was asked for, what became of it, and where its evidence is
-    requested: Requested,
+@dataclass(frozen=True)
+class _Concluded:
+    """What was concluded of one target's build; `build` is None if two sources disagree."""
+
+    build: AttributedBuild | None
+    errors: tuple[BuildDigestsError, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def conclude(
+    request: Request,
     failed: BuildDigestsError | None,
     read: MetadataFile,
-    record_of: RecordOf,
-    folder: Path,
+    sources: Sources,
     *,
-    prove: Prove,
     require_digests: bool,
-) -> RunResult[BuildResults]:
-    """Say what each exporter of a build made.
+) -> RunResult:
+    """Conclude what each exporter of each target made; of a failed bake, of each target that was exported.
 
     Args:
-        requested: the exporters asked for.
-        failed: why the build failed, or None where it did not.
+        request: what was run.
+        failed: why buildx failed, or None if it did not.
         read: the metadata file.
-        record_of: gives the build's record.
-        folder: where paths in outputs start from.
-        prove: proves what a registry answered when buildx asked it by tag.
+        sources: the other evidence.
         require_digests: whether an exporter that makes an image and has no digest is an error.
     """
-    if failed and read.text is None:
-        return RunResult(None, None, (failed,))
-    # With call a frontend writes every key of the response (docker/buildx 0.36, build/build.go): nothing is used.
-    metadata = read.metadata if requested.exports else Metadata()
+    # With `call` a frontend writes all of a target's metadata (docker/buildx 0.36, build/build.go): none of it is used.
+    exporting = {name: requested for name, requested in request.targets.items() if requested.exports}
+    files = {name: file for name, file in read.targets.items() if name in exporting}
+    if failed and not request.bake:
+        return _failed_build(failed, read, files.get(""))
     if failed:
-        # What a build that failed exported before it did so is in no list of exporters that can be trusted.
-        return RunResult(results_of(metadata.ref, ()), read.text, (failed, *read.faults))
-    requested = with_reported_names(requested, metadata)
-    observed = observe(requested, metadata, record_of, prove, folder)
-    try:
-        attribution = attribute(requested, observed)
-    except DisagreementError as error:
-        return RunResult(None, read.text, (*read.faults, error), warnings=observed.missing)
-    told = observed.record is not None and not attribution.unknown
-    errors, ignored = _faults(requested, read, told_by_record=told)
-    results = results_of(metadata.ref, attribution.exporters)
-    warnings = ignored + missing_digests(attribution)
-    warnings += [each for each in observed.missing if not any(each in warning for warning in warnings)]
-    warnings += misleading_folders(attribution.exporters, folder)
-    warnings += [read.too_long] if read.too_long else []
-    if require_digests and attribution.unknown:
-        errors.append(_missing(attribution))
-    nothing = requested.may_default and not results.exporters and not errors
-    return RunResult(
-        results,
-        read.text,
-        tuple(errors),
-        tuple(warnings),
-        (_NOTHING_EXPORTED,) if nothing else (),
-    )
+        return _failed_bake(request, failed, read, files, sources)
+    # No other records: on a busy engine each takes time, and a digest must not wait for what only a summary shows.
+    refs = [
+        file.metadata.ref
+        for name, file in files.items()
+        if file.metadata.ref is not None and needs_record(exporting[name], file.metadata)
+    ]
+    record_of = records_of(refs, sources.export)
+    return _conclude_targets(request, read, files, sources, record_of, require_digests=require_digests)
 
 
 def deviation_warnings(deviations: Sequence[str]) -> list[str]:
-    """Warn of places of a metadata file that are not as the schema says."""
+    """Return a warning that names the places of a metadata file that deviate from its schema; none without places."""
     if not deviations:
         return []
     more = f" and {len(deviations) - _MAX_SHOWN} more" if len(deviations) > _MAX_SHOWN else ""
@@ -86,24 +78,9 @@ def deviation_warnings(deviations: Sequence[str]) -> list[str]:
     return [f"the metadata file is not as its schema says at {places}{more}; {expected}"]
 
 
-def _faults(
-    requested: Requested, read: MetadataFile, *, told_by_record: bool
-) -> tuple[list[BuildDigestsError], list[str]]:
-    """Split the faults of a metadata file into errors, for what a digest is derived from, and warnings."""
-    errors: list[BuildDigestsError] = []
-    warnings = deviation_warnings(read.deviations)
-    uses = uses_response(requested) and not told_by_record
-    for fault, matters in ((read.fault, makes_image(requested)), (read.response_fault, uses)):
-        if fault and matters:
-            errors.append(fault)
-        elif fault:
-            warnings.append(f"{fault}; no digest depends on that")
-    return errors, warnings
-
-
 def missing_digests(attribution: Attribution) -> list[str]:
     """Return a warning for each exporter that makes an image and has no digest."""
-    first = legacy_exporter(attribution.exporters)
+    first = first_image_exporter(attribution.exporters)
     return [
         f"exporter {key} has no digest: {why}"
         + (
@@ -115,7 +92,117 @@ def missing_digests(attribution: Attribution) -> list[str]:
     ]
 
 
+def _failed_build(failed: BuildDigestsError, read: MetadataFile, file: TargetMetadata | None) -> RunResult:
+    """Return the result of a failed build: its reference, if it wrote metadata."""
+    if read.text is None:
+        return RunResult(None, None, (failed,))
+    # No list of exporters tells which of them ran before the build failed.
+    ref = file.metadata.ref if file is not None else None
+    return RunResult({"": AttributedBuild(ref)}, read.text, (failed, *read.faults))
+
+
+def _failed_bake(
+    request: Request,
+    failed: BuildDigestsError,
+    read: MetadataFile,
+    files: Mapping[str, TargetMetadata],
+    sources: Sources,
+) -> RunResult:
+    """Return the result of a failed bake: the targets that were exported before it failed, or beside a failed one."""
+    refs = {file.metadata.ref for file in files.values() if file.metadata.ref}
+    record_of = records_of(tuple(sorted(refs | set(sources.begun.values()))), sources.export)
+    succeeded = {
+        name: ref for name, ref in sources.begun.items() if name not in files and _has_succeeded(ref, record_of)
+    }
+    files = {**files, **{name: TargetMetadata(Metadata(ref)) for name, ref in succeeded.items()}}
+    exported = {name: requested for name, requested in request.targets.items() if name in files}
+    if not exported:
+        return RunResult(None, read.text, (failed,), bake=True)
+    result = _conclude_targets(
+        replace(request, targets=exported), replace(read, fault=None), files, sources, record_of, require_digests=False
+    )
+    rest = ", ".join(name for name in request.targets if name not in files)
+    warning = f"the bake failed; exported: {', '.join(exported)}; not exported: {rest or 'nothing else'}"
+    return replace(result, errors=(failed, *result.errors), warnings=(warning, *result.warnings))
+
+
+def _conclude_targets(  # noqa: PLR0913  # a run and all of its evidence
+    request: Request,
+    read: MetadataFile,
+    files: Mapping[str, TargetMetadata],
+    sources: Sources,
+    record_of: RecordOf,
+    *,
+    require_digests: bool,
+) -> RunResult:
+    errors: list[BuildDigestsError] = []
+    builds: dict[str, AttributedBuild] = {}
+    notices: list[str] = []
+    warnings = deviation_warnings(read.deviations) + ([read.too_long] if read.too_long else [])
+    for name, requested in request.targets.items():
+        file = files.get(name, TargetMetadata(Metadata(), read.fault))
+        concluded = _conclude_target(requested, file, record_of, sources, require_digests=require_digests)
+        # The fault of the whole file is the same for each target.
+        errors += [_of_target(name, error) for error in concluded.errors if error is not read.fault]
+        if read.fault in concluded.errors and read.fault not in errors:
+            errors.append(read.fault)
+        prefix = f"target {name}: " if name else ""
+        warnings += [prefix + warning for warning in concluded.warnings]
+        notices += [prefix + notice for notice in concluded.notices]
+        if concluded.build is not None:
+            builds[name] = concluded.build
+    known = builds if builds or request.bake else None
+    return RunResult(known, read.text, tuple(errors), tuple(warnings), tuple(notices), bake=request.bake)
+
+
+def _conclude_target(
+    requested: Requested, file: TargetMetadata, record_of: RecordOf, sources: Sources, *, require_digests: bool
+) -> _Concluded:
+    requested = with_reported_names(requested, file.metadata)
+    evidence = collect(requested, file.metadata, record_of, sources.prove, sources.folder)
+    try:
+        attribution = attribute(requested, evidence)
+    except DisagreementError as error:
+        return _Concluded(None, (*file.faults, error), evidence.missing)
+    by_record = evidence.record is not None and not attribution.unknown
+    errors, warnings = _faults(requested, file, by_record=by_record)
+    build = AttributedBuild(file.metadata.ref, attribution.exporters)
+    warnings += missing_digests(attribution)
+    warnings += [each for each in evidence.missing if not any(each in warning for warning in warnings)]
+    warnings += misleading_folders(attribution.exporters, sources.folder)
+    if require_digests and attribution.unknown:
+        errors.append(_missing(attribution))
+    nothing = requested.may_default and not build.exporters and not errors
+    return _Concluded(build, tuple(errors), tuple(warnings), (_NOTHING_EXPORTED,) if nothing else ())
+
+
+def _faults(
+    requested: Requested, file: TargetMetadata, *, by_record: bool
+) -> tuple[list[BuildDigestsError], list[str]]:
+    """Split the faults of a target's metadata into errors, if a digest is derived from the place, and warnings."""
+    errors: list[BuildDigestsError] = []
+    warnings: list[str] = []
+    uses = uses_response(requested) and not by_record
+    for fault, matters in ((file.fault, makes_image(requested)), (file.response_fault, uses)):
+        if fault and matters:
+            errors.append(fault)
+        elif fault:
+            warnings.append(f"{fault}; no digest depends on that")
+    return errors, warnings
+
+
 def _missing(attribution: Attribution) -> MissingDigestError:
     keys = ", ".join(attribution.unknown)
     message = f"require-digests is set, and these exporters have no digest: {keys}; the warnings say why"
     return MissingDigestError(message)
+
+
+def _has_succeeded(ref: str, record_of: RecordOf) -> bool:
+    try:
+        return record_of(ref).succeeded
+    except EvidenceError:
+        return False
+
+
+def _of_target(name: str, error: BuildDigestsError) -> BuildDigestsError:
+    return BuildDigestsError(f"target {name}: {error}") if name else error

@@ -9,7 +9,7 @@ from pathlib import Path
 from action.buildx.failures import failure, refuses_attestations, unknown_option
 from action.buildx.history import Records
 from action.buildx.local_state import known_groups, known_refs, state_folder
-from action.buildx.request import Command, with_metadata_file, without_option
+from action.buildx.request import Request, with_metadata_file, without_option
 from action.errors import BuildDigestsError, PackagesError
 from action.inputs.policy import RetryPolicy
 from action.packages.preload import Preloader
@@ -50,11 +50,11 @@ class Executed:
     trace: Trace
 
 
-def execute(command: Command, workspace: Path, retry_policy: RetryPolicy, log: Log, preloader: Preloader) -> Executed:
+def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: Log, preloader: Preloader) -> Executed:
     """Run buildx.
 
     Args:
-        command: what to run.
+        request: what to run.
         workspace: an empty folder for temporary files.
         retry_policy: how often it is run again if it fails for a reason that passes by itself, which is known only if
             its output is captured.
@@ -66,15 +66,15 @@ def execute(command: Command, workspace: Path, retry_policy: RetryPolicy, log: L
         Interrupted: a signal came between two attempts.
     """
     buildx = find_buildx()
-    environment = {**os.environ, **command.environment}
+    environment = {**os.environ, **request.environment}
     own = workspace / "metadata.json"
-    metadata_file = Path(command.folder, command.metadata_file) if command.metadata_file else own
+    metadata_file = Path(request.folder, request.metadata_file) if request.metadata_file else own
     before = _version(metadata_file)
     known: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
 
     def build(arguments: tuple[str, ...]) -> CompletedProgram:
-        if command.metadata_file is None:
+        if request.metadata_file is None:
             arguments = with_metadata_file(arguments, str(own))
 
         def once() -> CompletedProgram:
@@ -83,7 +83,7 @@ def execute(command: Command, workspace: Path, retry_policy: RetryPolicy, log: L
             return run_program(
                 (*buildx, *arguments),
                 environment,
-                folder=command.folder,
+                folder=request.folder,
                 log=log.stream if log.captured else None,
                 # Not before: the build would wait for the imports.
                 on_start=preloader.start,
@@ -101,7 +101,7 @@ def execute(command: Command, workspace: Path, retry_policy: RetryPolicy, log: L
 
         return retrying_run(once, ended, retry_policy, log.write_line)
 
-    ended = build(command.arguments)
+    ended = build(request.arguments)
     dropped: list[str] = []
 
     def without_dropped(arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,17 +109,17 @@ def execute(command: Command, workspace: Path, retry_policy: RetryPolicy, log: L
             arguments = without_option(arguments, option)
         return arguments
 
-    while (option := unknown_option(ended)) in command.droppable and option in without_dropped(command.arguments):
+    while (option := unknown_option(ended)) in request.droppable and option in without_dropped(request.arguments):
         dropped.append(option)
-        ended = build(without_dropped(command.arguments))
+        ended = build(without_dropped(request.arguments))
     notices: tuple[str, ...] = ()
-    if command.without_defaults is not None and "--attest" not in dropped and refuses_attestations(ended):
+    if request.without_defaults is not None and "--attest" not in dropped and refuses_attestations(ended):
         notices = (_NO_PROVENANCE,)
-        ended = build(without_dropped(command.without_defaults))
-    warnings = tuple(command.droppable[option] for option in dropped)
-    failed = failure(ended, call=command.call) if ended.code else None
+        ended = build(without_dropped(request.without_defaults))
+    warnings = tuple(request.droppable[option] for option in dropped)
+    failed = failure(ended, call=request.call) if ended.code else None
     records = Records(buildx, os.environ, workspace)
-    trace = Trace(known, command.contexts, Path(command.folder), ended.stderr, records, command.builds, groups)
+    trace = Trace(known, request.contexts, Path(request.folder), ended.stderr, records, request.builds, groups)
     return Executed(
         buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, warnings, trace
     )

@@ -13,6 +13,7 @@ from action.errors import EvidenceError, InputError, ProgramError
 from action.evidence.metadata_file import MetadataFile, read_metadata_file
 from action.evidence.record_file import Record, read_record
 from action.evidence.responses import Metadata
+from action.exporters.attributed import AttributedBuild
 from action.exporters.attribution import BuildEvidence, attribute
 from action.exporters.output import Output, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
@@ -21,7 +22,6 @@ from action.packages.sets import SCHEMAS, provide
 from action.pipeline.collect import collect_artifacts, is_spread, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
 from action.process.docker import find_buildx
-from action.results import BuildResults, results_of
 
 _OTHER_KINDS = {
     "bake": ("the metadata of a bake", "put one target's object into a file of its own, and name that"),
@@ -41,7 +41,7 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
     *,
     push: bool,
     load: bool,
-) -> tuple[BuildResults, list[str]]:
+) -> tuple[AttributedBuild, list[str]]:
     """Say what each output of a build is.
 
     Args:
@@ -66,7 +66,8 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
     _check_kind(metadata_file, read)
     for fault in read.faults:
         raise fault
-    ref = read.metadata.ref
+    metadata = read.build.metadata
+    ref = metadata.ref
     record = None
     if record_file is not None:
         try:
@@ -74,14 +75,14 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
         except EvidenceError as error:
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
     if requested.may_default:
-        requested = _undeclared(metadata_file, read.metadata, record)
+        requested = _undeclared(metadata_file, metadata, record)
     artifacts, missing = collect_artifacts(requested, Path())
     if record is None:
         missing.append("no --record was given")
-    observed = BuildEvidence(read.metadata, record, artifacts, tuple(missing), is_spread(read.metadata))
+    observed = BuildEvidence(metadata, record, artifacts, tuple(missing), is_spread(metadata))
     attribution = attribute(requested, with_engine_facts(observed, requested, _prove))
     warnings = deviation_warnings(read.deviations) + missing_digests(attribution)
-    return results_of(ref, attribution.exporters), warnings
+    return AttributedBuild(ref, attribution.exporters), warnings
 
 
 def _check_kind(file: Path, read: MetadataFile) -> None:
@@ -89,7 +90,8 @@ def _check_kind(file: Path, read: MetadataFile) -> None:
 
     The schema of a metadata file passes unknown keys, so such a file looks like the metadata of a build without images.
     """
-    if read.metadata.ref is not None or read.metadata.separate is not None or read.metadata.merged.image.digest:
+    metadata = read.build.metadata
+    if metadata.ref is not None or metadata.separate is not None or metadata.merged.image.digest:
         return
     provide(SCHEMAS)
     from action.documents.schema import guess_schema  # noqa: PLC0415  # most files are known without it

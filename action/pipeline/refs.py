@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from action.buildx.local_state import LocalState, is_built_from, known_refs, read_local_state, state_folder
 from action.pipeline.run_result import RunResult, Trace
 
-if TYPE_CHECKING:
-    from action.results import BakeResults, BuildResults
 
+def refs_of(result: RunResult) -> dict[str, str]:
+    """Return the reference of each build of a run: target name, empty for a build, to `builder/node/ref`.
 
-def refs_of(outcome: RunResult[BuildResults] | RunResult[BakeResults], *, bake: bool) -> dict[str, str]:
-    """Target name, empty for a build, to `builder/node/ref`.
-
-    A build that failed writes no metadata. What buildx keeps of it on this machine names its context and its target, so
-    another build of both that began meanwhile leaves both out. A run with `call` has no builds.
-
-    Args:
-        outcome: what became of the run.
-        bake: whether it was a bake.
+    A failed build writes no metadata. What buildx keeps of it on this machine names its context and its target; if
+    another build of both began meanwhile, neither is returned. A run with `call` has no builds.
     """
-    results = outcome.results
-    known: dict[str, str] = {}
-    if results is not None:
-        from action.results import BakeResults  # noqa: PLC0415  # imported while the build ran
-
-        if isinstance(results, BakeResults):
-            known = {name: target.ref for name, target in results.targets.items() if target.ref}
-            if not outcome.errors:
-                return known
-        elif results.ref:
-            return {"": results.ref}
-    if outcome.trace is None or not outcome.trace.builds:
+    known = {name: build.ref for name, build in (result.builds or {}).items() if build.ref}
+    if result.builds is not None and not result.errors and result.bake:
         return known
-    folder, trace = state_folder(os.environ), outcome.trace
+    if known and not result.bake:
+        return known
+    if result.trace is None or not result.trace.builds:
+        return known
+    folder, trace = state_folder(os.environ), result.trace
     found: dict[str, list[str]] = {}
     for ref in sorted(known_refs(folder) - trace.known_refs):
         state = read_local_state(folder, ref)
-        target = state.target if state and bake else ""
+        target = state.target if state and result.bake else ""
         if trace.contexts and not _is_ours(state, target, trace):
             continue
         found.setdefault(target, []).append(ref)

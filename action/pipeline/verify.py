@@ -1,42 +1,67 @@
-"""Verification: what was pushed is asked of its registry, by digest, and what was written is hashed."""
+"""Verifies digests: registries are asked for what was pushed, by digest, and what was written to files is hashed."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-
-import msgspec
 
 from action.buildx.imagetools import Registries
 from action.errors import BuildDigestsError, VerificationError
 from action.evidence.artifact_file import ARTIFACT_TYPES, is_passed_on
+from action.exporters.attributed import AttributedBuild, AttributedExporter, references
 from action.exporters.output import STDOUT
+from action.inputs.merge import RETRY_POLICY
 from action.oci.integrity import check_digest
 from action.oci.verify import check_artifact
-from action.results import BuildResults, ExporterResult, references, results_of
+from action.pipeline.run_result import RunResult
+from action.process.log import Log
 
 _SOURCES = {"response": "the metadata file", "record": "the build record", "artifact": "its own index.json"}
 
 
-def verify(
-    results: BuildResults, folder: Path, registries: Registries
-) -> tuple[BuildResults, tuple[BuildDigestsError, ...]]:
-    """Hold the digest of everything that was pushed, or written as an image, against what is there.
-
-    An image that only the engine keeps, and files, are not looked at.
+def verified(result: RunResult, folder: Path, buildx: tuple[str, ...], log: Log) -> RunResult:
+    """Check each digest of a run against the registry or the file; leave out each wrong one, with an error.
 
     Args:
-        results: what a build says.
-        folder: where paths in outputs start from.
-        registries: who asks registries.
-
-    Returns:
-        The results, without the digest of an exporter that is not as it says; and why.
+        result: the result of the run.
+        folder: the folder that paths in outputs start from.
+        buildx: the command that runs buildx.
+        log: the destination of the log, for retries of registries.
 
     Raises:
         Interrupted: a signal ended it.
     """
-    asked = [(place, each) for place, exporter in enumerate(results.exporters) for each in references((exporter,))]
+    builds: dict[str, AttributedBuild] = {}
+    errors: list[BuildDigestsError] = []
+    for name, build in (result.builds or {}).items():
+        # The builder's own settings of registries apply to what it pushed.
+        builder = (build.ref or "").partition("/")[0]
+        builds[name], found = verify(build, folder, Registries(buildx, os.environ, builder, RETRY_POLICY, log))
+        errors += [VerificationError(f"target {name}: {error}") if name else error for error in found]
+    return replace(result, builds=builds, errors=(*result.errors, *errors))
+
+
+def verify(
+    build: AttributedBuild, folder: Path, registries: Registries
+) -> tuple[AttributedBuild, tuple[BuildDigestsError, ...]]:
+    """Check the digest of each exporter that pushed an image, or wrote one to a file, against what is there.
+
+    Images that only an engine keeps, and files, are not checked.
+
+    Args:
+        build: what a build made.
+        folder: the folder that paths in outputs start from.
+        registries: reads from registries.
+
+    Returns:
+        The build, without the digest of an exporter whose image is another one; and the errors.
+
+    Raises:
+        Interrupted: a signal ended it.
+    """
+    asked = [(place, each) for place, exporter in enumerate(build.exporters) for each in references((exporter,))]
 
     def ask(registries: Registries, item: tuple[int, str]) -> BuildDigestsError | None:
         _, reference = item
@@ -51,16 +76,16 @@ def verify(
     for (place, _), answer in zip(asked, answers, strict=True):
         if answer is not None:
             faults.setdefault(place, []).append(str(answer))
-    for place, exporter in enumerate(results.exporters):
+    for place, exporter in enumerate(build.exporters):
         faults.setdefault(place, []).extend(_of_what_is_here(exporter, folder))
-    errors = tuple(_error(results.exporters[place], fault) for place in sorted(faults) for fault in faults[place])
+    errors = tuple(_error(build.exporters[place], fault) for place in sorted(faults) for fault in faults[place])
     exporters = tuple(
-        _without_digest(exporter) if faults.get(place) else exporter for place, exporter in enumerate(results.exporters)
+        _without_digest(exporter) if faults.get(place) else exporter for place, exporter in enumerate(build.exporters)
     )
-    return results_of(results.ref, exporters), errors
+    return replace(build, exporters=exporters), errors
 
 
-def _of_what_is_here(exporter: ExporterResult, folder: Path) -> Iterator[str]:
+def _of_what_is_here(exporter: AttributedExporter, folder: Path) -> Iterator[str]:
     written = exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}
     if exporter.digest is None:
         if written or exporter.push:
@@ -76,13 +101,13 @@ def _of_what_is_here(exporter: ExporterResult, folder: Path) -> Iterator[str]:
         yield str(error)
 
 
-def _error(exporter: ExporterResult, fault: str) -> VerificationError:
+def _error(exporter: AttributedExporter, fault: str) -> VerificationError:
     source = _SOURCES[exporter.evidence] if exporter.evidence else ""
     said = f"{source} says {exporter.digest}, but " if exporter.digest else ""
     return VerificationError(
-        f"exporter {exporter.key} ({exporter.type}) is not verified: {said}{fault}; its digest is not handed on"
+        f"exporter {exporter.key} ({exporter.type}) is not verified: {said}{fault}; its digest is not reported"
     )
 
 
-def _without_digest(exporter: ExporterResult) -> ExporterResult:
-    return msgspec.structs.replace(exporter, digest=None, imageid=None, descriptor=None, platforms=(), evidence=None)
+def _without_digest(exporter: AttributedExporter) -> AttributedExporter:
+    return replace(exporter, digest=None, imageid=None, descriptor=None, platforms=(), evidence=None)

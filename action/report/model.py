@@ -6,11 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
 from action.evidence.status_log import StatusLog
+from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.report.markdown import seen
-from action.results import BuildResults, ExporterResult
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Target:
     """
 
     name: str
-    results: BuildResults | None
+    results: AttributedBuild | None
     progress: StatusLog | None = None
 
 
@@ -69,14 +67,14 @@ def masked(report: Report) -> Report:
     def without(text: str) -> str:
         return pattern.sub("***", seen(text))
 
-    def masked_exporter(exporter: ExporterResult) -> ExporterResult:
+    def masked_exporter(exporter: AttributedExporter) -> AttributedExporter:
         dest = without(exporter.dest) if exporter.dest is not None else None
-        return msgspec.structs.replace(exporter, names=tuple(map(without, exporter.names)), dest=dest)
+        return replace(exporter, names=tuple(map(without, exporter.names)), dest=dest)
 
     def masked_target(target: Target) -> Target:
         results, progress = target.results, target.progress
         if results is not None:
-            results = msgspec.structs.replace(results, exporters=tuple(map(masked_exporter, results.exporters)))
+            results = replace(results, exporters=tuple(map(masked_exporter, results.exporters)))
         if progress is not None:
             steps = tuple(replace(step, name=without(step.name), error=without(step.error)) for step in progress.steps)
             progress = replace(progress, steps=steps)

@@ -6,17 +6,16 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
-
-import msgspec
 
 from action.buildx.local_state import LocalState, read_local_state, state_folder
 from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, GitHubError, ProgramError
 from action.evidence.record_file import read_records
 from action.evidence.status_log import StatusLog, read_status_log
+from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
 from action.github import workflow_commands
 from action.github.context import read_workflow_run
 from action.inputs.report_options import ReportOptions
@@ -30,7 +29,6 @@ from action.report.failure import failure_excerpt
 from action.report.markdown import one_line
 from action.report.model import Report, Target
 from action.report.summary import LIMIT, outputs_table, render, shown_inputs
-from action.results import BakeResults, BuildResults, ExporterResult, PlatformResult
 
 MOST_ANNOTATIONS = 10
 """Most warnings of a step that GitHub shows."""
@@ -65,15 +63,15 @@ class Show:
     folder: str = "."
 
 
-def show(outcome: RunResult[BuildResults] | RunResult[BakeResults], what: Show) -> None:
+def show(result: RunResult, what: Show) -> None:
     """Show a run to people. Never raises, but for a signal."""
-    refs = _harmless("report", lambda: refs_of(outcome, bake=what.title == "Bake")) or {}
-    if what.report_options.annotations and outcome.metadata:
-        _harmless("annotations", lambda: _annotate(outcome, what, list(refs.values())))
+    refs = _harmless("report", lambda: refs_of(result)) or {}
+    if what.report_options.annotations and result.metadata:
+        _harmless("annotations", lambda: _annotate(result, what, list(refs.values())))
     summary_file = os.environ.get("GITHUB_STEP_SUMMARY") if what.report_options.summary else None
     if not (summary_file or what.report_options.comment) or what.inputs.get("call", "").strip() not in {"", "build"}:
         return
-    report = _harmless("report", lambda: _report(outcome, what, refs))
+    report = _harmless("report", lambda: _report(result, what, refs))
     if report is None:
         return
     if summary_file:
@@ -93,16 +91,16 @@ def _harmless(what: str, function: Callable[[], _T]) -> _T | None:
         return None
 
 
-def _annotate(outcome: RunResult[BuildResults] | RunResult[BakeResults], what: Show, refs: Sequence[str]) -> None:
+def _annotate(result: RunResult, what: Show, refs: Sequence[str]) -> None:
     folder = state_folder(os.environ)
     states = [state for ref in refs if (state := read_local_state(folder, ref))]
     context = what.inputs.get("context", "").strip()
     if not states and what.title == "Build" and context:
         # buildx keeps nothing of a build that it was only asked to check.
         states = [LocalState(context, what.inputs.get("file", "").strip())]
-    annotations = read_annotations(outcome.metadata or "", _finder(states))
+    annotations = read_annotations(result.metadata or "", _finder(states))
     # Our own warnings are of the same kind.
-    shown = max(0, MOST_ANNOTATIONS - len(outcome.warnings))
+    shown = max(0, MOST_ANNOTATIONS - len(result.warnings))
     for annotation in annotations[:shown]:
         workflow_commands.annotate(
             annotation.message, title=annotation.rule, file=annotation.file, line=annotation.line
@@ -138,26 +136,21 @@ def _finder(states: Sequence[LocalState]) -> FindFile:
     return find
 
 
-def _report(outcome: RunResult[BuildResults] | RunResult[BakeResults], what: Show, refs: Mapping[str, str]) -> Report:
-    progress, platforms = _recorded(outcome.trace, list(refs.values()))
-    results = outcome.results
-    builds: dict[str, BuildResults | None] = dict.fromkeys(refs)
-    if isinstance(results, BakeResults):
-        builds |= results.targets
-    elif results is not None:
-        builds[""] = results
+def _report(result: RunResult, what: Show, refs: Mapping[str, str]) -> Report:
+    progress, platforms = _recorded(result.trace, list(refs.values()))
+    builds: dict[str, AttributedBuild | None] = {**dict.fromkeys(refs), **(result.builds or {})}
     targets = tuple(
         Target(name, build and _with_platforms(build, platforms), progress.get(refs.get(name, "").rpartition("/")[2]))
         for name, build in builds.items()
     )
-    by_buildx = any(isinstance(error, (BuildFailedError, ProgramError)) for error in outcome.errors)
+    by_buildx = any(isinstance(error, (BuildFailedError, ProgramError)) for error in result.errors)
     return Report(
         title=what.title,
-        failed=bool(outcome.errors),
+        failed=bool(result.errors),
         targets=targets,
-        errors=tuple(map(str, outcome.errors)),
-        warnings=outcome.warnings,
-        failure=failure_excerpt(outcome.trace.log) if by_buildx and outcome.trace else "",
+        errors=tuple(map(str, result.errors)),
+        warnings=result.warnings,
+        failure=failure_excerpt(result.trace.log) if by_buildx and result.trace else "",
         inputs=shown_inputs(what.inputs, _SECRET_INPUTS),
         sizes=_sizes(targets, Path(what.folder)),
         secrets=what.secrets,
@@ -179,19 +172,19 @@ def _recorded(
     return progress, {image.digest: image.platforms for image in images if image.digest}
 
 
-def _with_platforms(build: BuildResults, platforms: Mapping[str, tuple[PlatformImage, ...]]) -> BuildResults:
+def _with_platforms(build: AttributedBuild, platforms: Mapping[str, tuple[PlatformImage, ...]]) -> AttributedBuild:
     """The results with platforms that the record alone says, where nothing else depended on it."""
 
-    def filled(exporter: ExporterResult) -> ExporterResult:
+    def filled(exporter: AttributedExporter) -> AttributedExporter:
         if exporter.platforms or exporter.digest is None:
             return exporter
         known = tuple(
-            PlatformResult(platform=image.platform, digest=image.digest, imageid=image.imageid)
+            AttributedPlatform(platform=image.platform, digest=image.digest, imageid=image.imageid)
             for image in platforms.get(exporter.digest, ())
         )
-        return msgspec.structs.replace(exporter, platforms=known)
+        return replace(exporter, platforms=known)
 
-    return msgspec.structs.replace(build, exporters=tuple(map(filled, build.exporters)))
+    return replace(build, exporters=tuple(map(filled, build.exporters)))
 
 
 def _sizes(targets: Sequence[Target], folder: Path) -> dict[str, int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from action.evidence.status_log import Step
+from action.exporters.attributed import AttributedExporter
 from action.oci.reference import parse_reference
 from action.report.markdown import block, code, folded, one_line, seen, table
 from action.report.model import Report, masked
 from action.report.timeline import MOST, timeline
-from action.results import ExporterResult
 
 LIMIT = 1024 * 1024
 """Longest summary that GitHub takes, in bytes."""
@@ -128,7 +128,7 @@ def _rows(report: Report) -> Iterator[list[str]]:
             yield [*([code(target.name)] if bake else []), *cells]
 
 
-def _where(exporter: ExporterResult, sizes: Mapping[str, int]) -> str:
+def _where(exporter: AttributedExporter, sizes: Mapping[str, int]) -> str:
     if exporter.dest is not None:
         size = sizes.get(exporter.dest)
         return code(exporter.dest) + (f" {_size(size)}" if size is not None else "")

@@ -12,14 +12,14 @@ from rich.text import Text
 from action.report.line import line
 
 if TYPE_CHECKING:
-    from action.results import BuildResults, ExporterResult
+    from action.exporters.attributed import AttributedBuild, AttributedExporter
 
 _COLUMNS = ("KEY", "TYPE", "NAME OR DEST", "DIGEST", "EVIDENCE")
 _WIDE = 10_000
 """Columns of a table that nothing limits."""
 
 
-def print_table(results: BuildResults, file: TextIO) -> None:
+def print_table(results: AttributedBuild, file: TextIO) -> None:
     """Print every exporter with its digest, in a table, or a digest below its exporter where a terminal is narrow.
 
     Args:
@@ -44,7 +44,7 @@ def print_table(results: BuildResults, file: TextIO) -> None:
         console.print(Text(f"  {digest}"), soft_wrap=True)
 
 
-def _cells(exporter: ExporterResult) -> tuple[str, ...]:
+def _cells(exporter: AttributedExporter) -> tuple[str, ...]:
     made = ", ".join(exporter.names) or exporter.dest or "-"
     digest = exporter.digest or "-"
     return tuple(map(line, (exporter.key, exporter.type, made, digest, exporter.evidence or "-")))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import click
 
 from action.errors import FAILED, InputError
+from action.exporters.attributed import AttributedBuild
 from action.pipeline.run_result import RunResult
 from action.process.signals import Interrupted
 from action.report.line import line
-
-if TYPE_CHECKING:
-    from action.results import BakeResults, BuildResults
 
 
 class SaidError(Exception):
@@ -29,56 +28,51 @@ class SaidError(Exception):
         self.exit_code = exit_code
 
 
-def finish(
-    outcome: RunResult[BuildResults] | RunResult[BakeResults],
-    results_file: Path | None,
-    form: str,
-    target: TextIO | None,
-) -> None:
-    """Say what became of a run, and end with it.
+def finish(result: RunResult, results_file: Path | None, form: str, target: TextIO | None) -> None:
+    """Print a run's messages and results, and end with its exit code.
 
     Args:
-        outcome: what became of it.
-        results_file: the file to write the results to, or None.
+        result: the result of the run.
+        results_file: the file to write the results document to, or None.
         form: `table` or `json`.
-        target: where the results are printed; None where they are not.
+        target: the stream to print the results to, or None to print none.
 
     Raises:
         SaidError: the run failed.
         Interrupted: a signal ended it.
         InputError: the file cannot be written.
     """
-    for notice in outcome.notices:
+    for notice in result.notices:
         say("notice", notice)
-    for warning in outcome.warnings:
+    for warning in result.warnings:
         say("warning", warning)
-    for error in outcome.errors:
+    for error in result.errors:
         say("error", str(error))
-    if outcome.results is not None and target is not None:
-        print_results(outcome.results, form, target)
-    if outcome.results is not None and results_file is not None:
-        _write(results_file, outcome.results)
-    if outcome.signal is not None:
-        raise Interrupted(outcome.signal)
-    if outcome.errors:
-        raise SaidError(outcome.errors[0].exit_code)
+    if result.builds is not None and target is not None:
+        print_results(result.builds, form, target, bake=result.bake)
+    if result.builds is not None and results_file is not None:
+        _write(results_file, result.builds, bake=result.bake)
+    if result.signal is not None:
+        raise Interrupted(result.signal)
+    if result.errors:
+        raise SaidError(result.errors[0].exit_code)
 
 
-def has_exporters(results: BuildResults | BakeResults) -> bool:
-    """Whether a build, or any target of a bake, has an exporter."""
-    return any(build.exporters for build in _builds(results).values())
+def print_results(builds: Mapping[str, AttributedBuild], form: str, target: TextIO, *, bake: bool = False) -> None:
+    """Print the results of a run.
 
-
-def print_results(results: BuildResults | BakeResults, form: str, target: TextIO) -> None:
-    """Print results as a `table` or as `json`."""
-    from action.results import json_text  # noqa: PLC0415  # imported while the build ran
-
+    Args:
+        builds: target name, empty for a build that is not of a bake, to what its exporters made.
+        form: `table` or `json`.
+        target: the stream to print to.
+        bake: whether the builds are those of a bake.
+    """
     if form == "json":
-        target.write(json_text(results) + "\n")
+        target.write(_document(builds, bake=bake))
         return
-    from action.report.table import print_table  # noqa: PLC0415  # rich is for this alone
+    from action.report.table import print_table  # noqa: PLC0415  # rich is only for this
 
-    for name, build in _builds(results).items():
+    for name, build in builds.items():
         if not build.exporters:
             continue
         if name:
@@ -86,18 +80,15 @@ def print_results(results: BuildResults | BakeResults, form: str, target: TextIO
         print_table(build, target)
 
 
-def _builds(results: BuildResults | BakeResults) -> dict[str, BuildResults]:
-    """Return a bake's results by target; those of a build have an empty name."""
-    from action.results import BuildResults  # noqa: PLC0415  # imported while the build ran
+def _document(builds: Mapping[str, AttributedBuild], *, bake: bool) -> str:
+    from action.pipeline.results_document import json_text, results_of  # noqa: PLC0415  # loaded while buildx ran
 
-    return {"": results} if isinstance(results, BuildResults) else results.targets
+    return json_text(results_of(builds, bake=bake)) + "\n"
 
 
-def _write(file: Path, results: BuildResults | BakeResults) -> None:
-    from action.results import json_text  # noqa: PLC0415  # imported while the build ran
-
+def _write(file: Path, builds: Mapping[str, AttributedBuild], *, bake: bool) -> None:
     try:
-        file.write_text(json_text(results) + "\n", encoding="utf-8")
+        file.write_text(_document(builds, bake=bake), encoding="utf-8")
     except OSError as error:
         raise InputError(
             "--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder"

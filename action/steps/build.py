@@ -1,46 +1,21 @@
-"""The build action's step: inputs from the environment, step outputs at the end."""
+"""The build action's step: its inputs, and its outputs, which are those of one build."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from action.buildx.build_arguments import build_request
 from action.buildx.builder import find_driver
-from action.github import workflow_commands
+from action.exporters.attributed import AttributedBuild
 from action.github.context import counts_as_private
 from action.inputs.build import BUILD_NAMES, read_build_inputs
 from action.inputs.raw import known_inputs, parse_inputs
-from action.inputs.report_options import ReportOptions, read_report_options
+from action.inputs.report_options import read_report_options
 from action.inputs.secrets import secret_values
-from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import STEP
-from action.pipeline.refs import refs_of
-from action.pipeline.run import run_build
 from action.pipeline.run_result import RunResult
-from action.pipeline.workspace import temporary_folder
-from action.steps.common import (
-    AFTER_A_RUN,
-    asking_github,
-    compact,
-    end,
-    exit_code_of,
-    mask_all,
-    needed_by,
-    print_arguments,
-    sends_query,
-    show_digests,
-    show_run,
-    step_log,
-    warn,
-    write_checksums,
-    write_record,
-    write_results,
-)
-
-if TYPE_CHECKING:
-    from action.results import BuildResults
+from action.steps.common import asking_github, compact, exit_code_of, mask_all, print_arguments, sends_query, warn
+from action.steps.run import Step, run_step
 
 
 def run_build_step(*, dry_run: bool = False) -> int:
@@ -52,10 +27,10 @@ def run_build_step(*, dry_run: bool = False) -> int:
     Returns:
         The exit code.
     """
-    return exit_code_of(lambda: _run_build(dry_run=dry_run))
+    return exit_code_of(lambda: _run(dry_run=dry_run))
 
 
-def _run_build(*, dry_run: bool) -> int:
+def _run(*, dry_run: bool) -> int:
     # INPUTS holds the secrets: from here on no program gets it.
     raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), BUILD_NAMES)
     warn(undeclared, dry_run=dry_run)
@@ -72,33 +47,19 @@ def _run_build(*, dry_run: bool) -> int:
     warn(warnings, dry_run=dry_run)
     if dry_run:
         return print_arguments(request.arguments)
-    preloader = Preloader(PreloadItem(STEP, ("action.pipeline.conclude", *AFTER_A_RUN)), *needed_by(report_options))
-    with temporary_folder() as workspace, preloader as ready:
-        with workflow_commands.stopped():
-            outcome = run_build(request, workspace, inputs.policy, step_log(), ready)
-        code = end(outcome, _build_outputs(outcome, report_options))
-        show_run(outcome, report_options, ready, "Build", raw, secrets, inputs.github_token)
-    return code
+    return run_step(Step(request, inputs.policy, report_options, raw, secrets, inputs.github_token), _outputs)
 
 
-def _build_outputs(outcome: RunResult[BuildResults], report_options: ReportOptions) -> Mapping[str, str]:
-    results = outcome.results
-    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "imageids": "{}", "exporters": "[]", "refs": "[]"}
-    if report_options.record:
-        outputs |= write_record(outcome.trace, list(refs_of(outcome, bake=False).values()))
-    if results is None:
-        return outputs
-    from action.results import json_text, json_values  # noqa: PLC0415  # imported while the build ran
-
-    show_digests({"": results.digests}, {"": [exporter.key for exporter in results.exporters]})
+def _outputs(result: RunResult) -> Mapping[str, str]:
+    """Return the outputs of one build: `digests` is key to digest."""
+    if result.builds is None:
+        return {"digests": "{}", "imageids": "{}", "exporters": "[]"}
+    build = result.builds.get("", AttributedBuild(None))
     return {
-        **outputs,
-        "digest": results.digest or "",
-        "imageid": results.imageid or "",
-        "digests": compact(results.digests),
-        "imageids": compact(results.imageids),
-        "exporters": compact(json_values(results.exporters)),
-        "ref": results.ref or "",
-        **write_checksums(results.exporters),
-        "results": write_results(json_text(results)),
+        "digest": build.digest or "",
+        "imageid": build.imageid or "",
+        "digests": compact(build.digests),
+        "imageids": compact(build.imageids),
+        "exporters": compact([exporter.document() for exporter in build.exporters]),
+        "ref": build.ref or "",
     }

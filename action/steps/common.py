@@ -8,10 +8,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from action.buildx.version import GIT_QUERY, is_at_least
 from action.errors import FAILED, BuildDigestsError, EvidenceError, PackagesError
+from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, references
 from action.github import workflow_commands
 from action.github.context import WorkflowRun, is_private
 from action.inputs.report_options import ReportOptions
@@ -23,11 +23,7 @@ from action.process.docker import find_buildx
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 
-if TYPE_CHECKING:
-    from action.results import BakeResults, BuildResults, ExporterResult
-
-
-AFTER_A_RUN = ("action.results", "actions_toolkit.file_command")
+AFTER_A_RUN = ("action.pipeline.results_document", "actions_toolkit.file_command")
 """Modules that every step needs once its run has ended."""
 
 _WARNINGS = ('"buildx.build.warnings"', '"result.json"')
@@ -75,7 +71,7 @@ def _reports(report_options: ReportOptions) -> bool:
 
 
 def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
-    outcome: RunResult[BuildResults] | RunResult[BakeResults],
+    result: RunResult,
     report_options: ReportOptions,
     preloader: Preloader,
     title: str,
@@ -88,7 +84,7 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
     """Show a run to people, now that its outputs are written.
 
     Args:
-        outcome: what became of it.
+        result: what became of it.
         report_options: what of it is shown.
         preloader: has made ready what showing it needs.
         title: `Build`, `Bake` or `Merge`.
@@ -97,7 +93,7 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
         token: the token that a comment is written with, or empty.
         folder: where paths in outputs start from.
     """
-    warns = report_options.annotations and any(key in (outcome.metadata or "") for key in _WARNINGS)
+    warns = report_options.annotations and any(key in (result.metadata or "") for key in _WARNINGS)
     if not warns and not _reports(report_options):
         return
     try:
@@ -108,7 +104,7 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
         return
     from action.report.publish import Show, show  # noqa: PLC0415  # imported while the build ran
 
-    show(outcome, Show(title, report_options, inputs, secrets, token, folder))
+    show(result, Show(title, report_options, inputs, secrets, token, folder))
 
 
 def mask_all(secrets: Iterable[str]) -> None:
@@ -132,26 +128,30 @@ def print_arguments(arguments: tuple[str, ...]) -> int:
     return 0
 
 
-def end(outcome: RunResult[BuildResults] | RunResult[BakeResults], outputs: Mapping[str, str]) -> int:
+def end(result: RunResult, outputs: Mapping[str, str]) -> int:
     """Say what became of a run and set the step's outputs; the exit code."""
-    for notice in outcome.notices:
+    for notice in result.notices:
         workflow_commands.notice(notice)
-    for warning in outcome.warnings:
+    for warning in result.warnings:
         workflow_commands.warning(warning)
-    for error in outcome.errors:
+    for error in result.errors:
         workflow_commands.error(str(error))
     workflow_commands.set_outputs(outputs)
-    if outcome.signal is not None:
-        raise Interrupted(outcome.signal)
-    return outcome.errors[0].exit_code if outcome.errors else 0
+    if result.signal is not None:
+        raise Interrupted(result.signal)
+    return result.errors[0].exit_code if result.errors else 0
 
 
-def show_digests(digests: Mapping[str, Mapping[str, str]], keys: Mapping[str, Iterable[str]]) -> None:
-    """Print the digest of every exporter in a group of the log; `keys` are all of a target's, without a digest too."""
+def show_digests(builds: Mapping[str, AttributedBuild]) -> None:
+    """Print the digest of every exporter, or that it has none, in a group of the log.
+
+    Args:
+        builds: target name, empty for a build that is not of a bake, to what its exporters made.
+    """
     lines = [
-        f"{' '.join(part for part in (target, key) if part)}: {digests[target].get(key, 'no digest')}\n"
-        for target, all_keys in keys.items()
-        for key in all_keys
+        f"{' '.join(part for part in (target, exporter.key) if part)}: {exporter.digest or 'no digest'}\n"
+        for target, build in builds.items()
+        for exporter in build.exporters
     ]
     if lines:
         with workflow_commands.group("Digests"):
@@ -164,15 +164,15 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def write_results(document: str) -> str:
-    """Write the results file where later steps find it; return its path, or an empty text, with a warning."""
-    return _write("results", ".json", document + "\n")
+def write_results(result: RunResult) -> str:
+    """Write the results file for later steps and return its path, or an empty text, with a warning."""
+    from action.pipeline.results_document import json_text, results_of  # noqa: PLC0415  # loaded while buildx ran
+
+    return _write("results", ".json", json_text(results_of(result.builds or {}, bake=result.bake)) + "\n")
 
 
-def write_checksums(exporters: Iterable[ExporterResult]) -> Mapping[str, str]:
+def write_checksums(exporters: Iterable[AttributedExporter]) -> Mapping[str, str]:
     """The step outputs for attesting and signing: `refs`, and `checksums`, whose file is written if there is a ref."""
-    from action.results import checksums, references  # noqa: PLC0415  # imported while the build ran
-
     every = tuple(exporters)
     pushed = references(every)
     if not pushed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from action.github import workflow_commands
 from action.inputs.merge import MERGE_NAMES, read_merge_inputs
@@ -27,9 +26,6 @@ from action.steps.common import (
     write_checksums,
     write_results,
 )
-
-if TYPE_CHECKING:
-    from action.results import BuildResults
 
 
 def run_merge_step(*, dry_run: bool = False) -> int:
@@ -63,25 +59,23 @@ def _run_merge(*, dry_run: bool) -> int:
     with Preloader(*needed_by(report_options)) as ready:
         ready.start()
         with workflow_commands.stopped():
-            outcome = run_merge(request, step_log())
-        code = end(outcome, _merge_outputs(outcome))
-        show_run(outcome, report_options, ready, "Merge", raw, secrets, request.github_token)
+            result = run_merge(request, step_log())
+        code = end(result, _merge_outputs(result))
+        show_run(result, report_options, ready, "Merge", raw, secrets, request.github_token)
     return code
 
 
-def _merge_outputs(outcome: RunResult[BuildResults]) -> Mapping[str, str]:
-    results = outcome.results
-    outputs = {"metadata": outcome.metadata or "", "digests": "{}", "exporters": "[]", "refs": "[]"}
-    if results is None:
+def _merge_outputs(result: RunResult) -> Mapping[str, str]:
+    outputs = {"metadata": result.metadata or "", "digests": "{}", "exporters": "[]", "refs": "[]"}
+    if result.builds is None:
         return outputs
-    from action.results import json_text, json_values  # noqa: PLC0415  # imported by now
-
-    show_digests({"": results.digests}, {"": [exporter.key for exporter in results.exporters]})
+    show_digests(result.builds)
+    build = result.builds[""]
     return {
         **outputs,
-        "digest": results.digest or "",
-        "digests": compact(results.digests),
-        "exporters": compact(json_values(results.exporters)),
-        "results": write_results(json_text(results)),
-        **write_checksums(results.exporters),
+        "digest": build.digest or "",
+        "digests": compact(build.digests),
+        "exporters": compact([exporter.document() for exporter in build.exporters]),
+        "results": write_results(result),
+        **write_checksums(build.exporters),
     }

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-import msgspec
 import pytest
 
-from action.results import ExporterResult, json_text, other_pushed, results_of
-from tests.unit.merging.jobs import exporter
+from action.exporters.attributed import AttributedBuild, AttributedExporter, other_pushed
+from tests.unit.merging.jobs import document, exporter
 
-FILES = msgspec.structs.replace(exporter("files", names=(), digest=None, push=False), type="local")
-TAR = msgspec.structs.replace(exporter("tar", names=(), digest="t", push=False), type="oci")
+FILES = replace(exporter("files", names=(), digest=None, push=False), type="local")
+TAR = replace(exporter("tar", names=(), digest="t", push=False), type="oci")
 ONE = exporter("one", names=("r.io/a:1",), digest="a")
 TWO = exporter("two", names=("r.io/b:1",), digest=None)
 
@@ -22,19 +22,21 @@ TWO = exporter("two", names=("r.io/b:1",), digest=None)
         ((TAR, ONE, TWO), "exporters one and two were"),
     ],
 )
-def test_a_notice_names_the_pushed_exporters(exporters: tuple[ExporterResult, ...], who: str) -> None:
-    assert other_pushed(results_of(None, exporters)) == (
+def test_a_notice_names_the_pushed_exporters(exporters: tuple[AttributedExporter, ...], who: str) -> None:
+    assert other_pushed(AttributedBuild(None, exporters)) == (
         f"`digest` is that of exporter tar (oci), the first that makes an image, which was not pushed; {who}: take "
         "`digests` at that key"
     )
 
 
 @pytest.mark.parametrize("exporters", [(), (FILES,), (TAR,), (ONE, TAR), (FILES, ONE, TWO)])
-def test_there_is_no_notice_if_the_first_image_was_pushed_or_none_was(exporters: tuple[ExporterResult, ...]) -> None:
-    assert other_pushed(results_of(None, exporters)) is None
+def test_there_is_no_notice_if_the_first_image_was_pushed_or_none_was(
+    exporters: tuple[AttributedExporter, ...],
+) -> None:
+    assert other_pushed(AttributedBuild(None, exporters)) is None
 
 
 def test_the_document_is_indented_by_two() -> None:
-    text = json_text(results_of("b/n/r", (ONE,)))
+    text = document(AttributedBuild("b/n/r", (ONE,)))
     assert text == json.dumps(json.loads(text), indent=2)
     assert json.loads(text)["exporters"][0]["key"] == "one"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from action.results import checksums, references
+from action.exporters.attributed import checksums, references
 from tests.unit.merging.jobs import digest_of, exporter
 
 A, B = digest_of("a"), digest_of("b")

@@ -7,18 +7,20 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from action.evidence.metadata_file import read_bake_metadata_file
+from action.buildx.request import Request
+from action.evidence.metadata_file import read_metadata_file
 from action.evidence.record_file import RECORD_TYPE
+from action.exporters.attributed import AttributedBuild
 from action.exporters.output import parse_outputs
 from action.exporters.requested import Requested, requested_exporters
-from action.pipeline.conclude_bake import conclude_bake
-from action.results import BakeResults
+from action.pipeline.collect import Sources
+from action.pipeline.conclude import conclude
 from tests.unit.oci.layouts import INDEX, MANIFEST, descriptor, digest_of, encode, image, layout, tar_bytes, write_tar
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,19 +39,14 @@ class Bake:
     targets: dict[str, Requested]
     digests: dict[str, dict[str, str]]
 
-    def conclude(self) -> BakeResults:
-        outcome = conclude_bake(
-            self.targets,
-            None,
-            read_bake_metadata_file(self.metadata),
-            self._export,
-            self.metadata.parent,
-            prove=_no_proof,
-            require_digests=True,
-        )
-        assert outcome.errors == ()
-        assert outcome.results is not None
-        return outcome.results
+    def conclude(self) -> Mapping[str, AttributedBuild]:
+        request = Request(arguments=("bake",), targets=self.targets, bake=True)
+        sources = Sources(self._export, _no_proof, self.metadata.parent)
+        read = read_metadata_file(self.metadata, bake=True)
+        result = conclude(request, None, read, sources, require_digests=True)
+        assert result.errors == ()
+        assert result.builds is not None
+        return result.builds
 
     def _export(self, refs: Sequence[str]) -> Iterator[Path]:
         assert len(refs) == len(self.targets)
@@ -129,8 +126,8 @@ def _image_index(seed: str) -> tuple[bytes, bytes]:
 def test_every_target_of_many_is_given_its_own_digests(tmp_path: Path) -> None:
     bake = _bake(tmp_path / "bake", 200)
     results = bake.conclude()
-    assert {name: target.digests for name, target in results.targets.items()} == bake.digests
-    assert {each.evidence for target in results.targets.values() for each in target.exporters} == {"record"}
+    assert {name: target.digests for name, target in results.items()} == bake.digests
+    assert {each.evidence for target in results.values() for each in target.exporters} == {"record"}
 
 
 def conclude_in_a_process_of_its_own(folder: Path, count: int) -> None:
@@ -139,7 +136,7 @@ def conclude_in_a_process_of_its_own(folder: Path, count: int) -> None:
     begun = time.process_time()
     results = bake.conclude()
     seconds = time.process_time() - begun
-    assert len(results.targets) == count
+    assert len(results) == count
     # ru_maxrss would be that of the process before it became this one, where that was more.
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
     print(seconds, int(peak.split()[1]) / 1024)  # noqa: T201

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from action.buildx.build_arguments import build_request
-from action.buildx.request import BuildRequest, with_metadata_file
+from action.buildx.request import Request, with_metadata_file
 from action.errors import InputError
 from action.inputs.build import read_build_inputs
 
@@ -23,11 +23,11 @@ RUN = {
 URL = "builder-id=https://github.com/o/app/actions/runs/42/attempts/2"
 
 
-def request(**inputs: str) -> BuildRequest:
+def request(**inputs: str) -> Request:
     return request_in(RUN, inputs)
 
 
-def request_in(environment: Mapping[str, str], inputs: Mapping[str, str]) -> BuildRequest:
+def request_in(environment: Mapping[str, str], inputs: Mapping[str, str]) -> Request:
     named = {name.replace("_", "-"): text for name, text in inputs.items()}
     return build_request(read_build_inputs(named), environment, lambda: True, lambda _: False)[0]
 

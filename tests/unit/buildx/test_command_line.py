@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action.buildx.command_line import read_command_line, read_options
+from action.buildx.command_line import read_build_command_line, read_options
 from action.errors import InputError
 
 
@@ -34,7 +34,7 @@ from action.errors import InputError
     ],
 )
 def test_an_output_is_found_however_it_is_written(arguments: list[str]) -> None:
-    requested = read_command_line(arguments).requested
+    requested = read_build_command_line(arguments).targets[""]
     assert [(each.type, each.dest) for each in requested.exporters] == [("oci", "x")]
     assert (requested.push, requested.load) == (False, False)
 
@@ -44,7 +44,7 @@ def test_an_output_is_found_however_it_is_written(arguments: list[str]) -> None:
 )
 def test_a_short_option_takes_what_is_glued_to_it(arguments: list[str], dest: str) -> None:
     # pflag takes the '=' off only where something stands after it.
-    (exporter,) = read_command_line(arguments).requested.exporters
+    (exporter,) = read_build_command_line(arguments).targets[""].exporters
     assert (exporter.type, exporter.dest) == ("local", dest)
 
 
@@ -61,8 +61,8 @@ def test_a_short_option_takes_what_is_glued_to_it(arguments: list[str], dest: st
     ],
 )
 def test_what_only_looks_like_an_option_asks_for_nothing(arguments: list[str]) -> None:
-    request = read_command_line(arguments)
-    assert (request.requested.exporters, request.requested.push) == ((), False)
+    request = read_build_command_line(arguments)
+    assert (request.targets[""].exporters, request.targets[""].push) == ((), False)
     assert request.arguments == ("build", *arguments)
 
 
@@ -89,7 +89,7 @@ def test_every_way_to_write_a_value_gives_the_same_value(
 @given(st.lists(st.text("-=qotDh,xé\0 \n"), max_size=6))
 def test_any_arguments_are_read_or_refused_with_a_plain_error(arguments: list[str]) -> None:
     with contextlib.suppress(InputError):
-        assert read_command_line(arguments).arguments == ("build", *arguments)
+        assert read_build_command_line(arguments).arguments == ("build", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,14 @@ def test_any_arguments_are_read_or_refused_with_a_plain_error(arguments: list[st
     [(["--push", "."], True), (["--push=false", "."], False), (["--push=1"], True), (["--push", "--push=0"], False)],
 )
 def test_the_last_push_counts(arguments: list[str], *, push: bool) -> None:
-    assert read_command_line(arguments).requested.push is push
+    assert read_build_command_line(arguments).targets[""].push is push
 
 
 def test_tags_are_collected() -> None:
-    request = read_command_line(["-t", "a:1", "--tag=b:2", "--platform", "linux/amd64,linux/arm64", "--push", "."])
-    assert request.requested.tags == ("a:1", "b:2")
+    request = read_build_command_line(
+        ["-t", "a:1", "--tag=b:2", "--platform", "linux/amd64,linux/arm64", "--push", "."]
+    )
+    assert request.targets[""].tags == ("a:1", "b:2")
     assert request.arguments == (
         "build",
         "-t",
@@ -133,23 +135,23 @@ def test_tags_are_collected() -> None:
     ],
 )
 def test_a_call_is_found(arguments: list[str], call: str) -> None:
-    request = read_command_line([*arguments, "."])
+    request = read_build_command_line([*arguments, "."])
     assert request.call == call
-    assert request.requested.exports is (call in {"", "build"})
+    assert request.targets[""].exports is (call in {"", "build"})
 
 
 def test_a_metadata_file_of_the_users_own_is_found() -> None:
-    assert read_command_line(["--metadata-file", "m", "--metadata-file=--push", "."]).metadata_file == "--push"
-    assert read_command_line(["--metadata-file", "m", "."]).metadata_file == "m"
-    assert read_command_line(["."]).metadata_file is None
+    assert read_build_command_line(["--metadata-file", "m", "--metadata-file=--push", "."]).metadata_file == "--push"
+    assert read_build_command_line(["--metadata-file", "m", "."]).metadata_file == "m"
+    assert read_build_command_line(["."]).metadata_file is None
 
 
 @pytest.mark.parametrize("arguments", [["--output"], ["-o"], [".", "-qt"]])
 def test_an_option_without_its_value_is_named(arguments: list[str]) -> None:
     with pytest.raises(InputError, match=r"it stands last, without a value; give it one$"):
-        read_command_line(arguments)
+        read_build_command_line(arguments)
 
 
 def test_an_output_that_breaks_a_rule_is_named_by_its_option() -> None:
     with pytest.raises(InputError, match=r"^--output: id '1' is all digits"):
-        read_command_line(["-o", "type=oci,id=1,dest=x", "."])
+        read_build_command_line(["-o", "type=oci,id=1,dest=x", "."])

@@ -9,7 +9,7 @@ import pytest
 
 from action.documents.strict_json import MAX_DEPTH, parse_document, read_document, read_file
 from action.errors import DocumentError
-from action.evidence.metadata_file import MAX_TEXT_BYTES, read_bake_metadata_file, read_metadata_file
+from action.evidence.metadata_file import MAX_TEXT_BYTES, read_metadata_file
 from action.evidence.responses import Metadata, read_responses
 from action.evidence.validation import validate_file
 
@@ -66,7 +66,7 @@ def test_a_broken_metadata_file_is_named_as_the_document_is(tmp_path: Path, data
     file = tmp_path / "m.json"
     file.write_bytes(data)
     said = str(read_document(file).fault)
-    assert str(read_metadata_file(file).fault) == str(read_bake_metadata_file(file).fault) == said
+    assert str(read_metadata_file(file).fault) == str(read_metadata_file(file, bake=True).fault) == said
 
 
 def test_nesting_has_a_bound_on_both_sides() -> None:
@@ -82,20 +82,20 @@ def test_metadata_that_buildx_did_not_write_has_no_text_and_nothing_else(tmp_pat
     file = write(tmp_path, {"containerimage.digest": DIGEST})
     said = f"{file}: at the top: expected the metadata of this build, but buildx wrote none: update buildx"
     read = read_metadata_file(file, written=False)
-    assert (read.text, read.metadata, str(read.fault)) == (None, Metadata(), said)
+    assert (read.text, read.build.metadata, str(read.fault)) == (None, Metadata(), said)
     assert [fault.pointer for fault in read.faults] == [""]
-    bake = read_bake_metadata_file(file, written=False)
+    bake = read_metadata_file(file, written=False, bake=True)
     assert (bake.text, bake.targets, str(bake.fault)) == (None, {}, said)
 
 
 def test_a_file_that_is_cut_off_has_its_text_and_nothing_else(tmp_path: Path) -> None:
     file = write(tmp_path, '{"containerimage.digest": "')
-    read, bake = read_metadata_file(file), read_bake_metadata_file(file)
+    read, bake = read_metadata_file(file), read_metadata_file(file, bake=True)
     assert read.text == bake.text == '{"containerimage.digest": "'
-    assert (read.metadata, bake.targets) == (Metadata(), {})
+    assert (read.build.metadata, bake.targets) == (Metadata(), {})
     assert (read.too_long, bake.too_long) == (None, None)
     long = write(tmp_path, '{"containerimage.digest": "' + "x" * MAX_TEXT_BYTES)
-    assert read_metadata_file(long).too_long == read_bake_metadata_file(long).too_long is not None
+    assert read_metadata_file(long).too_long == read_metadata_file(long, bake=True).too_long is not None
 
 
 @pytest.mark.parametrize("count", [4, 5, 12])
@@ -108,14 +108,14 @@ def test_each_of_the_first_five_faults_is_named_and_the_others_are_counted(tmp_p
     more = [f"and {count - 5} more"] if count > 5 else []
     read = read_metadata_file(file)
     said = "; ".join([found[0].problem, *rest, *more])
-    assert str(read.response_fault or read.fault) == f"{file}: at {found[0].pointer}: {said}"
+    assert str(read.build.response_fault or read.fault) == f"{file}: at {found[0].pointer}: {said}"
 
 
 @pytest.mark.parametrize("faults", [1, 2])
 def test_a_bake_names_the_faults_of_each_target(tmp_path: Path, faults: int) -> None:
     bad = {"containerimage.digest": 1, **({"containerimage.config.digest": 2} if faults > 1 else {})}
     file = write(tmp_path, {"web": bad, "web2": {"containerimage.digest": 3}, "ok": {"containerimage.digest": DIGEST}})
-    read = read_bake_metadata_file(file)
+    read = read_metadata_file(file, bake=True)
     said = {name: str(target.response_fault or target.fault or "") for name, target in read.targets.items()}
     assert said["ok"] == ""
     assert said["web"].startswith(f"{file}: at /web/containerimage.")
@@ -128,7 +128,7 @@ def test_a_bake_names_the_faults_of_each_target(tmp_path: Path, faults: int) -> 
 @pytest.mark.parametrize("warnings", [1, "x", [1]])
 def test_faulty_warnings_of_a_bake_deviate_and_cost_no_digest(tmp_path: Path, warnings: object) -> None:
     whole = {"web": {"containerimage.digest": DIGEST}, "buildx.build.warnings": warnings}
-    read = read_bake_metadata_file(write(tmp_path, whole))
+    read = read_metadata_file(write(tmp_path, whole), bake=True)
     assert read.deviations == ("/buildx.build.warnings",)
     assert (read.fault, read.targets["web"].metadata.merged.image.digest) == (None, DIGEST)
     assert read.text == json.dumps(whole)
@@ -137,16 +137,16 @@ def test_faulty_warnings_of_a_bake_deviate_and_cost_no_digest(tmp_path: Path, wa
 @pytest.mark.parametrize("value", [[], [1], 1])
 def test_a_bakes_file_of_another_form_is_named(tmp_path: Path, value: object) -> None:
     file = write(tmp_path, value)
-    read = read_bake_metadata_file(file)
+    read = read_metadata_file(file, bake=True)
     assert (read.targets, read.text) == ({}, json.dumps(value))
     assert str(read.fault).startswith(f"{file}: at the top: ")
 
 
 def test_the_text_of_a_bakes_file_with_a_key_twice_is_handed_on_up_to_a_bound(tmp_path: Path) -> None:
     text = f'{{"web": {{"containerimage.digest": "{DIGEST}", "x": 1, "x": 2}}'
-    read = read_bake_metadata_file(write(tmp_path, text.ljust(MAX_TEXT_BYTES - 1) + "}"))
+    read = read_metadata_file(write(tmp_path, text.ljust(MAX_TEXT_BYTES - 1) + "}"), bake=True)
     assert (read.too_long, len(read.text or "")) == (None, MAX_TEXT_BYTES)
-    longer = read_bake_metadata_file(write(tmp_path, text.ljust(MAX_TEXT_BYTES) + "}"))
+    longer = read_metadata_file(write(tmp_path, text.ljust(MAX_TEXT_BYTES) + "}"), bake=True)
     assert longer.text is None
     assert f"has {MAX_TEXT_BYTES + 1} bytes, and as an output at most {MAX_TEXT_BYTES}" in str(longer.too_long)
 

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from action.documents.schema import SCHEMAS, faults, guess_schema, schema_text
-from action.evidence.metadata_file import read_bake_metadata_file
+from action.evidence.metadata_file import read_metadata_file
 from action.evidence.responses import Metadata, read_responses
 from action.evidence.validation import validate_file
 from action.results import BuildResults, ExporterResult, PlatformResult, ResultDescriptor
@@ -137,7 +137,7 @@ def test_a_target_with_a_fault_is_never_believed_and_costs_no_other_however_many
     good = {"containerimage.digest": "sha256:" + "a" * 64}
     file = tmp_path / "x.json"
     file.write_text(json.dumps({**bad, "zgood": good}))
-    read = read_bake_metadata_file(file)
+    read = read_metadata_file(file, bake=True)
     assert [name for name, target in read.targets.items() if target.metadata.merged.image.digest] == ["zgood"]
     assert len(read.faults) == number
 

@@ -23,7 +23,7 @@ from action.documents.strict_json import (
     read_file,
 )
 from action.errors import DocumentError
-from action.evidence.metadata_file import MAX_TEXT_BYTES, read_bake_metadata_file, read_metadata_file
+from action.evidence.metadata_file import MAX_TEXT_BYTES, read_metadata_file
 from action.evidence.metadata_long import MAX_TARGETS, read_known, read_known_bake
 from action.evidence.metadata_places import judge
 from action.evidence.validation import validate_file
@@ -107,10 +107,10 @@ def test_of_a_long_file_what_is_known_is_read(tmp_path: Path) -> None:
     value = {"containerimage.digest": DIGEST, "x": "latest"}
     file.write_bytes(padded(value, LONG))
     read = read_metadata_file(file)
-    assert (read.faults, read.metadata.merged.image.digest, read.text) == ((), DIGEST, None)
+    assert (read.faults, read.build.metadata.merged.image.digest, read.text) == ((), DIGEST, None)
     assert f"has {LONG} bytes" in str(read.too_long)
     file.write_bytes(padded({"web": value}, LONG))
-    bake = read_bake_metadata_file(file)
+    bake = read_metadata_file(file, bake=True)
     assert (bake.faults, bake.targets["web"].metadata.merged.image.digest, bake.text) == ((), DIGEST, None)
     assert f"has {LONG} bytes" in str(bake.too_long)
     assert list(validate_file(file, None)) == list(validate_file(file, "bake")) == []
@@ -123,7 +123,7 @@ def test_a_long_file_with_a_fault_is_refused_with_the_reason(tmp_path: Path) -> 
         f"{file}: at the top: expected each known key once and in its form; "
         f"of a file of {LONG} bytes nothing else is read"
     )
-    for read in (read_metadata_file(file), read_bake_metadata_file(file)):
+    for read in (read_metadata_file(file), read_metadata_file(file, bake=True)):
         assert read.fault is not None
         assert (str(read.fault), read.fault.pointer, read.text) == (said, "", None)
     said = f"{file}: at the top: expected at most {MAX_WHOLE_BYTES} bytes, found {LONG}"
@@ -134,7 +134,7 @@ def test_a_long_file_with_a_fault_is_refused_with_the_reason(tmp_path: Path) -> 
 def test_a_file_at_the_bound_is_read_whole_and_its_fault_is_named(tmp_path: Path) -> None:
     file = tmp_path / "m.json"
     file.write_bytes(padded({"containerimage.digest": 1}, MAX_WHOLE_BYTES))
-    assert "found 1" in str(read_metadata_file(file).response_fault)
+    assert "found 1" in str(read_metadata_file(file).build.response_fault)
     file.write_bytes(padded({"a": 1}, MAX_WHOLE_BYTES))
     (fault,) = validate_file(file, None)
     assert "name it with --schema" in str(fault)
@@ -211,18 +211,18 @@ def test_the_text_of_a_file_is_handed_on_up_to_a_bound(tmp_path: Path, extra: di
         "metadata is not set"
     )
     value: dict[str, object] = {"containerimage.digest": DIGEST, **extra}
-    for document, reader in ((value, read_metadata_file), ({"web": value}, read_bake_metadata_file)):
+    for document, bake in ((value, False), ({"web": value}, True)):
         file.write_bytes(padded(document, MAX_TEXT_BYTES))
-        read = reader(file)
+        read = read_metadata_file(file, bake=bake)
         assert (read.faults, read.too_long, len(read.text or "")) == ((), None, MAX_TEXT_BYTES)
         file.write_bytes(padded(document, MAX_TEXT_BYTES + 1))
-        read = reader(file)
+        read = read_metadata_file(file, bake=bake)
         assert (read.faults, read.too_long, read.text) == ((), said, None)
 
 
 def test_a_list_that_is_too_long_for_an_output_is_no_bakes_metadata_and_both_is_said(tmp_path: Path) -> None:
     file = tmp_path / "m.json"
     file.write_bytes(padded([], MAX_TEXT_BYTES + 1))
-    read = read_bake_metadata_file(file)
+    read = read_metadata_file(file, bake=True)
     assert "expected a bake metadata file" in str(read.fault)
     assert f"has {MAX_TEXT_BYTES + 1} bytes" in str(read.too_long)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from action.documents.schema import faults
-from action.evidence.metadata_file import read_bake_metadata_file, read_metadata_file
+from action.evidence.metadata_file import read_metadata_file
 from action.evidence.metadata_places import judge
 from action.evidence.responses import read_responses
 from action.evidence.validation import validate_file
@@ -60,8 +60,8 @@ def test_a_deviation_that_no_digest_is_derived_from_costs_none_and_is_named(
     read = read_metadata_file(file)
     assert read.faults == ()
     assert read.text == file.read_text()
-    assert (read.metadata.ref, read.metadata.merged.image.digest) == ("b/n/r", DIGEST)
-    assert read.metadata.merged.image.imageid == CONFIG
+    assert (read.build.metadata.ref, read.build.metadata.merged.image.digest) == ("b/n/r", DIGEST)
+    assert read.build.metadata.merged.image.imageid == CONFIG
     place = "/" + key.replace("/", "~1")
     assert [each[: len(place)] for each in read.deviations] == [place]
     found = list(validate_file(file, "metadata"))
@@ -69,7 +69,7 @@ def test_a_deviation_that_no_digest_is_derived_from_costs_none_and_is_named(
     assert all(fault.pointer.startswith(place) for fault in found)
     bake = tmp_path / "bake.json"
     bake.write_text(json.dumps({"api": GOOD, "web": {**GOOD, key: value}}))
-    targets = read_bake_metadata_file(bake)
+    targets = read_metadata_file(bake, bake=True)
     assert targets.faults == ()
     assert [target.metadata.merged.image.digest for target in targets.targets.values()] == [DIGEST] * 2
     assert [each[: len(place) + 4] for each in targets.deviations] == [f"/web{place}"]
@@ -97,10 +97,10 @@ def test_a_response_with_a_fault_where_a_digest_is_derived_from_is_not_used_and_
     file.write_text(json.dumps({**GOOD, **change}))
     read = read_metadata_file(file)
     assert read.fault is None
-    assert read.response_fault is not None
-    assert read.response_fault.pointer == place
-    assert read.metadata.ref == "b/n/r"
-    assert (read.metadata.merged.image.digest, read.metadata.separate) == (None, None)
+    assert read.build.response_fault is not None
+    assert read.build.response_fault.pointer == place
+    assert read.build.metadata.ref == "b/n/r"
+    assert (read.build.metadata.merged.image.digest, read.build.metadata.separate) == (None, None)
     assert read.text == file.read_text()
 
 
@@ -110,10 +110,10 @@ def test_of_a_document_without_a_form_or_with_a_faulty_reference_nothing_is_used
     file.write_text(json.dumps(value))
     read = read_metadata_file(file)
     assert read.fault is not None
-    assert read.metadata == read_responses({})
+    assert read.build.metadata == read_responses({})
     bake = tmp_path / "bake.json"
     bake.write_text(json.dumps({"web": value, "api": GOOD}))
-    targets = read_bake_metadata_file(bake).targets
+    targets = read_metadata_file(bake, bake=True).targets
     assert targets["web"].fault is not None
     assert targets["web"].fault.pointer.startswith("/web")
     assert targets["api"].metadata.merged.image.digest == DIGEST
@@ -127,15 +127,15 @@ def test_an_index_has_no_config_whatever_a_response_says(tmp_path: Path) -> None
         )
         read = read_metadata_file(file)
         assert read.faults == ()
-        assert read.metadata.merged.image.digest == DIGEST
-        assert read.metadata.merged.image.imageid is None
+        assert read.build.metadata.merged.image.digest == DIGEST
+        assert read.build.metadata.merged.image.imageid is None
 
 
 @pytest.mark.parametrize("name", ["cache.manifest", "containerimage.digest"])
 def test_without_the_packages_that_say_what_is_expected_a_fault_costs_no_more(tmp_path: Path, name: str) -> None:
     file = tmp_path / "metadata.json"
     file.write_text(json.dumps({"web": {**GOOD, name: "x"}, "api": GOOD}))
-    read = _read_without_packages(tmp_path, file, "read_bake_metadata_file")
+    read = _read_without_packages(tmp_path, file, bake=True)
     assert read["digests"]["api"] == DIGEST
     if name == "cache.manifest":
         assert read == {"faults": [], "deviations": ["/web/cache.manifest"], "digests": {"web": DIGEST, "api": DIGEST}}
@@ -145,25 +145,25 @@ def test_without_the_packages_that_say_what_is_expected_a_fault_costs_no_more(tm
 
 
 @pytest.mark.parametrize(
-    ("reader", "value"),
+    ("bake", "value"),
     [
-        ("read_metadata_file", {**GOOD, "containerimage.digest": "x"}),
-        ("read_metadata_file", "x"),
-        ("read_bake_metadata_file", []),
+        (False, {**GOOD, "containerimage.digest": "x"}),
+        (False, "x"),
+        (True, []),
     ],
 )
 def test_without_those_packages_a_fault_is_named_with_its_file_and_with_what_names_it_in_full(
-    tmp_path: Path, reader: str, value: object
+    tmp_path: Path, value: object, *, bake: bool
 ) -> None:
     file = tmp_path / "metadata.json"
     file.write_text(json.dumps(value))
-    assert _read_without_packages(tmp_path, file, reader)["faults"] == [[f"{file}: at the top: {_ANY_FAULT}", ""]]
+    assert _read_without_packages(tmp_path, file, bake=bake)["faults"] == [[f"{file}: at the top: {_ANY_FAULT}", ""]]
 
 
 _ANY_FAULT = "expected metadata as the schema says, found a fault: build-digests validate names it"
 
 
-def _read_without_packages(folder: Path, file: Path, reader: str) -> Any:  # noqa: ANN401  # JSON
+def _read_without_packages(folder: Path, file: Path, *, bake: bool) -> Any:  # noqa: ANN401  # JSON
     """Read a file in a Python with what every step has, and an installer that fails."""
     installer = folder / "bin" / "uv"
     installer.parent.mkdir()
@@ -176,9 +176,9 @@ def _read_without_packages(folder: Path, file: Path, reader: str) -> Any:  # noq
 import json, sys
 sys.path += [{str(ROOT)!r}, {str(packages)!r}]
 from pathlib import Path
-from action.evidence.metadata_file import {reader} as reader
-read = reader(Path({str(file)!r}))
-targets = getattr(read, "targets", {{}})
+from action.evidence.metadata_file import read_metadata_file
+read = read_metadata_file(Path({str(file)!r}), bake={bake})
+targets = {{name: target for name, target in read.targets.items() if name}}
 digests = {{name: target.metadata.merged.image.digest for name, target in targets.items()}}
 faults = [(str(fault), fault.pointer) for fault in read.faults]
 print(json.dumps({{"faults": faults, "deviations": read.deviations, "digests": digests}}))

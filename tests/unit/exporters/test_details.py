@@ -9,10 +9,10 @@ import pytest
 from action.errors import DisagreementError
 from action.evidence.record_file import Record
 from action.evidence.responses import Metadata, Response
+from action.exporters.attributed import AttributedDescriptor, AttributedExporter, AttributedPlatform
 from action.exporters.attribution import BuildEvidence, attribute, needs_record, uses_response
 from action.exporters.requested import Requested
 from action.oci.image import Image, PlatformImage
-from action.results import ExporterResult, PlatformResult, ResultDescriptor
 from tests.unit.exporters.test_attribution import digests, flat, recorded, requested
 from tests.unit.exporters.test_imageid import MANIFEST, A, B, C, image
 
@@ -97,7 +97,7 @@ def test_a_result_has_what_was_asked_for_and_what_was_found() -> None:
     made = replace(recorded(("oci", {"name": "a:1,b:2", "id": "x"}), ("oci", {})), images={0: bare})
     whole = replace(image(A, MANIFEST, C), platforms=(PlatformImage("linux/arm64", A, C),))
     first, _ = attribute(asked, BuildEvidence(record=made, artifacts={1: whole})).exporters
-    assert first == ExporterResult(
+    assert first == AttributedExporter(
         key="x",
         index=1,
         id="x",
@@ -107,8 +107,8 @@ def test_a_result_has_what_was_asked_for_and_what_was_found() -> None:
         dest="o.tar",
         digest=A,
         imageid=C,
-        descriptor=ResultDescriptor(mediaType=MANIFEST, digest=A, size=1),
-        platforms=(PlatformResult(platform="linux/arm64", digest=A, imageid=C),),
+        descriptor=AttributedDescriptor(media_type=MANIFEST, digest=A, size=1),
+        platforms=(AttributedPlatform(platform="linux/arm64", digest=A, imageid=C),),
         evidence="record",
     )
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from action.evidence.record_file import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
+from action.exporters.attributed import AttributedExporter
 from action.exporters.attribution import BuildEvidence, asked_by_tag, attribute, needs_record
 from action.oci.image import Image
-from action.results import ExporterResult
 from tests.unit.exporters.simulation import (
     Asked,
     Engine,
@@ -114,7 +114,7 @@ def _observed(draw: st.DrawFn, simulated: Simulated) -> BuildEvidence:
     )
 
 
-def _wrong(simulated: Simulated, exporters: tuple[ExporterResult, ...]) -> list[str]:
+def _wrong(simulated: Simulated, exporters: tuple[AttributedExporter, ...]) -> list[str]:
     return [each.key for each in exporters if each.digest is not None and each.digest != simulated.own(each.key)]
 
 

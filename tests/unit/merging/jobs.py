@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
 from action.merging.job_results import JobResults
-from action.results import BuildResults, ExporterResult, PlatformResult, results_of
+from action.pipeline.results_document import json_text, results_of
 
 
 def digest_of(owner: str) -> str:
@@ -21,9 +22,9 @@ def exporter(  # noqa: PLR0913
     platforms: Mapping[str, str] | None = None,
     push: bool = True,
     kind: str = "image",
-) -> ExporterResult:
+) -> AttributedExporter:
     """An exporter; digests are given by what has them."""
-    return ExporterResult(
+    return AttributedExporter(
         key=key,
         index=int(key) if key.isdecimal() else 0,
         id=None if key.isdecimal() else key,
@@ -35,16 +36,21 @@ def exporter(  # noqa: PLR0913
         imageid=None,
         descriptor=None,
         platforms=tuple(
-            PlatformResult(platform=platform, digest=digest_of(owner), imageid=None)
+            AttributedPlatform(platform=platform, digest=digest_of(owner), imageid=None)
             for platform, owner in (platforms or {}).items()
         ),
         evidence="response" if digest else None,
     )
 
 
-def results(*exporters: ExporterResult) -> BuildResults:
-    return results_of("b/n/r", exporters)
+def results(*exporters: AttributedExporter) -> AttributedBuild:
+    return AttributedBuild("b/n/r", exporters)
 
 
-def job(file: str, *exporters: ExporterResult) -> JobResults:
+def document(build: AttributedBuild) -> str:
+    """The results file of a job."""
+    return json_text(results_of({"": build}, bake=False))
+
+
+def job(file: str, *exporters: AttributedExporter) -> JobResults:
     return JobResults(file, results(*exporters))

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from action.results import ExporterResult, json_text
-from tests.unit.merging.jobs import digest_of, exporter, results
+from action.exporters.attributed import AttributedExporter
+from tests.unit.merging.jobs import digest_of, document, exporter, results
 from tests.unit.test_cli import command
 
 # Nothing listens there, and loopback says so at once.
 NOWHERE = "localhost:1/octo/app"
 
 
-def _job(folder: Path, name: str, *exporters: ExporterResult) -> None:
-    (folder / f"{name}.json").write_text(json_text(results(*exporters)), encoding="utf-8")
+def _job(folder: Path, name: str, *exporters: AttributedExporter) -> None:
+    (folder / f"{name}.json").write_text(document(results(*exporters)), encoding="utf-8")
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from action.errors import InputError
 from action.merging.job_results import read_folder
-from action.results import BakeResults, json_text
-from tests.unit.merging.jobs import digest_of, exporter, results
+from action.pipeline.results_document import json_text, results_of
+from tests.unit.merging.jobs import digest_of, document, exporter, results
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -17,8 +17,8 @@ def write(folder: Path, name: str, text: str) -> None:
 
 
 def test_every_results_file_of_the_folder_and_of_folders_in_it_is_read(tmp_path: Path) -> None:
-    write(tmp_path, "b.json", json_text(results(exporter(digest="b"))))
-    write(tmp_path, "a/deep/results.json", json_text(results(exporter(digest="a"))))
+    write(tmp_path, "b.json", document(results(exporter(digest="b"))))
+    write(tmp_path, "a/deep/results.json", document(results(exporter(digest="a"))))
     write(tmp_path, "notes.txt", "not read")
     jobs, errors = read_folder(tmp_path, "")
     assert errors == ()
@@ -39,7 +39,7 @@ def test_every_results_file_of_the_folder_and_of_folders_in_it_is_read(tmp_path:
     ],
 )
 def test_a_file_that_fails_its_schema_is_named_with_the_place(tmp_path: Path, text: str, message: str) -> None:
-    write(tmp_path, "good.json", json_text(results(exporter())))
+    write(tmp_path, "good.json", document(results(exporter())))
     write(tmp_path, "bad.json", text)
     jobs, errors = read_folder(tmp_path, "")
     assert [job.file for job in jobs] == ["good.json"]
@@ -47,23 +47,23 @@ def test_a_file_that_fails_its_schema_is_named_with_the_place(tmp_path: Path, te
 
 
 def test_members_that_a_later_version_adds_are_no_fault(tmp_path: Path) -> None:
-    text = json_text(results(exporter())).replace('"version"', '"later": {"x": 1}, "version"')
+    text = document(results(exporter())).replace('"version"', '"later": {"x": 1}, "version"')
     write(tmp_path, "r.json", text)
     assert read_folder(tmp_path, "")[1] == ()
 
 
 def test_a_bake_of_one_target_is_that_target_and_of_several_the_one_named(tmp_path: Path) -> None:
     web, api = results(exporter(digest="web")), results(exporter(digest="api"))
-    write(tmp_path, "r.json", json_text(BakeResults(targets={"web": web})))
+    write(tmp_path, "r.json", json_text(results_of({"web": web}, bake=True)))
     assert read_folder(tmp_path, "")[0][0].results == web
-    write(tmp_path, "r.json", json_text(BakeResults(targets={"web": web, "api": api})))
+    write(tmp_path, "r.json", json_text(results_of({"web": web, "api": api}, bake=True)))
     assert read_folder(tmp_path, "api")[0][0].results == api
     assert "the targets web, api: set target" in str(read_folder(tmp_path, "")[1][0])
     assert "no target wbe; it has: web, api" in str(read_folder(tmp_path, "wbe")[1][0])
 
 
 def test_a_build_has_no_target(tmp_path: Path) -> None:
-    write(tmp_path, "r.json", json_text(results(exporter())))
+    write(tmp_path, "r.json", document(results(exporter())))
     assert "leave target out" in str(read_folder(tmp_path, "web")[1][0])
 
 

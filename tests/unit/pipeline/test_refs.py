@@ -10,7 +10,6 @@ import pytest
 from action.buildx.history import Records
 from action.pipeline.refs import refs_of
 from action.pipeline.run_result import RunResult, Trace
-from action.results import BuildResults
 
 
 @pytest.mark.parametrize("builds", [True, False])
@@ -22,5 +21,5 @@ def test_a_run_that_only_calls_has_no_build_and_takes_no_other_that_began_meanwh
     state.write_text("{}")
     monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path))
     trace = Trace(frozenset(), {}, tmp_path, "", Records(("buildx",), os.environ, tmp_path), builds)
-    outcome: RunResult[BuildResults] = RunResult(None, None, trace=trace)
-    assert refs_of(outcome, bake=False) == ({"": "default/default/other"} if builds else {})
+    result = RunResult(None, None, trace=trace)
+    assert refs_of(result) == ({"": "default/default/other"} if builds else {})

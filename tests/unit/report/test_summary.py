@@ -52,7 +52,7 @@ def test_golden_timelines_are_mermaids(mermaid: Mermaid) -> None:
 
 def test_every_output_has_a_row_with_where_it_went() -> None:
     tar = exporter("tar", names=("app:1",), push=False, kind="oci", digest="t")
-    tar = type(tar)(**{name: getattr(tar, name) for name in tar.__struct_fields__} | {"dest": "out/app.tar"})
+    tar = replace(tar, dest="out/app.tar")
     kept = exporter("kept", names=("app:1",), push=False, digest="k")
     text = render(report(Target("", results(RELEASE, tar, kept, FILES)), sizes={"out/app.tar": 3_500_000}))
     cells = Page(html(text)).cells

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
-import msgspec
 import pytest
 
+from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.report.table import print_table
-from action.results import BuildResults, ExporterResult, results_of
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 
@@ -16,8 +16,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def exporter(key: str, digest: str | None, *names: str, dest: str | None = None) -> ExporterResult:
-    return ExporterResult(
+def exporter(key: str, digest: str | None, *names: str, dest: str | None = None) -> AttributedExporter:
+    return AttributedExporter(
         key=key,
         index=0,
         id=None,
@@ -33,14 +33,14 @@ def exporter(key: str, digest: str | None, *names: str, dest: str | None = None)
     )
 
 
-RESULTS = results_of(
+RESULTS = AttributedBuild(
     "b/n/r", (exporter("release", A, "ghcr.io/o/app:1", "b"), exporter("1", None, dest="out"), exporter("2", B))
 )
 
 
 def test_a_pipe_gets_one_line_per_exporter_however_long() -> None:
     file = io.StringIO()
-    print_table(results_of(None, (exporter("x", A, "n" * 500),)), file)
+    print_table(AttributedBuild(None, (exporter("x", A, "n" * 500),)), file)
     assert [line.split() for line in file.getvalue().splitlines()[2:]] == [["x", "image", "n" * 500, A, "record"]]
 
 
@@ -60,15 +60,15 @@ def test_a_narrow_terminal_gets_every_digest_whole_on_a_line_of_its_own(
 
 def test_control_characters_of_a_name_are_not_printed() -> None:
     file = io.StringIO()
-    print_table(results_of(None, (exporter("x", A, "a\x1b[31mb\x07[bold]c[/bold]"),)), file)
+    print_table(AttributedBuild(None, (exporter("x", A, "a\x1b[31mb\x07[bold]c[/bold]"),)), file)
     assert "ab[bold]c[/bold]" in file.getvalue()
     assert "\x1b" not in file.getvalue()
 
 
 def test_the_legacy_digest_is_that_of_the_first_image_and_never_falls_through_to_another() -> None:
-    results: BuildResults = results_of(None, (exporter("0", None), exporter("1", B), exporter("2", A)))
+    results = AttributedBuild(None, (exporter("0", None), exporter("1", B), exporter("2", A)))
     assert (results.digest, results.digests) == (None, {"1": B, "2": A})
-    local = msgspec.structs.replace(exporter("0", None), type="local")
-    image = msgspec.structs.replace(exporter("1", A), imageid=B)
-    found = results_of(None, (local, image, exporter("2", B)))
+    local = replace(exporter("0", None), type="local")
+    image = replace(exporter("1", A), imageid=B)
+    found = AttributedBuild(None, (local, image, exporter("2", B)))
     assert (found.digest, found.imageid) == (A, B)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from action.errors import BuildFailedError, EvidenceError, NoRecordsError, SlowEvidenceError
-from action.evidence.metadata_file import BakeMetadataFile, MetadataFile
+from action.buildx.request import Request
+from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, NoRecordsError, SlowEvidenceError
+from action.evidence.metadata_file import MetadataFile, TargetMetadata
 from action.evidence.responses import Metadata, Response
 from action.exporters.output import parse_outputs
-from action.exporters.requested import requested_exporters
-from action.pipeline.conclude_bake import conclude_bake
+from action.exporters.requested import Requested, requested_exporters
+from action.pipeline.collect import Export, Sources
+from action.pipeline.conclude import conclude
+from action.pipeline.run_result import RunResult
 from tests.unit.evidence.records import record_of_two_images, write_records
 from tests.unit.oci.layouts import digest_of, image
 
@@ -25,29 +28,44 @@ def no_proof(*_: object) -> frozenset[str]:
     return frozenset()
 
 
+def conclude_bake(  # noqa: PLR0913
+    targets: Mapping[str, Requested],
+    failed: BuildDigestsError | None,
+    read: MetadataFile,
+    export: Export,
+    folder: Path,
+    *,
+    require_digests: bool,
+    begun: Mapping[str, str] | None = None,
+) -> RunResult:
+    request = Request(arguments=("bake",), targets=targets, bake=True)
+    sources = Sources(export, no_proof, folder, begun or {})
+    return conclude(request, failed, read, sources, require_digests=require_digests)
+
+
 def test_a_target_that_exported_nothing_is_noticed_as_a_build_is() -> None:
     targets = {"web": requested_exporters(()), "asked": requested_exporters((), push=True)}
-    files = {name: MetadataFile(None, Metadata(f"b/n/{name}")) for name in targets}
-    read = BakeMetadataFile("{}", files)
-    outcome = conclude_bake(targets, None, read, no_record, Path(), prove=no_proof, require_digests=False)
-    assert [notice.partition(": nothing was exported")[0] for notice in outcome.notices] == ["target web"]
+    files = {name: TargetMetadata(Metadata(f"b/n/{name}")) for name in targets}
+    read = MetadataFile("{}", files)
+    result = conclude_bake(targets, None, read, no_record, Path(), require_digests=False)
+    assert [notice.partition(": nothing was exported")[0] for notice in result.notices] == ["target web"]
 
 
 def test_the_record_of_what_a_called_targets_frontend_names_is_not_asked_for() -> None:
     outputs = parse_outputs(["type=image,name=a,push=true", "type=oci,dest=nowhere.tar"], source="outputs")
     targets = {"web": requested_exporters(outputs), "called": requested_exporters((), call="check")}
-    files = {name: MetadataFile(None, Metadata(f"b/n/{name}")) for name in targets}
+    files = {name: TargetMetadata(Metadata(f"b/n/{name}")) for name in targets}
     asked: list[str] = []
 
     def export(refs: Sequence[str]) -> Iterator[Path]:
         asked.extend(refs)
         raise EvidenceError("no record")
 
-    read = BakeMetadataFile("{}", files)
-    outcome = conclude_bake(targets, None, read, export, Path(), prove=no_proof, require_digests=False)
+    read = MetadataFile("{}", files)
+    result = conclude_bake(targets, None, read, export, Path(), require_digests=False)
     assert set(asked) == {"b/n/web"}
-    assert outcome.results is not None
-    assert outcome.results.targets["called"].ref is None
+    assert result.builds is not None
+    assert result.builds["called"].ref is None
 
 
 DIGESTS = {name: "sha256:" + letter * 64 for name, letter in {"web": "a", "api": "b", "docs": "c", "cli": "d"}.items()}
@@ -66,36 +84,30 @@ def test_of_a_bake_that_failed_the_records_without_an_error_count(tmp_path: Path
     file = write_records(tmp_path / "r", records)
     failed = BuildFailedError("target cli")
     begun = {name: f"b/n/{name}" for name in DIGESTS}
-    read = BakeMetadataFile(None, {})
-    outcome = conclude_bake(
-        targets, failed, read, lambda _: [file], tmp_path, prove=no_proof, require_digests=True, begun=begun
-    )
-    assert outcome.errors == (failed,)
-    assert outcome.results is not None
-    assert {name: each.digests for name, each in outcome.results.targets.items()} == {"web": {"0": DIGESTS["web"]}}
-    assert outcome.results.targets["web"].ref == "b/n/web"
-    assert outcome.warnings == ("the bake failed; exported: web; not exported: api, docs, cli",)
+    read = MetadataFile(None, {})
+    result = conclude_bake(targets, failed, read, lambda _: [file], tmp_path, require_digests=True, begun=begun)
+    assert result.errors == (failed,)
+    assert result.builds is not None
+    assert {name: each.digests for name, each in result.builds.items()} == {"web": {"0": DIGESTS["web"]}}
+    assert result.builds["web"].ref == "b/n/web"
+    assert result.warnings == ("the bake failed; exported: web; not exported: api, docs, cli",)
 
 
 def test_of_a_bake_that_failed_the_targets_in_the_metadata_file_count(tmp_path: Path) -> None:
     targets = {name: requested_exporters((), push=True) for name in ("web", "api")}
     response = Response({"containerimage.digest": DIGESTS["web"]})
-    read = BakeMetadataFile("{}", {"web": MetadataFile(None, Metadata("b/n/web", response))})
-    outcome = conclude_bake(
-        targets, BuildFailedError("x"), read, no_record, tmp_path, prove=no_proof, require_digests=False
-    )
-    assert outcome.results is not None
-    assert {name: each.digest for name, each in outcome.results.targets.items()} == {"web": DIGESTS["web"]}
+    read = MetadataFile("{}", {"web": TargetMetadata(Metadata("b/n/web", response))})
+    result = conclude_bake(targets, BuildFailedError("x"), read, no_record, tmp_path, require_digests=False)
+    assert result.builds is not None
+    assert {name: each.digest for name, each in result.builds.items()} == {"web": DIGESTS["web"]}
 
 
 def test_of_a_bake_that_failed_nothing_is_said_without_a_record(tmp_path: Path) -> None:
     targets = {"web": requested_exporters((), push=True)}
-    read, failed = BakeMetadataFile(None, {}), BuildFailedError("x")
+    read, failed = MetadataFile(None, {}), BuildFailedError("x")
     begun = {"web": "b/n/web"}
-    outcome = conclude_bake(
-        targets, failed, read, no_record, tmp_path, prove=no_proof, require_digests=False, begun=begun
-    )
-    assert (outcome.results, outcome.errors) == (None, (failed,))
+    result = conclude_bake(targets, failed, read, no_record, tmp_path, require_digests=False, begun=begun)
+    assert (result.builds, result.errors) == (None, (failed,))
 
 
 @pytest.mark.parametrize("error", [SlowEvidenceError("late"), NoRecordsError("too old")])
@@ -105,18 +117,18 @@ def test_records_that_cannot_be_had_are_asked_for_once_and_only_those_that_a_dig
     two = parse_outputs(("type=image,name=x,push=true", "type=image,name=y,push=true"))
     files = parse_outputs(("type=local,dest=out",))
     targets = {name: requested_exporters(files if name == "files" else two) for name in ("web", "api", "files")}
-    read = BakeMetadataFile("{}", {name: MetadataFile(None, Metadata(f"b/n/{name}")) for name in targets})
+    read = MetadataFile("{}", {name: TargetMetadata(Metadata(f"b/n/{name}")) for name in targets})
     calls: list[Sequence[str]] = []
 
     def export(refs: Sequence[str]) -> Iterator[Path]:
         calls.append(refs)
         raise error
 
-    outcome = conclude_bake(targets, None, read, export, Path(), prove=no_proof, require_digests=False)
+    result = conclude_bake(targets, None, read, export, Path(), require_digests=False)
     assert calls == [["b/n/web", "b/n/api"]]
-    assert outcome.results is not None
-    assert {name: target.digests for name, target in outcome.results.targets.items()} == {name: {} for name in targets}
-    assert sum(str(error) in warning for warning in outcome.warnings) >= 2
+    assert result.builds is not None
+    assert {name: target.digests for name, target in result.builds.items()} == {name: {} for name in targets}
+    assert sum(str(error) in warning for warning in result.warnings) >= 2
 
 
 def test_records_that_came_before_the_time_was_over_give_their_digests(tmp_path: Path) -> None:
@@ -126,14 +138,14 @@ def test_records_that_came_before_the_time_was_over_give_their_digests(tmp_path:
     )
     targets = {name: requested_exporters(outputs) for name in ("web", "api")}
     refs = {"web": "b/n/build", "api": "b/n/other"}
-    read = BakeMetadataFile("{}", {name: MetadataFile(None, Metadata(ref)) for name, ref in refs.items()})
+    read = MetadataFile("{}", {name: TargetMetadata(Metadata(ref)) for name, ref in refs.items()})
 
     def export(_refs: Sequence[str]) -> Iterator[Path]:
         yield file
         raise SlowEvidenceError("late")
 
-    outcome = conclude_bake(targets, None, read, export, tmp_path, prove=no_proof, require_digests=False)
-    assert outcome.results is not None
+    result = conclude_bake(targets, None, read, export, tmp_path, require_digests=False)
+    assert result.builds is not None
     images = {"release": image("amd64")[0], "archive": image("arm64")[0]}
-    assert outcome.results.targets["web"].digests == {key: digest_of(data) for key, data in images.items()}
-    assert outcome.results.targets["api"].digests == {}
+    assert result.builds["web"].digests == {key: digest_of(data) for key, data in images.items()}
+    assert result.builds["api"].digests == {}

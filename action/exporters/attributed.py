@@ -1,0 +1,197 @@
+"""What a build's exporters made: each with its digest, and where that digest comes from.
+
+Plain data classes, so that a step can report its digests without any package. `action.results` has the same members as
+models of the results document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from action.oci.reference import parse_reference
+
+Evidence = Literal["response", "record", "artifact"]
+"""The source of a digest."""
+
+FILE_TYPES = frozenset(("local", "tar"))
+"""Exporter types that make files and no image. Any other type may make an image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributedDescriptor:
+    """The descriptor of a manifest or index.
+
+    Attributes:
+        media_type: its media type.
+        digest: its digest.
+        size: its size in bytes.
+    """
+
+    media_type: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributedPlatform:
+    """One platform's image.
+
+    Attributes:
+        platform: `os/architecture[/variant]`, or None if it is not known.
+        digest: the digest of its manifest.
+        imageid: its image ID, or None if it is not known.
+    """
+
+    platform: str | None
+    digest: str
+    imageid: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributedExporter:
+    """One exporter of a build; the results schema describes each member.
+
+    Attributes:
+        key: its exporter ID, or its index as text.
+        index: the zero-based position of its output; exporters that buildx adds come after the outputs.
+        id: its exporter ID, or None.
+        type: its type, such as `image`.
+        names: the image names that it was given.
+        push: whether its image was pushed.
+        dest: the path that it writes to, or None.
+        digest: the digest of the manifest or index that it made, or None if it is not known.
+        imageid: the image ID, or None.
+        descriptor: the descriptor of the manifest or index, or None.
+        platforms: the platforms of its image, empty if they are not known.
+        evidence: the source of the digest, or None.
+    """
+
+    key: str
+    index: int
+    id: str | None
+    type: str
+    names: tuple[str, ...]
+    push: bool
+    dest: str | None
+    digest: str | None
+    imageid: str | None
+    descriptor: AttributedDescriptor | None
+    platforms: tuple[AttributedPlatform, ...]
+    evidence: Evidence | None
+
+    def document(self) -> dict[str, object]:
+        """Return the exporter as an object of the results document, in JSON values."""
+        descriptor = self.descriptor and {
+            "mediaType": self.descriptor.media_type,
+            "digest": self.descriptor.digest,
+            "size": self.descriptor.size,
+        }
+        platforms = [
+            {"platform": each.platform, "digest": each.digest, "imageid": each.imageid} for each in self.platforms
+        ]
+        return {
+            "key": self.key,
+            "index": self.index,
+            "id": self.id,
+            "type": self.type,
+            "names": list(self.names),
+            "push": self.push,
+            "dest": self.dest,
+            "digest": self.digest,
+            "imageid": self.imageid,
+            "descriptor": descriptor,
+            "platforms": platforms,
+            "evidence": self.evidence,
+        }
+
+
+@dataclass(frozen=True)
+class AttributedBuild:
+    """What one build made.
+
+    Attributes:
+        ref: `builder/node/ref`, or None if it is not known.
+        exporters: its exporters: those of the outputs in the user's order, then those that buildx added.
+    """
+
+    ref: str | None
+    exporters: tuple[AttributedExporter, ...] = ()
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of the first exporter that makes an image, or None if that is not known."""
+        first = first_image_exporter(self.exporters)
+        return first.digest if first else None
+
+    @property
+    def imageid(self) -> str | None:
+        """The image ID of the first exporter that makes an image, or None if that is not known."""
+        first = first_image_exporter(self.exporters)
+        return first.imageid if first else None
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Key to digest, in the user's order, of every exporter that has one."""
+        return {exporter.key: exporter.digest for exporter in self.exporters if exporter.digest}
+
+    @property
+    def imageids(self) -> dict[str, str]:
+        """Key to image ID, in the user's order, of every exporter that has one."""
+        return {exporter.key: exporter.imageid for exporter in self.exporters if exporter.imageid}
+
+    def document(self) -> dict[str, object]:
+        """Return the results document of the build, in JSON values."""
+        return {
+            "version": 1,
+            "ref": self.ref,
+            "digest": self.digest,
+            "imageid": self.imageid,
+            "exporters": [exporter.document() for exporter in self.exporters],
+        }
+
+
+def first_image_exporter(exporters: Iterable[AttributedExporter]) -> AttributedExporter | None:
+    """Return the first exporter that makes an image, or None; `digest` and `imageid` of a build are this one's."""
+    return next((exporter for exporter in exporters if exporter.type not in FILE_TYPES), None)
+
+
+def other_pushed(build: AttributedBuild) -> str | None:
+    """Return a notice if the build's `digest` is of an image that was not pushed, and another image was."""
+    first = first_image_exporter(build.exporters)
+    pushed_exporters = [exporter for exporter in build.exporters if exporter.push]
+    if first is None or first.push or not pushed_exporters:
+        return None
+    keys = " and ".join(exporter.key for exporter in pushed_exporters)
+    several = len(pushed_exporters) > 1
+    return (
+        f"`digest` is that of exporter {first.key} ({first.type}), the first that makes an image, which was not "
+        f"pushed; {'exporters' if several else 'exporter'} {keys} {'were' if several else 'was'}: take `digests` at "
+        "that key"
+    )
+
+
+def pushed(exporters: Iterable[AttributedExporter]) -> tuple[tuple[str, str], ...]:
+    """Return the repository, registry included, and the digest of each pushed image; each pair once."""
+    pairs = [
+        (reference.repository, exporter.digest)
+        for exporter in exporters
+        if exporter.push and exporter.digest
+        for name in exporter.names
+        if (reference := parse_reference(name))
+    ]
+    return tuple(dict.fromkeys(pairs))
+
+
+def references(exporters: Iterable[AttributedExporter]) -> list[str]:
+    """Return `name@digest` of each pushed image."""
+    return [f"{repository}@{digest}" for repository, digest in pushed(exporters)]
+
+
+def checksums(exporters: Iterable[AttributedExporter]) -> str:
+    """Return a line for each pushed image in the form of `sha256sum`: the hash in hexadecimal, two spaces, the name.
+
+    actions/attest takes this form as `subject-checksums`.
+    """
+    return "".join(f"{digest.partition(':')[2]}  {repository}\n" for repository, digest in pushed(exporters))

@@ -1,0 +1,72 @@
+"""Finds what a run's exporters made, once buildx has ended: metadata, evidence, conclusion, verification."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from action.buildx.bake_state import failed_target, refs_of_failed_bake
+from action.buildx.local_state import state_folder
+from action.buildx.pushed_digests import proved_digests
+from action.buildx.request import Request
+from action.evidence.metadata_file import read_metadata_file
+from action.exporters.attributed import other_pushed
+from action.inputs.policy import Policy
+from action.packages.preload import Preloader
+from action.packages.sets import RETRIES
+from action.pipeline.collect import Sources
+from action.pipeline.conclude import conclude
+from action.pipeline.execute import Executed
+from action.pipeline.run_result import RunResult
+from action.process.log import Log
+
+
+def evaluate(request: Request, executed: Executed, policy: Policy, log: Log, preloader: Preloader) -> RunResult:
+    """Return the result of a run that has ended.
+
+    Args:
+        request: what was run.
+        executed: how buildx ended.
+        policy: what the run must keep to.
+        log: the destination of the log.
+        preloader: provides the packages that `verify` needs.
+
+    Raises:
+        PackagesError: the packages that `verify` needs cannot be installed.
+        Interrupted: a signal ended the verification.
+    """
+    metadata = read_metadata_file(executed.metadata_file, bake=request.bake, written=executed.written)
+    folder = Path(request.folder)
+    sources = Sources(
+        export=executed.trace.records.files,
+        prove=partial(proved_digests, executed.buildx, os.environ),
+        folder=folder,
+        begun=_begun(request, executed) if request.bake and executed.failed else {},
+    )
+    result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
+    if policy.verify and result.builds is not None:
+        preloader.wait(RETRIES)
+        from action.pipeline.verify import verified  # noqa: PLC0415  # its packages are there only now
+
+        result = verified(result, folder, executed.buildx, log)
+    build = result.builds.get("") if result.builds else None
+    other = other_pushed(build) if build and not request.bake else None
+    return replace(
+        result,
+        notices=(*executed.notices, *result.notices, *((other,) if other else ())),
+        warnings=(*executed.warnings, *result.warnings),
+        trace=executed.trace,
+    )
+
+
+def _begun(request: Request, executed: Executed) -> dict[str, str]:
+    """Return the builds that a failed bake certainly began: target name to `builder/node/ref`."""
+    built = [name for name, requested in request.targets.items() if requested.exports]
+    trace = executed.trace
+    if failed_target(trace.log, built) is None:
+        # The bake may have failed before it built anything; the builds found might then be another bake's.
+        return {}
+    state = state_folder(os.environ)
+    return refs_of_failed_bake(state, built, trace.contexts, trace.folder, trace.known_groups, trace.known_refs)

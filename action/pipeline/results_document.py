@@ -1,0 +1,58 @@
+"""Converts between what exporters were found to have made and the models of the results document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from action.exporters.attributed import (
+    AttributedBuild,
+    AttributedDescriptor,
+    AttributedExporter,
+    AttributedPlatform,
+)
+from action.results import BakeResults, BuildResults, ExporterResult, json_text
+
+__all__ = ["attributed_build", "json_text", "results_of"]
+
+
+def results_of(builds: Mapping[str, AttributedBuild], *, bake: bool) -> BuildResults | BakeResults:
+    """Return the results document's model.
+
+    Args:
+        builds: target name to what its build made; a build that is not of a bake has an empty name.
+        bake: whether the builds are those of a bake.
+    """
+    if bake:
+        targets = {name: build.document() for name, build in builds.items()}
+        return msgspec.convert({"version": 1, "targets": targets}, BakeResults)
+    return msgspec.convert(builds[""].document(), BuildResults)
+
+
+def attributed_build(results: BuildResults) -> AttributedBuild:
+    """Return what the exporters of a results document made."""
+    return AttributedBuild(results.ref, tuple(map(_attributed_exporter, results.exporters)))
+
+
+def _attributed_exporter(exporter: ExporterResult) -> AttributedExporter:
+    descriptor = exporter.descriptor
+    return AttributedExporter(
+        key=exporter.key,
+        index=exporter.index,
+        id=exporter.id,
+        type=exporter.type,
+        names=exporter.names,
+        push=exporter.push,
+        dest=exporter.dest,
+        digest=exporter.digest,
+        imageid=exporter.imageid,
+        descriptor=AttributedDescriptor(media_type=descriptor.mediaType, digest=descriptor.digest, size=descriptor.size)
+        if descriptor is not None
+        else None,
+        platforms=tuple(
+            AttributedPlatform(platform=each.platform, digest=each.digest, imageid=each.imageid)
+            for each in exporter.platforms
+        ),
+        evidence=exporter.evidence,
+    )
