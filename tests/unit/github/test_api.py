@@ -29,13 +29,13 @@ def put(github: GitHub, text: str, *, marker: str = MARKER, token: str = TOKEN) 
     put_comment("octo/app", 7, token, environment, marker=marker, body=lambda _: f"{marker}\n{text}")
 
 
-def test_a_comment_is_made_once_and_changed_in_place(github: GitHub) -> None:
+def test_a_comment_is_created_once_and_then_updated(github: GitHub) -> None:
     put(github, "one")
     put(github, "two")
     assert github.own == [f"{MARKER}\ntwo"]
 
 
-def test_a_text_that_is_the_same_is_not_written_again(github: GitHub) -> None:
+def test_an_unchanged_text_is_not_written_again(github: GitHub) -> None:
     put(github, "one")
     put(github, "one")
     written = [method for method, path in github.requests if method != "GET" and path != "/api/graphql"]
@@ -48,7 +48,7 @@ def test_another_marker_is_another_comment(github: GitHub) -> None:
     assert len(github.own) == 2
 
 
-def test_the_comment_is_found_behind_hundreds_of_others(github: GitHub) -> None:
+def test_the_comment_is_found_after_hundreds_of_others(github: GitHub) -> None:
     for number in range(250):
         github.add(f"comment {number}")
     put(github, "one")
@@ -56,7 +56,7 @@ def test_the_comment_is_found_behind_hundreds_of_others(github: GitHub) -> None:
     assert github.own == [f"{MARKER}\ntwo"]
 
 
-def test_a_comment_that_somebody_else_wrote_is_never_taken_for_ours(github: GitHub) -> None:
+def test_a_comment_of_another_author_is_not_updated(github: GitHub) -> None:
     theirs = github.add(f"{MARKER}\nforged")
     put(github, "one")
     assert theirs["body"] == f"{MARKER}\nforged"
@@ -73,7 +73,7 @@ def test_a_comment_that_somebody_else_wrote_is_never_taken_for_ours(github: GitH
         (None, ""),
     ],
 )
-def test_only_a_comment_of_the_tokens_own_author_is_ours(github: GitHub, login: str | None, kind: str) -> None:
+def test_only_a_comment_of_the_tokens_author_is_updated(github: GitHub, login: str | None, kind: str) -> None:
     theirs = [github.add(f"{MARKER}\nforged {number}", login, kind) for number in range(3)]
     for text in ("one", "two"):
         put(github, text)
@@ -91,14 +91,14 @@ def test_the_token_of_a_person_or_an_app_finds_its_own_comment(github: GitHub, a
     assert len(github.comments) == 2
 
 
-def test_whose_the_token_is_is_asked_only_if_a_comment_could_be_ours(github: GitHub) -> None:
+def test_the_login_of_the_token_is_requested_only_if_a_comment_has_the_marker(github: GitHub) -> None:
     github.add("Nice work!")
     put(github, "one")
     assert ("POST", "/api/graphql") not in github.requests
 
 
 @pytest.mark.parametrize("answer", [{"data": {"viewer": None}}, {"data": None}, {"data": {"viewer": {"login": 1}}}])
-def test_without_an_answer_whose_the_token_is_no_comment_is_ours(github: GitHub, answer: dict[str, object]) -> None:
+def test_without_the_login_of_the_token_no_comment_is_updated(github: GitHub, answer: dict[str, object]) -> None:
     theirs = github.add(f"{MARKER}\nforged", None)
     github.viewer = answer
     put(github, "one")
@@ -106,7 +106,7 @@ def test_without_an_answer_whose_the_token_is_no_comment_is_ours(github: GitHub,
     assert theirs["body"] == f"{MARKER}\nforged"
 
 
-def test_an_error_of_graphql_is_one_of_github(github: GitHub) -> None:
+def test_an_error_of_graphql_is_an_error_of_github(github: GitHub) -> None:
     github.add(f"{MARKER}\nforged")
     github.viewer = {"errors": [{"message": "Something went wrong"}]}
     with pytest.raises(GitHubError, match="GitHub returned 400"):
@@ -122,7 +122,7 @@ def test_an_error_of_graphql_is_one_of_github(github: GitHub) -> None:
         (500, "GitHub returned 500"),
     ],
 )
-def test_what_github_refuses_is_an_error_at_once(github: GitHub, fault: int, said: str) -> None:
+def test_a_refused_request_is_an_error_and_is_not_retried(github: GitHub, fault: int, said: str) -> None:
     github.fault = fault
     begun = time.monotonic()
     with pytest.raises(GitHubError, match=re.escape(said)):
@@ -131,12 +131,14 @@ def test_what_github_refuses_is_an_error_at_once(github: GitHub, fault: int, sai
     assert time.monotonic() - begun < 5
 
 
-def test_a_token_that_is_none_is_an_error(github: GitHub) -> None:
+def test_an_invalid_token_is_an_error(github: GitHub) -> None:
     with pytest.raises(GitHubError, match="GitHub returned 401"):
         put(github, "one", token="another")
 
 
-def test_a_server_that_is_not_there_or_hangs_is_an_error(github: GitHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_refuses_connections_or_hangs_is_an_error(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(GitHubError, match="cannot be reached"):
         put_comment("o/a", 7, TOKEN, {"GITHUB_API_URL": "http://localhost:1"}, marker="", body=str)
     github.fault = "hang"
@@ -184,19 +186,19 @@ def run(*, private: bool | None, repository: str = "octo/app") -> WorkflowRun:
 
 
 @pytest.mark.parametrize("private", [True, False])
-def test_the_event_says_whether_the_repository_is_private(github: GitHub, *, private: bool) -> None:
+def test_the_event_decides_whether_the_repository_is_private(github: GitHub, *, private: bool) -> None:
     assert is_private(run(private=private), TOKEN, {"GITHUB_API_URL": github.url}) is private
     assert github.requests == []
 
 
 @pytest.mark.parametrize("private", [True, False])
-def test_github_is_asked_once_where_the_event_does_not_say_it(github: GitHub, *, private: bool) -> None:
+def test_one_request_to_github_replaces_a_missing_value_in_the_event(github: GitHub, *, private: bool) -> None:
     github.private = private
     assert is_private(run(private=None), TOKEN, {"GITHUB_API_URL": github.url}) is private
     assert github.requests == [("GET", "/api/v3/repos/octo/app")]
 
 
-def test_where_nobody_says_it_the_repository_counts_as_private(github: GitHub) -> None:
+def test_a_repository_of_unknown_visibility_is_private(github: GitHub) -> None:
     environment = {"GITHUB_API_URL": github.url}
     assert is_private(run(private=None), "", environment)
     assert is_private(run(private=None, repository=""), TOKEN, environment)

@@ -26,7 +26,7 @@ RUN = {"GITHUB_REPOSITORY": "o/app", "GITHUB_RUN_ID": "42", "GITHUB_RUN_ATTEMPT"
         "\0",
     ],
 )
-def test_an_event_that_says_nothing_leaves_open_whether_the_repository_is_private(tmp_path: Path, event: str) -> None:
+def test_a_malformed_event_does_not_decide_whether_the_repository_is_private(tmp_path: Path, event: str) -> None:
     file = tmp_path / "event.json"
     file.write_text(event, encoding="utf-8")
     run = read_workflow_run({"GITHUB_EVENT_PATH": str(file)})
@@ -35,18 +35,18 @@ def test_an_event_that_says_nothing_leaves_open_whether_the_repository_is_privat
 
 
 @pytest.mark.parametrize("name", ["missing", ".", "x" * 300, "a\0b"])
-def test_an_event_file_that_is_not_there_is_no_fault(tmp_path: Path, name: str) -> None:
+def test_an_event_file_that_does_not_exist_is_not_an_error(tmp_path: Path, name: str) -> None:
     assert read_workflow_run({"GITHUB_EVENT_PATH": str(tmp_path / name)}).private is None
 
 
-def test_an_event_file_that_is_no_text_is_no_fault(tmp_path: Path) -> None:
+def test_an_event_file_that_is_not_utf_8_is_not_an_error(tmp_path: Path) -> None:
     file = tmp_path / "event.json"
     file.write_bytes(b'{"repository": {"private": true}, "x": "\xff"}')
     assert read_workflow_run({"GITHUB_EVENT_PATH": str(file)}).private is None
 
 
 @pytest.mark.parametrize("value", [True, False, None, "true", 1])
-def test_a_repository_is_public_only_where_the_event_says_so(tmp_path: Path, value: object) -> None:
+def test_a_repository_is_public_only_if_the_event_contains_it(tmp_path: Path, value: object) -> None:
     file = tmp_path / "event.json"
     file.write_text(json.dumps({"repository": {"private": value}}))
     run = read_workflow_run({"GITHUB_EVENT_PATH": str(file)})
@@ -64,7 +64,7 @@ def test_a_repository_is_public_only_where_the_event_says_so(tmp_path: Path, val
         ({}, None),
     ],
 )
-def test_an_event_of_a_pull_request_says_its_number(tmp_path: Path, event: object, number: int | None) -> None:
+def test_the_number_of_a_pull_request_comes_from_the_event(tmp_path: Path, event: object, number: int | None) -> None:
     file = tmp_path / "event.json"
     file.write_text(json.dumps(event))
     assert read_workflow_run({"GITHUB_EVENT_PATH": str(file)}).pull_request == number
@@ -77,7 +77,7 @@ def test_the_runs_url_names_server_repository_run_and_attempt() -> None:
 
 
 @pytest.mark.parametrize("missing", ["GITHUB_REPOSITORY", "GITHUB_RUN_ID"])
-def test_outside_of_a_run_there_is_no_url(missing: str) -> None:
+def test_outside_a_run_there_is_no_url(missing: str) -> None:
     assert read_workflow_run({**RUN, missing: ""}).url == ""
     assert read_workflow_run({name: value for name, value in RUN.items() if name != missing}).url == ""
 
@@ -86,5 +86,5 @@ def test_outside_of_a_run_there_is_no_url(missing: str) -> None:
     ("server", "host"),
     [("", "github.com"), ("https://ghe.corp", "ghe.corp"), ("https://ghe.corp:8443/", "ghe.corp:8443")],
 )
-def test_the_host_is_the_servers_with_its_port(server: str, host: str) -> None:
+def test_the_host_includes_the_port_of_the_server(server: str, host: str) -> None:
     assert read_workflow_run({"GITHUB_SERVER_URL": server}).host == host

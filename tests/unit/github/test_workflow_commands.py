@@ -20,20 +20,20 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_a_value_of_any_form_is_one_output(output: Path) -> None:
+def test_a_value_with_any_text_is_one_output(output: Path) -> None:
     hostile = "one\nEOF\ndigest<<EOF\nsha256:0\nEOF\nghadelimiter_\n::set-output name=a::b\n%0A"
     workflow_commands.set_outputs({"metadata": hostile, "digest": "sha256:1", "empty": ""})
     assert read_github_output(output) == {"metadata": hostile, "digest": "sha256:1"}
 
 
-def test_the_delimiter_is_another_each_time(output: Path) -> None:
+def test_each_output_has_a_new_delimiter(output: Path) -> None:
     workflow_commands.set_outputs({"a": "1", "b": "2"})
     workflow_commands.set_outputs({"c": "3"})
     delimiters = [line.partition("<<")[2] for line in output.read_text().splitlines() if "<<" in line]
     assert len(set(delimiters)) == 3
 
 
-def test_a_file_that_cannot_be_written_is_a_plain_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_file_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path))
     with pytest.raises(BuildDigestsError, match=r"^GITHUB_OUTPUT .* cannot be written: "):
         workflow_commands.set_outputs({"a": "1"})
@@ -42,7 +42,7 @@ def test_a_file_that_cannot_be_written_is_a_plain_error(tmp_path: Path, monkeypa
         workflow_commands.set_outputs({"a": "1"})
 
 
-def test_a_message_is_one_line_and_no_command_in_it_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_is_one_line_and_a_command_in_it_is_text(capsys: pytest.CaptureFixture[str]) -> None:
     workflow_commands.warning("100%\r\n::error::no")
     workflow_commands.notice("a")
     workflow_commands.error("b")
@@ -60,7 +60,7 @@ def test_a_group_ends_whatever_happens_in_it(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.splitlines() == ["::group::Digests", "::endgroup::"]
 
 
-def test_commands_are_stopped_by_a_token_that_nobody_can_guess_and_that_begins_a_line_of_its_own(
+def test_commands_are_stopped_by_a_random_token_on_a_line_of_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     tokens = set()
@@ -75,21 +75,21 @@ def test_commands_are_stopped_by_a_token_that_nobody_can_guess_and_that_begins_a
 
 
 @pytest.mark.parametrize("text", ["::error::x", "a ##[set-output name=digest]x", "a\r::error::x", "a\n::error::x"])
-def test_a_line_of_the_log_is_no_command(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_of_the_log_is_never_a_command(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     workflow_commands.say(text)
     (line,) = capsys.readouterr().out.splitlines()
     assert "::" not in line
     assert "##[" not in line
 
 
-def test_outputs_that_do_not_fit_on_the_disk_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     # A disk that fills up is tests/engine's; this device always is.
     monkeypatch.setenv("GITHUB_OUTPUT", "/dev/full")
     with pytest.raises(BuildDigestsError, match="No space left on device; no output is set"):
         workflow_commands.set_outputs({"a": "1"})
 
 
-def test_outside_of_a_runner_the_outputs_are_json(
+def test_outside_a_runner_the_outputs_are_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
@@ -97,7 +97,7 @@ def test_outside_of_a_runner_the_outputs_are_json(
     assert capsys.readouterr().out == '{\n  "digest": "sha256:1"\n}\n'
 
 
-def test_half_a_character_is_printed_as_something_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lone_surrogate_is_printed_as_a_question_mark(capsys: pytest.CaptureFixture[str]) -> None:
     workflow_commands.error("jobs/\udcff.json: broken")
     workflow_commands.say("\ud800")
     assert capsys.readouterr().out == "::error::jobs/?.json: broken\n?\n"

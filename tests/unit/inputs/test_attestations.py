@@ -122,7 +122,7 @@ def test_an_environment_variable_that_is_not_a_boolean_is_false_for_buildx_too()
 @pytest.mark.parametrize(
     ("driver", "adds"), [("docker", False), ("docker-container", True), ("remote", True), (None, True)]
 )
-def test_the_docker_driver_has_buildxs_own_default_alone(driver: str | None, *, adds: bool) -> None:
+def test_the_docker_driver_has_only_the_default_of_buildx(driver: str | None, *, adds: bool) -> None:
     assert can_add_default(driver, docker_exporter=False) is adds
     assert can_add_default(driver, docker_exporter=True) is False
 

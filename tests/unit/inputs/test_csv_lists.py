@@ -64,12 +64,12 @@ def test_white_space_of_a_secret_is_kept() -> None:
         ('""x"', ('""x"',)),
     ],
 )
-def test_quotes_that_quote_no_whole_item_are_text(text: str, items: tuple[str, ...]) -> None:
+def test_quotes_that_do_not_enclose_a_whole_item_are_text(text: str, items: tuple[str, ...]) -> None:
     assert split_lines("build-args", text) == items
 
 
 @pytest.mark.parametrize("text", ['"a hunter2', 'ok\n"b\nhunter2', '"a""hunter2'])
-def test_a_quote_that_is_not_closed_is_named_with_its_line_and_no_value(text: str) -> None:
+def test_a_quote_that_is_not_closed_is_an_error_with_its_line_and_no_value(text: str) -> None:
     with pytest.raises(
         InputError, match=r"^secrets: the double quote that opens an item in line [12] is not closed"
     ) as error:
@@ -79,7 +79,7 @@ def test_a_quote_that_is_not_closed_is_named_with_its_line_and_no_value(text: st
 
 @settings(deadline=None)
 @given(st.text('a",\n'))
-def test_no_letter_is_lost_whatever_the_quotes(text: str) -> None:
+def test_no_letter_is_lost_with_any_quotes(text: str) -> None:
     try:
         items = split_lines("labels", text, strip=False)
     except InputError:
@@ -96,7 +96,7 @@ def test_only_a_newline_ends_a_line(mark: str) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_each_way_to_end_a_line_does(end: str) -> None:
+def test_each_line_ending_separates_items(end: str) -> None:
     text = end.join(("a", "", "b", ""))
     assert split_raw_lines(text) == split_lines("labels", text) == split_list("tags", text) == ("a", "b")
 
@@ -110,7 +110,7 @@ def test_a_key_of_several_lines_in_quotes_keeps_every_line_empty_ones_and_the_la
     )
 
 
-def test_the_quote_of_a_later_line_is_named_by_its_line() -> None:
+def test_the_error_for_a_quote_in_a_later_line_has_that_line() -> None:
     with pytest.raises(InputError, match=r"^labels: the double quote that opens an item in line 4 is not closed"):
         split_lines("labels", 'a\n"b\nc"\n"d')
 
@@ -132,7 +132,7 @@ def test_outputs_keep_their_quotes() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), min_size=1))
-def test_fields_survive_being_joined_and_split(fields: list[str]) -> None:
+def test_fields_are_unchanged_after_joining_and_splitting(fields: list[str]) -> None:
     assert csv_fields("x", csv_record(tuple(fields))) == tuple(fields)
 
 
@@ -142,6 +142,6 @@ def test_an_entry_that_is_not_csv_is_an_error_with_the_rule(text: str) -> None:
         csv_fields("attests", text)
 
 
-def test_one_entry_is_one_line() -> None:
+def test_an_entry_with_a_line_break_is_an_error() -> None:
     with pytest.raises(InputError, match="contains a line break"):
         csv_fields("attests", "type=sbom\ntype=provenance")

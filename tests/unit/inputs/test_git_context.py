@@ -69,7 +69,7 @@ def test_the_version_of_buildx_is_read_only_if_the_url_depends_on_it() -> None:
         (".", "."),
     ],
 )
-def test_only_default_context_in_braces_means_anything(text: str, filled: str) -> None:
+def test_only_default_context_in_braces_is_replaced(text: str, filled: str) -> None:
     assert context(PUSH).fill(text) == filled
 
 

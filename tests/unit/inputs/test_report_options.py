@@ -12,7 +12,7 @@ def test_a_report_is_on_if_neither_an_input_nor_a_variable_turns_it_off() -> Non
 
 
 @pytest.mark.parametrize("text", ["false", "0", "F"])
-def test_the_peers_variables_turn_off_what_they_name(text: str) -> None:
+def test_the_variables_of_the_peer_turn_off_their_reports(text: str) -> None:
     names = ("DOCKER_BUILD_SUMMARY", "DOCKER_BUILD_CHECKS_ANNOTATIONS", "DOCKER_BUILD_RECORD_UPLOAD")
     report_options = read_report_options(dict.fromkeys(names, text), summary=True, comment=True, record=True)
     assert report_options == ReportOptions(False, False, True, False)  # noqa: FBT003

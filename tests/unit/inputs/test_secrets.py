@@ -19,14 +19,14 @@ def read(host: str | None = None, **inputs: str) -> Secrets:
     )
 
 
-def test_a_secrets_value_goes_by_the_environment_under_a_generated_name() -> None:
+def test_the_value_of_a_secret_is_passed_in_a_generated_environment_variable() -> None:
     secrets = read(secrets='KEY=hunter2\n"PEM=one\ntwo, three"')
     assert secrets.late_arguments == ("id=KEY,env=BUILD_DIGESTS_SECRET_0", "id=PEM,env=BUILD_DIGESTS_SECRET_1")
     assert secrets.environment == {"BUILD_DIGESTS_SECRET_0": "hunter2", "BUILD_DIGESTS_SECRET_1": "one\ntwo, three"}
     assert "hunter2" not in repr(secrets)
 
 
-def test_an_equals_sign_in_a_value_belongs_to_it_and_white_space_does_too() -> None:
+def test_a_value_keeps_its_equals_signs_and_white_space() -> None:
     assert list(read(secrets="KEY= a=b ").environment.values()) == [" a=b "]
 
 
@@ -54,7 +54,7 @@ PADDED = "aHVudGVyMiBodW50ZXIyIGh1bnRlcjIgaHVudGVyMiBodW50ZXIyIGh1bnRlcjIg"
 
 
 @pytest.mark.parametrize("rest", ["aHVudGVyMg==", "aHVudGVyMjA=", f"{PADDED}\naHVudGVyMg=="])
-def test_the_padding_of_base64_is_no_equals_sign_of_a_secret(rest: str) -> None:
+def test_the_padding_of_base64_does_not_end_a_key(rest: str) -> None:
     secrets = read(secrets=f"KEY={PADDED}\n{rest}\nOTHER=")
     assert secrets.late_arguments == ("id=KEY,env=BUILD_DIGESTS_SECRET_0",)
     assert "aHV" not in " ".join(secrets.warnings)
@@ -72,7 +72,7 @@ def test_an_empty_secret_after_a_long_token_is_named_by_its_key() -> None:
     ]
 
 
-def test_a_quoted_value_of_several_lines_without_a_key_is_no_key() -> None:
+def test_a_quoted_value_of_several_lines_without_a_key_is_not_shown() -> None:
     secrets = read(secrets='"-----BEGIN\naHVu=x\n"')
     assert secrets.late_arguments == ()
     assert "aHVu" not in secrets.warnings[0]
@@ -107,7 +107,7 @@ def test_a_secret_env_without_a_variable_is_left_out_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "x/" * 5000, "/dev/null/x", ".", "nowhere.txt", "hunter2"])
-def test_a_secret_file_that_is_not_there_is_left_out_with_a_warning_that_names_the_key_alone(path: str) -> None:
+def test_a_secret_file_that_does_not_exist_is_left_out_with_a_warning_that_shows_only_the_key(path: str) -> None:
     secrets = read(secret_files=f"KEY={path}")
     assert secrets.late_arguments == ()
     assert secrets.warnings == ("secret-files: the file of KEY does not exist and is not passed to the build",)
@@ -117,7 +117,7 @@ def test_a_secret_file_without_a_path_is_left_out_with_a_warning() -> None:
     assert read(secret_files="KEY=").warnings == ("secret-files: KEY has no value and is not passed to the build",)
 
 
-def test_a_secret_file_that_is_there_is_named_to_buildx(tmp_path: Path) -> None:
+def test_buildx_gets_the_path_of_a_secret_file_that_exists(tmp_path: Path) -> None:
     file = tmp_path / "a, file"
     file.write_text("x")
     os.mkfifo(tmp_path / "pipe")
@@ -126,7 +126,7 @@ def test_a_secret_file_that_is_there_is_named_to_buildx(tmp_path: Path) -> None:
     assert secrets.warnings == ()
 
 
-def test_the_token_is_a_secret_of_its_host_where_the_context_needs_it() -> None:
+def test_the_token_is_a_secret_for_its_host_if_the_context_needs_it() -> None:
     secrets = read("ghe.corp:8443", github_token="ghs_x")
     assert secrets.late_arguments == ("id=GIT_AUTH_TOKEN.ghe.corp:8443,env=BUILD_DIGESTS_SECRET_0",)
     assert secrets.environment == {"BUILD_DIGESTS_SECRET_0": "ghs_x"}
@@ -134,11 +134,11 @@ def test_the_token_is_a_secret_of_its_host_where_the_context_needs_it() -> None:
 
 
 @pytest.mark.parametrize("own", ["GIT_AUTH_TOKEN=mine", "GIT_AUTH_TOKEN.github.com=mine"])
-def test_a_git_token_of_the_users_own_wins(own: str) -> None:
+def test_a_git_token_in_secrets_replaces_the_token(own: str) -> None:
     assert len(read("github.com", github_token="ghs_x", secrets=own).late_arguments) == 1
 
 
-def test_a_git_token_of_the_users_own_wins_however_it_is_given(tmp_path: Path) -> None:
+def test_a_git_token_in_any_secret_input_replaces_the_token(tmp_path: Path) -> None:
     # BuildKit takes the last of two secrets with one id.
     file = tmp_path / "token"
     file.touch()
@@ -146,16 +146,16 @@ def test_a_git_token_of_the_users_own_wins_however_it_is_given(tmp_path: Path) -
     assert read("github.com", github_token="ghs_x", secret_files=f"GIT_AUTH_TOKEN.github.com={file}").environment == {}
 
 
-def test_a_git_token_of_another_host_is_none_of_this_one() -> None:
+def test_a_git_token_for_another_host_does_not_replace_the_token() -> None:
     secrets = read("github.com", github_token="ghs_x", secrets="GIT_AUTH_TOKEN.gitlab.com=mine")
     assert list(secrets.environment.values()) == ["mine", "ghs_x"]
 
 
-def test_a_git_token_without_a_value_still_says_that_none_is_wanted() -> None:
+def test_a_git_token_without_a_value_turns_the_token_off() -> None:
     assert read("github.com", github_token="ghs_x", secrets="GIT_AUTH_TOKEN=").environment == {}
 
 
-def test_the_host_is_asked_for_only_where_there_is_a_token_to_pass() -> None:
+def test_the_host_is_read_only_if_there_is_a_token_to_pass() -> None:
     def never() -> str | None:
         raise AssertionError
 
@@ -193,7 +193,7 @@ def test_no_error_shows_what_may_be_a_secret(text: str) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.from_regex(r"[A-Z]+", fullmatch=True), st.text("hx,\"\n= '$;", min_size=1)), max_size=4))
-def test_any_value_arrives_as_it_was_written_and_stands_in_no_argument(pairs: list[tuple[str, str]]) -> None:
+def test_any_value_is_passed_unchanged_and_is_in_no_argument(pairs: list[tuple[str, str]]) -> None:
     lines = "\n".join('"' + f"{key}=<{value}>".replace('"', '""') + '"' for key, value in pairs)
     secrets = read(secrets=lines)
     assert list(secrets.environment.values()) == [f"<{value}>" for _, value in pairs]
@@ -211,7 +211,7 @@ def masked(environment: dict[str, str] | None = None, **inputs: str) -> tuple[st
     return secret_values(read_build_inputs(named), environment or {})
 
 
-def test_every_value_and_the_token_are_masked_even_of_a_secret_that_is_left_out() -> None:
+def test_all_values_and_the_token_are_masked_also_those_of_secrets_that_are_left_out() -> None:
     assert masked(secrets="KEY=hunter2\n=nokey\nEMPTY=", github_token="ghs_x") == ("hunter2", "nokey", "ghs_x")
 
 
@@ -220,16 +220,16 @@ def test_every_line_of_a_value_without_quotes_is_masked_whatever_it_looks_like()
     assert {"line one", "{line}", "user=hunter2", "YWJj/ZGVm==", "last="} <= set(masked(secrets=f"KEY={secret}"))
 
 
-def test_no_key_is_masked_where_every_secret_has_its_own_line() -> None:
+def test_keys_are_not_masked_if_each_secret_has_its_own_line() -> None:
     assert masked(secrets="KEY=hunter2\nTOKEN=\nOTHER=x") == ("hunter2", "x")
 
 
-def test_what_is_too_short_for_a_secret_is_not_masked_for_being_in_a_wrong_place() -> None:
+def test_a_short_text_in_the_wrong_place_is_not_masked() -> None:
     # GitHub drops a job's output that holds a masked text, and every digest holds an "a".
     assert masked(secrets="KEY={\n}\na") == ("{", "KEY={")
 
 
-def test_a_value_instead_of_a_variables_or_a_files_name_is_masked(tmp_path: Path) -> None:
+def test_a_value_in_place_of_a_variable_or_a_path_is_masked(tmp_path: Path) -> None:
     assert masked(secret_envs="TOKEN=ghp_value,hunter2") == ("ghp_value", "hunter2")
     assert masked({"ghp_value": ""}, secret_envs="TOKEN=ghp_value,OTHER=NOT_SET,EMPTY=") == ()
     lines = {"//registry/:_authToken=x", "always=yes"}
@@ -244,11 +244,11 @@ def test_a_name_of_a_variable_or_a_file_is_not_masked() -> None:
     assert masked({"hunter2": ""}, secret_envs="TOKEN=hunter2") == ()
 
 
-def test_a_line_of_capital_letters_is_masked_all_the_same() -> None:
+def test_a_line_of_capital_letters_is_masked() -> None:
     assert "MFRGGZDFMY" in masked(secrets="KEY=x\nMFRGGZDFMY")
 
 
-def test_many_lines_without_quotes_cost_little() -> None:
+def test_many_lines_without_quotes_are_read_in_5_s() -> None:
     inputs = read_build_inputs({"secrets": "KEY=x\n" + "a\nb=\n" * 20_000})
     start = time.process_time()
     assert len(read_secrets(inputs, lambda: None).warnings) > 10_000
