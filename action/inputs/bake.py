@@ -64,6 +64,8 @@ def read_bake_inputs(raw: Mapping[str, str]) -> BakeInputs:
     def flag(name: str) -> bool:
         return input_boolean(name, text(name))
 
+    # Quotes in `set` and `vars` are kept, as in docker/bake-action 7 (src/context.ts, `quote: false`): they are a
+    # part of the value.
     return BakeInputs(
         allow=split_list("allow", text("allow")),
         builder=text("builder"),
