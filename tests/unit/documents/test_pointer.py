@@ -20,10 +20,10 @@ from action.documents.pointer import first_beyond, pointer_at
         ("[1]]", ""),
     ],
 )
-def test_the_place_is_that_of_the_value_that_is_not_complete(text: str, place: str) -> None:
+def test_the_pointer_leads_to_the_value_in_which_the_text_ends(text: str, place: str) -> None:
     assert pointer_at(text) == place
 
 
-def test_the_first_value_that_is_nested_too_deep_is_found_and_one_at_the_bound_is_not() -> None:
+def test_the_first_value_beyond_the_maximum_depth_is_found_and_one_at_the_maximum_is_not() -> None:
     text = '[{}, {"a": [], "b": [1, {}]}]'
     assert [first_beyond(text, depth) for depth in (1, 2, 3, 4)] == ["/0", "/1/a/0", "/1/b/1", None]

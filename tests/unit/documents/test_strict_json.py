@@ -1,3 +1,5 @@
+"""Strict reading of JSON."""
+
 from __future__ import annotations
 
 import json
@@ -9,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from action.documents.pointer import pointer, pointer_at
-from action.documents.strict_json import parse_bytes, parse_document, read_document
+from action.documents.strict_json import MAX_DEPTH, parse_bytes, parse_document, read_document, read_file
+from action.errors import DocumentError
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ from action.documents.strict_json import parse_bytes, parse_document, read_docum
         (b'{"a": ' + b"9" * 5000 + b"}", "", "expected JSON: "),
     ],
 )
-def test_a_broken_document_is_named_with_its_place_and_what_was_expected(
+def test_a_fault_is_reported_with_its_pointer_and_what_was_expected(
     tmp_path: Path, data: bytes, place: str, problem: str
 ) -> None:
     file = tmp_path / "metadata.json"
@@ -51,7 +54,7 @@ def test_a_broken_document_is_named_with_its_place_and_what_was_expected(
     assert document.value is None
 
 
-def test_the_text_is_kept_where_it_is_text(tmp_path: Path) -> None:
+def test_the_text_of_an_invalid_document_is_kept_if_it_is_utf_8(tmp_path: Path) -> None:
     file = tmp_path / "metadata.json"
     file.write_bytes(b' {"a": \n')
     assert read_document(file).text == '{"a":'
@@ -59,7 +62,7 @@ def test_the_text_is_kept_where_it_is_text(tmp_path: Path) -> None:
     assert read_document(file).text is None
 
 
-def test_a_missing_file_and_a_folder_are_plain_faults(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_faults(tmp_path: Path) -> None:
     missing = read_document(tmp_path / "none.json").fault
     assert missing is not None
     assert "expected a JSON file, but there is no such file" in str(missing)
@@ -71,7 +74,7 @@ def test_a_missing_file_and_a_folder_are_plain_faults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["null", "[]", "{}", "0", '"x"', "[" * 200 + "]" * 200, '{"a": {"a": 1}}', '{"ä": "\\ud83d\\ude00"}']
 )
-def test_json_is_read(tmp_path: Path, text: str) -> None:
+def test_valid_json_has_the_value_that_python_reads(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(text, encoding="utf-8")
     document = read_document(file)
@@ -79,7 +82,7 @@ def test_json_is_read(tmp_path: Path, text: str) -> None:
     assert document.value == json.loads(text)
 
 
-def test_brackets_in_texts_do_not_nest(tmp_path: Path) -> None:
+def test_brackets_in_strings_are_not_nesting(tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     file.write_text(json.dumps({"a": '[{"' * 5000}), encoding="utf-8")
     assert read_document(file).fault is None
@@ -102,37 +105,45 @@ _JSON = st.recursive(
         ('{"\\ud800": 1}', {"\ufffd": 1}),
     ],
 )
-def test_half_a_character_is_read_as_go_reads_it(text: str, value: object) -> None:
+def test_half_a_surrogate_pair_is_read_as_go_reads_it(text: str, value: object) -> None:
     # encoding/json: "replaced by U+FFFD". A text that holds one could be written nowhere.
     assert parse_document(text, "x") == value
 
 
-def test_the_place_of_a_fault_can_always_be_printed() -> None:
+def test_the_pointer_of_a_fault_can_always_be_encoded() -> None:
     assert pointer_at('{"\\ud800": ').encode() == b"/?"
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("start", "piece", "end", "count"),
     [
-        b'{"a": "' + b'\\"' * 5_000_000 + b"\x01",
-        b'{"a": "' + b'\\"' * 5_000_000 + b"\xff",
-        b'{"a": "' + b"x" * 30_000_000 + b"\x01",
-        b"[" * 150 + b"[]," * 200 + b"]" * 30_000_000,
-        b"[[]," * 100 + b":" * 30_000_000,
-        b"[[]," * 100 + b'""' * 15_000_000,
-        b'["' + b"\\ud800" * 1_000_000 + b'"]',
-        b'["' + b"\\\\" * 5_000_000 + b'\\ud800"]',
+        (b'{"a": "', b'\\"', b"\x01", 5_000_000),
+        (b'{"a": "', b'\\"', b"\xff", 5_000_000),
+        (b'{"a": "', b"x", b"\x01", 30_000_000),
+        (b"[" * 150 + b"[]," * 200, b"]", b"", 30_000_000),
+        (b"[[]," * 100, b":", b"", 30_000_000),
+        (b"[[]," * 100, b'""', b"", 15_000_000),
+        (b'["', b"\\ud800", b'"]', 1_000_000),
+        (b'["', b"\\\\", b'\\ud800"]', 5_000_000),
     ],
     ids=["quotes", "quotes and bytes", "text", "closing brackets", "colons", "texts", "halves", "backslashes"],
 )
-def test_a_hostile_document_is_read_or_named_in_a_moment(data: bytes) -> None:
-    begun = time.process_time()
-    parse_bytes(data, "x")
-    assert time.process_time() - begun < 3
+def test_the_time_for_a_hostile_document_grows_in_proportion_to_its_size(
+    start: bytes, piece: bytes, end: bytes, count: int
+) -> None:
+    def seconds(count: int) -> float:
+        data = start + piece * count + end
+        begun = time.process_time()
+        parse_bytes(data, "x")
+        return time.process_time() - begun
+
+    # Eight times the data takes eight times as long, and 64 times if the time grows with the square of the size.
+    small = min(seconds(count // 8) for _ in range(3))
+    assert seconds(count) < small * 24
 
 
 @given(_JSON, st.integers(0, 400))
-def test_any_beginning_of_a_document_is_read_or_named_and_never_more(value: object, length: int) -> None:
+def test_any_beginning_of_a_document_has_a_pointer(value: object, length: int) -> None:
     text = json.dumps(value, ensure_ascii=False)
     place = pointer_at(text[:length])
     assert place == "" or place.startswith("/")
@@ -142,3 +153,43 @@ def test_a_pointer_escapes_as_the_specification_says() -> None:
     # RFC 6901, sections 3 and 5
     assert pointer(["a/b", "m~n", 0, ""]) == "/a~1b/m~0n/0/"
     assert pointer([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("missing.json", "there is no such file"), (".", "Is a directory"), ("m.json/x", "Not a directory")],
+)
+def test_an_unreadable_file_is_reported_with_the_reason(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "m.json").write_text("{}")
+    with pytest.raises(DocumentError) as error:
+        read_file(tmp_path / name)
+    assert str(error.value) == f"{tmp_path / name}: at the top: expected a JSON file, but {reason}"
+    assert error.value.pointer == ""
+    document = read_document(tmp_path / name)
+    assert (document.source, str(document.fault)) == (str(tmp_path / name), str(error.value))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "at the top: expected a JSON document, found nothing"),
+        (b'{"a": [\xff]}', "at /a/0: expected UTF-8, found the byte 0xff at offset 7"),
+        (b'{"a": 1', "at /a: expected the rest of a JSON document that ends here, cut off (line 1)"),
+        (b'{"b": [{"a": {"x": 1, "x": 2}}, {}], "c": {}}', "at /b/0/a/x: expected each key once, found 'x' twice"),
+        (b'{"c": {"a": 1, "a": 2}, "b": [{}, []]}', "at /c/a: expected each key once, found 'a' twice"),
+    ],
+)
+def test_a_fault_is_reported_with_its_file_and_pointer(tmp_path: Path, data: bytes, said: str) -> None:
+    file = tmp_path / "m.json"
+    file.write_bytes(data)
+    document = read_document(file)
+    assert (document.source, str(document.fault)) == (str(file), f"{file}: {said}")
+
+
+def test_nesting_is_read_up_to_the_maximum_and_refused_beyond() -> None:
+    def nested(depth: int) -> str:
+        return "[" * depth + "]" * depth
+
+    assert parse_document(nested(MAX_DEPTH), "x") is not None
+    with pytest.raises(DocumentError, match=f"expected at most {MAX_DEPTH} levels of nesting, found more"):
+        parse_document(nested(MAX_DEPTH + 1), "x")

@@ -56,7 +56,7 @@ def run(installer: Path, body: str, **environment: str) -> subprocess.CompletedP
     )
 
 
-def test_sets_are_made_ready_in_their_order_and_modules_imported_while_something_else_runs(installer: Path) -> None:
+def test_items_are_preloaded_in_their_order_while_something_else_runs(installer: Path) -> None:
     body = "preloader.start(); time.sleep(0.5); print('made_ready' in sys.modules); preloader.wait(SUMMARY)"
     done = run(installer, body)
     assert done.stdout == "True\n", done.stderr
@@ -64,31 +64,31 @@ def test_sets_are_made_ready_in_their_order_and_modules_imported_while_something
     assert locks == ["retries.txt", "summary.txt"]
 
 
-def test_waiting_for_a_set_waits_for_no_later_one(installer: Path) -> None:
+def test_waiting_for_a_set_does_not_wait_for_later_ones(installer: Path) -> None:
     body = "preloader.start(); preloader.wait(RETRIES); import tenacity; print(time.monotonic() - begun)"
     done = run(installer, body, SECONDS_TO_TAKE="1")
     assert 1 <= float(done.stdout) < 2, done.stderr
 
 
-def test_a_set_that_is_no_part_or_not_begun_is_provided_when_it_is_waited_for(installer: Path) -> None:
+def test_a_set_that_is_not_being_preloaded_is_installed_by_wait(installer: Path) -> None:
     done = run(installer, "preloader.wait(RETRIES); import tenacity; print(tenacity.__file__)")
     assert done.stdout.strip().endswith("tenacity.py"), done.stderr
 
 
-def test_a_set_that_cannot_be_installed_is_an_error_for_who_waits_for_it(installer: Path) -> None:
+def test_wait_raises_the_error_of_a_set_that_cannot_be_installed(installer: Path) -> None:
     body = "preloader.start()\n    try: preloader.wait(RETRIES)\n    except PackagesError as error: print(error)"
     done = run(installer, body, FAIL="1")
     assert done.stdout.startswith("the action's packages cannot be installed: no network; "), done.stderr
 
 
-def test_an_install_that_nobody_waits_for_ends_with_the_block(installer: Path) -> None:
+def test_the_end_of_the_block_kills_an_installation(installer: Path) -> None:
     begun = time.monotonic()
     done = run(installer, "preloader.start(); time.sleep(0.5)", SECONDS_TO_TAKE="30")
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - begun < 10
 
 
-def test_what_is_imported_is_the_locked_set_and_never_what_the_python_has(tmp_path: Path) -> None:
+def test_the_locked_packages_are_imported_and_not_those_of_the_python(tmp_path: Path) -> None:
     # A step starts its Python without its site-packages; there a package of another version would be found first.
     site = tmp_path / "site"
     site.mkdir()

@@ -14,6 +14,7 @@ import pytest
 
 from action.errors import ProgramError
 from action.process.program import CompletedProgram, ProgramGroup, capture_output, run_program
+from tests.processes import has_ended
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = """
@@ -42,20 +43,8 @@ def python(code: str) -> subprocess.Popen[bytes]:
     )
 
 
-def has_ended(pid: int) -> bool:
-    """Whether a process is gone, or is a zombie that waits for an init that this machine may not have."""
-    for _ in range(40):
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.parametrize("capture", [True, False])
-def test_output_goes_through_byte_for_byte(tmp_path: Path, *, capture: bool) -> None:
+def test_output_is_copied_byte_for_byte(tmp_path: Path, *, capture: bool) -> None:
     noise = bytes(range(256)) * 4096
     (tmp_path / "noise").write_bytes(noise)
     command = [program(tmp_path, "loud", f"cat {tmp_path}/noise; cat {tmp_path}/noise >&2; echo end >&2; exit 7")]
@@ -69,7 +58,7 @@ def test_output_goes_through_byte_for_byte(tmp_path: Path, *, capture: bool) -> 
     assert tail.endswith("end\n") is capture
 
 
-def test_output_comes_while_the_program_runs_even_half_a_line(tmp_path: Path) -> None:
+def test_output_is_copied_while_the_program_runs_even_half_a_line(tmp_path: Path) -> None:
     script = f"printf half; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done; echo last"
     command = [program(tmp_path, "slow", script)]
     with python(RUN.format(command=command, capture=True, report=str(tmp_path / "report"))) as process:
@@ -93,7 +82,7 @@ def test_the_last_64_kib_of_the_errors_and_the_first_of_the_output_are_kept(
     assert ended == CompletedProgram(0, lines[:65536], lines[-65536:])
 
 
-def test_what_is_no_utf_8_is_kept_as_replacement_characters(
+def test_invalid_utf_8_is_kept_as_replacement_characters(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     ended = run_program(
@@ -118,20 +107,22 @@ def test_only_the_given_environment_and_folder_reach_the_program(tmp_path: Path)
     assert capture_output(command, {"PATH": "/bin", "GIVEN": "x"}, seconds=10, folder=str(tmp_path)).stdout == answer
 
 
-def test_arguments_pass_no_shell(tmp_path: Path) -> None:
+def test_arguments_are_not_interpreted_by_a_shell(tmp_path: Path) -> None:
     hostile = "$(touch x); `y` \"z\" 'w' | & > \\ * ~ \n é"
     command = [program(tmp_path, "show", "printf '%s' \"$1\""), hostile]
     assert capture_output(command, os.environ, seconds=10).stdout == hostile
 
 
-def test_a_program_that_is_run_can_read_our_input_and_one_that_is_asked_cannot(tmp_path: Path) -> None:
+def test_a_program_in_the_foreground_reads_standard_input_and_one_whose_output_is_captured_does_not(
+    tmp_path: Path,
+) -> None:
     command = [program(tmp_path, "read", "cat")]
     with python(RUN.format(command=command, capture=True, report=str(tmp_path / "report"))) as process:
         assert process.communicate(b"FROM scratch\n", timeout=30)[0] == b"FROM scratch\n"
     assert capture_output(command, os.environ, seconds=10).stdout == ""
 
 
-def test_a_reader_of_ours_that_goes_away_stops_no_build(tmp_path: Path) -> None:
+def test_a_closed_standard_output_does_not_stop_the_program(tmp_path: Path) -> None:
     script = f"for i in 1 2 3 4 5; do head -c 70000 /dev/zero; done; echo done > {tmp_path}/done; exit 4"
     command = [program(tmp_path, "unread", script)]
     with python(RUN.format(command=command, capture=True, report=str(tmp_path / "report"))) as process:
@@ -142,7 +133,7 @@ def test_a_reader_of_ours_that_goes_away_stops_no_build(tmp_path: Path) -> None:
     assert eval((tmp_path / "report").read_text())[0] == 4
 
 
-def test_no_file_stays_open_and_no_process_stays_behind(tmp_path: Path) -> None:
+def test_no_file_and_no_process_is_left_over(tmp_path: Path) -> None:
     this = psutil.Process()
     before = (this.num_fds(), {child.pid for child in this.children()})
     run_program([program(tmp_path, "ends", "echo x; echo y >&2")], os.environ, log=sys.stderr.buffer)
@@ -152,7 +143,7 @@ def test_no_file_stays_open_and_no_process_stays_behind(tmp_path: Path) -> None:
     assert (this.num_fds(), {child.pid for child in this.children()}) == before
 
 
-def test_an_answer_that_does_not_come_in_time_ends_the_program_and_its_children(tmp_path: Path) -> None:
+def test_a_program_beyond_its_time_limit_is_killed_with_its_children(tmp_path: Path) -> None:
     command = program(tmp_path, "hang", f"trap '' TERM INT; sleep 300 & echo $! > {tmp_path}/child; wait; wait")
     started = time.monotonic()
     with pytest.raises(ProgramError, match=r"hang did not end within 2 s$"):
@@ -161,7 +152,7 @@ def test_an_answer_that_does_not_come_in_time_ends_the_program_and_its_children(
     assert has_ended(int((tmp_path / "child").read_text()))
 
 
-def test_a_grandchild_that_holds_the_output_open_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_grandchild_that_keeps_the_output_open_is_not_waited_for(tmp_path: Path) -> None:
     command = program(tmp_path, "leave", f"sleep 20 & echo $! > {tmp_path}/child; echo answer")
     started = time.monotonic()
     assert capture_output([command], os.environ, seconds=19).stdout == "answer\n"
@@ -169,14 +160,14 @@ def test_a_grandchild_that_holds_the_output_open_holds_nobody_up(tmp_path: Path)
     psutil.Process(int((tmp_path / "child").read_text())).kill()
 
 
-def test_an_error_names_the_program_and_none_of_its_values(tmp_path: Path) -> None:
+def test_an_error_names_the_program_and_no_value_of_its_environment(tmp_path: Path) -> None:
     command = [program(tmp_path, "docker", "sleep 30"), "buildx", "history", "hunter2"]
     with pytest.raises(ProgramError) as error:
         capture_output(command, {**os.environ, "SECRET": "hunter2"}, seconds=0.1)
     assert str(error.value) == f"{tmp_path}/docker buildx history did not end within 0.1 s"
 
 
-def test_a_program_that_is_not_there_or_cannot_run_is_a_plain_error(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_program_is_a_program_error(tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="cannot be started: No such file"):
         capture_output([str(tmp_path / "none")], os.environ, seconds=1)
     (tmp_path / "text").write_text("x")
@@ -185,7 +176,7 @@ def test_a_program_that_is_not_there_or_cannot_run_is_a_plain_error(tmp_path: Pa
 
 
 @pytest.mark.parametrize("hostile", ["a\0hunter2", "hunter2\ud800"])
-def test_a_value_that_no_program_can_be_given_is_a_plain_error_without_it(tmp_path: Path, hostile: str) -> None:
+def test_a_value_that_no_program_can_get_is_an_error_that_does_not_show_it(tmp_path: Path, hostile: str) -> None:
     command = program(tmp_path, "ok", "exit 0")
     with pytest.raises(ProgramError, match="cannot be started: ") as error:
         run_program([command], {"SECRET": hostile}, log=sys.stderr.buffer)
@@ -198,7 +189,7 @@ def test_a_secret_that_is_too_long_for_the_system_says_what_to_do(tmp_path: Path
         run_program([command], {"SECRET": "x" * 200_000}, log=sys.stderr.buffer)
 
 
-def test_programs_that_are_ended_together_end_and_none_starts_any_more() -> None:
+def test_a_killed_group_kills_its_programs_and_each_that_starts_later() -> None:
     programs = ProgramGroup()
     codes: list[int] = []
 

@@ -9,10 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from action.process.signals import Interrupted, SignalForwarder, forward_signals, interrupt_on_signals
+from tests.processes import has_ended
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = """
@@ -56,18 +56,6 @@ def report(folder: Path) -> tuple[int, int | None]:
     return code, number
 
 
-def has_ended(pid: int) -> bool:
-    """Whether a process is gone, or is a zombie that waits for an init that this machine may not have."""
-    for _ in range(40):
-        try:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_reaches_the_program_once_and_it_has_time_to_end(tmp_path: Path, number: signal.Signals) -> None:
     with python(tmp_path, CAREFUL) as process:
@@ -85,7 +73,7 @@ def test_a_signal_to_the_whole_group_as_a_terminal_sends_it_reaches_the_program_
         assert process.communicate(timeout=30)[0] == b"caught 1\n"
 
 
-def test_all_that_the_program_started_gets_the_signal(tmp_path: Path) -> None:
+def test_the_programs_children_get_the_signal(tmp_path: Path) -> None:
     script = "(trap 'echo child; exit' TERM; echo ready; while true; do sleep 0.05; done) & trap '' TERM; wait $!"
     with python(tmp_path, script) as process:
         assert first_line(process) == b"ready\n"
@@ -93,7 +81,7 @@ def test_all_that_the_program_started_gets_the_signal(tmp_path: Path) -> None:
         assert process.communicate(timeout=30)[0] == b"child\n"
 
 
-def test_after_the_third_signal_the_program_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+def test_the_third_signal_kills_the_program_and_its_children(tmp_path: Path) -> None:
     with python(tmp_path, STUBBORN) as process:
         child = int(first_line(process))
         for _ in range(3):
@@ -104,7 +92,7 @@ def test_after_the_third_signal_the_program_is_killed_with_all_that_it_started(t
     assert has_ended(child)
 
 
-def test_after_the_time_to_cancel_the_program_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_program_that_does_not_end_in_time_is_killed_with_its_children(tmp_path: Path) -> None:
     with python(tmp_path, STUBBORN, grace=0.5) as process:
         child = int(first_line(process))
         started = time.monotonic()
@@ -145,7 +133,7 @@ def counting() -> subprocess.Popen[bytes]:
     return process
 
 
-def test_a_signal_that_came_before_the_program_is_passed_on_once(counting: subprocess.Popen[bytes]) -> None:
+def test_a_signal_before_the_program_is_known_is_forwarded_once(counting: subprocess.Popen[bytes]) -> None:
     forwarder = SignalForwarder()
     forwarder.handle(signal.SIGTERM, None)
     forwarder.forward_to(counting)
@@ -164,7 +152,7 @@ class AtTheWorstMoment(SignalForwarder):
             time.sleep(0.3)
 
 
-def test_a_signal_that_comes_while_the_program_starts_is_passed_on_once(counting: subprocess.Popen[bytes]) -> None:
+def test_a_signal_while_the_program_starts_is_forwarded_once(counting: subprocess.Popen[bytes]) -> None:
     forwarder = AtTheWorstMoment()
     forwarder.forward_to(counting)
     assert first_line(counting) == b"caught\n"
@@ -173,7 +161,7 @@ def test_a_signal_that_comes_while_the_program_starts_is_passed_on_once(counting
     forwarder.stop()
 
 
-def test_the_handlers_of_before_are_there_again() -> None:
+def test_the_previous_handlers_are_restored() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     with forward_signals():
@@ -205,7 +193,7 @@ except Interrupted as interrupted:
 """
 
 
-def test_a_signal_that_comes_in_a_callback_ends_the_block_all_the_same() -> None:
+def test_a_signal_in_a_callback_ends_the_block_too() -> None:
     # Python drops, and prints, what a handler raises there: in a callback of its import locks, for example.
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", LOST],
