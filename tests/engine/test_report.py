@@ -6,7 +6,6 @@ import io
 import json
 import re
 import tarfile
-import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -147,15 +146,13 @@ def test_a_summary_that_cannot_be_written_is_a_warning(work: Workplace, summary:
     assert "::warning::the job summary is missing: " in step.log
 
 
-@pytest.mark.parametrize("fault", ['echo "ERROR: no record" >&2; exit 1', "exec sleep 60"])
+@pytest.mark.parametrize("fault", ['echo "ERROR: no record" >&2; exit 1', "exec sleep 600"])
 def test_without_a_record_there_is_a_summary_without_steps(work: Workplace, summary: Path, fault: str) -> None:
     fake_docker(work, f'if [ "$2" = history ]; then {fault}; fi; exec "$REAL" "$@"')
-    begun = time.monotonic()
     step = work.step(outputs=f"type=image,name={work.image}:1,push=true")
     assert step.code == 0
     assert served_digest(work.image, "1") in summary.read_text()
     assert "mermaid" not in summary.read_text()
-    assert time.monotonic() - begun < 20
 
 
 def test_platforms_are_shown_where_nothing_else_needed_the_record(work: Workplace, summary: Path) -> None:

@@ -60,10 +60,8 @@ def test_a_signal_reaches_buildx_which_cancels_the_build_and_nothing_stays(
         _wait_for(log, "ADD http")
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
-        started = time.monotonic()
         process.send_signal(number)
         assert process.wait(20) == -number
-        assert time.monotonic() - started < 8
     finally:
         if process.poll() is None:
             process.kill()
@@ -100,11 +98,9 @@ def test_a_signal_ends_a_merge_whose_registry_hangs_and_nothing_stays(work: Work
                 time.sleep(0.05)
             children = psutil.Process(process.pid).children(recursive=True)
             assert children
-            started = time.monotonic()
             process.send_signal(signal.SIGTERM)
             log = process.communicate(timeout=20)[1].decode()
             assert process.returncode == -signal.SIGTERM
-            assert time.monotonic() - started < 8
         finally:
             if process.poll() is None:
                 process.kill()

@@ -87,13 +87,13 @@ HOSTILE: dict[str, Callable[[], Members]] = {
     "many records": _many_records,
 }
 LOGS: dict[str, Callable[[], Members]] = {
-    "200 MB of log": lambda: of_log(*[message(vertex("a", "step", 1.0), more=LOG_OF_A_STEP * 1000)] * 200),
-    "messages of nothing": lambda: of_log(b"\0" * (10 * MB)),
-    "messages of a step": lambda: of_log(message(vertex("a", "step", 1.0)) * (MB // 2)),
+    "50 MB of log": lambda: of_log(*[message(vertex("a", "step", 1.0), more=LOG_OF_A_STEP * 1000)] * 50),
+    "messages of nothing": lambda: of_log(b"\0" * (5 * MB)),
+    "messages of a step": lambda: of_log(message(vertex("a", "step", 1.0)) * 320_000),
     "steps of nothing": lambda: of_log(*[message(more=b"\x0a\0" * (2 * MB))] * 3),
-    "steps without end": lambda: of_log(*(message(*[vertex(f"{n}", "x" * 300)] * 10) for n in range(20_000))),
-    "names of a megabyte": lambda: of_log(*(message(vertex(f"{number}", "x" * MB)) for number in range(150))),
-    "a message of 200 MB": lambda: of_log(struct.pack("<I", 200 * MB), b"\0" * (200 * MB)),
+    "steps without end": lambda: of_log(*(message(*[vertex(f"{n}", "x" * 300)] * 10) for n in range(12_000))),
+    "names of a megabyte": lambda: of_log(*(message(vertex(f"{number}", "x" * MB)) for number in range(40))),
+    "a message of 20 MB": lambda: of_log(struct.pack("<I", 20 * MB), b"\0" * (20 * MB)),
     "one log again and again": lambda: of_log(message(more=LOG_OF_A_STEP * 3000) * 9, times=30),
 }
 

@@ -118,7 +118,7 @@ def _wrong(simulated: Simulated, exporters: tuple[AttributedExporter, ...]) -> l
     return [each.key for each in exporters if each.digest is not None and each.digest != simulated.own(each.key)]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.data(), _asked(), _ENGINES)
 def test_an_exporter_gets_its_own_digest_or_none_whatever_evidence_is_missing(
     data: st.DataObject, asked: Asked, engine: Engine
@@ -129,7 +129,7 @@ def test_an_exporter_gets_its_own_digest_or_none_whatever_evidence_is_missing(
     assert _wrong(simulated, attribution.exporters) == []
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(_asked(), _ENGINES)
 def test_with_a_whole_record_every_exporter_that_makes_an_image_has_its_digest(asked: Asked, engine: Engine) -> None:
     simulated = simulate(asked, engine)
@@ -138,7 +138,7 @@ def test_with_a_whole_record_every_exporter_that_makes_an_image_has_its_digest(a
     assert found == simulated.digests
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(_asked(), _ENGINES)
 def test_a_record_is_asked_for_wherever_the_metadata_file_alone_does_not_do(asked: Asked, engine: Engine) -> None:
     simulated = simulate(asked, engine)
@@ -149,7 +149,7 @@ def test_a_record_is_asked_for_wherever_the_metadata_file_alone_does_not_do(aske
     assert {each.key: each.digest for each in attribution.exporters if each.digest} == simulated.digests
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(_asked(), _ENGINES, st.booleans(), st.booleans())
 def test_separate_responses_need_nothing_else(asked: Asked, engine: Engine, ids: bool, types: bool) -> None:  # noqa: FBT001
     simulated = simulate(asked, engine)
@@ -160,7 +160,7 @@ def test_separate_responses_need_nothing_else(asked: Asked, engine: Engine, ids:
         assert {each.key: each.digest for each in attribution.exporters if each.digest} == simulated.digests
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(_asked(), _ENGINES)
 def test_keys_are_unique_and_users_outputs_come_first_in_their_order(asked: Asked, engine: Engine) -> None:
     simulated = simulate(asked, engine)

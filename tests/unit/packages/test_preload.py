@@ -1,4 +1,4 @@
-"""Packages that are installed while something else runs, by an installer that takes its time."""
+"""Packages that are installed while something else runs, by an installer that can be held back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ sys.path.insert(0, {root!r})
 from action.errors import PackagesError
 from action.packages.sets import RETRIES, SUMMARY
 from action.packages.preload import PreloadItem, Preloader
-begun = time.monotonic()
 with Preloader(PreloadItem(RETRIES, ("made_ready",)), PreloadItem(SUMMARY)) as preloader:
     {body}
 """
@@ -33,7 +31,7 @@ def installer(tmp_path: Path) -> Path:
         f"""#!/bin/sh
 echo "$@" >> {tmp_path}/installed
 while [ "$1" != --target ]; do shift; done
-sleep "${{SECONDS_TO_TAKE:-0}}"
+case "$4" in *"/$HELD_BACK") while [ ! -e {tmp_path}/let-go ]; do sleep 0.02; done ;; esac
 if [ -n "$FAIL" ]; then echo no network >&2; exit 1; fi
 case "$4" in
   */retries.txt) touch "$2/tenacity.py" "$2/made_ready.py" ;;
@@ -57,17 +55,19 @@ def run(installer: Path, body: str, **environment: str) -> subprocess.CompletedP
 
 
 def test_items_are_preloaded_in_their_order_while_something_else_runs(installer: Path) -> None:
-    body = "preloader.start(); time.sleep(0.5); print('made_ready' in sys.modules); preloader.wait(SUMMARY)"
+    body = "preloader.start()\n    while 'made_ready' not in sys.modules: time.sleep(0.01)\n    preloader.wait(SUMMARY)"
     done = run(installer, body)
-    assert done.stdout == "True\n", done.stderr
+    assert done.returncode == 0, done.stderr
     locks = [line.rpartition("/")[2] for line in (installer.parent / "installed").read_text().splitlines()]
     assert locks == ["retries.txt", "summary.txt"]
 
 
 def test_waiting_for_a_set_does_not_wait_for_later_ones(installer: Path) -> None:
-    body = "preloader.start(); preloader.wait(RETRIES); import tenacity; print(time.monotonic() - begun)"
-    done = run(installer, body, SECONDS_TO_TAKE="1")
-    assert 1 <= float(done.stdout) < 2, done.stderr
+    let_go = f"open({str(installer.parent / 'let-go')!r}, 'w').close()"
+    body = f"preloader.start(); preloader.wait(RETRIES); import tenacity; {let_go}; preloader.wait(SUMMARY)"
+    # Whoever waits for the later one too waits for ever.
+    done = run(installer, body, HELD_BACK="summary.txt")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_set_that_is_not_being_preloaded_is_installed_by_wait(installer: Path) -> None:
@@ -82,10 +82,10 @@ def test_wait_raises_the_error_of_a_set_that_cannot_be_installed(installer: Path
 
 
 def test_the_end_of_the_block_kills_an_installation(installer: Path) -> None:
-    begun = time.monotonic()
-    done = run(installer, "preloader.start(); time.sleep(0.5)", SECONDS_TO_TAKE="30")
+    started = f"os.path.exists({str(installer.parent / 'installed')!r})"
+    body = f"import os; preloader.start()\n    while not {started}: time.sleep(0.01)"
+    done = run(installer, body, HELD_BACK="retries.txt")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - begun < 10
 
 
 def test_the_locked_packages_are_imported_and_not_those_of_the_python(tmp_path: Path) -> None:

@@ -145,18 +145,15 @@ def test_no_file_and_no_process_is_left_over(tmp_path: Path) -> None:
 
 def test_a_program_beyond_its_time_limit_is_killed_with_its_children(tmp_path: Path) -> None:
     command = program(tmp_path, "hang", f"trap '' TERM INT; sleep 300 & echo $! > {tmp_path}/child; wait; wait")
-    started = time.monotonic()
     with pytest.raises(ProgramError, match=r"hang did not end within 2 s$"):
         capture_output([command], os.environ, seconds=2)
-    assert time.monotonic() - started < 15
     assert has_ended(int((tmp_path / "child").read_text()))
 
 
 def test_a_grandchild_that_keeps_the_output_open_is_not_waited_for(tmp_path: Path) -> None:
-    command = program(tmp_path, "leave", f"sleep 20 & echo $! > {tmp_path}/child; echo answer")
-    started = time.monotonic()
-    assert capture_output([command], os.environ, seconds=19).stdout == "answer\n"
-    assert time.monotonic() - started < 15
+    command = program(tmp_path, "leave", f"sleep 600 & echo $! > {tmp_path}/child; echo answer")
+    # Whoever waits for the grandchild is ended by the time limit of the tests.
+    assert capture_output([command], os.environ, seconds=500).stdout == "answer\n"
     psutil.Process(int((tmp_path / "child").read_text())).kill()
 
 
@@ -194,10 +191,9 @@ def test_a_killed_group_kills_its_programs_and_each_that_starts_later() -> None:
     codes: list[int] = []
 
     def sleep() -> None:
-        codes.append(capture_output(["sleep", "60"], os.environ, seconds=70, programs=programs).code)
+        codes.append(capture_output(["sleep", "600"], os.environ, seconds=700, programs=programs).code)
 
     threads = [threading.Thread(target=sleep) for _ in range(3)]
-    begun = time.monotonic()
     for thread in threads:
         thread.start()
     time.sleep(0.3)
@@ -206,4 +202,3 @@ def test_a_killed_group_kills_its_programs_and_each_that_starts_later() -> None:
     for thread in threads:
         thread.join(10)
     assert codes == [-9] * 4
-    assert time.monotonic() - begun < 10
