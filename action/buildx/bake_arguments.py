@@ -1,4 +1,4 @@
-"""The inputs of the bake action as arguments of `docker buildx bake`, as docker/bake-action gives them."""
+"""The bake action's inputs as arguments of `docker buildx bake`, in the order of docker/bake-action v7."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _REMOTE = ("git://", "github.com/", "git@", "https://", "http://", "ssh://", "do
 
 @dataclass(frozen=True)
 class Bake:
-    """What of a bake is known before its definition.
+    """A bake before its definition is known.
 
     Attributes:
-        options: the arguments that its definition depends on.
+        options: the arguments that the definition depends on.
         place: how many of the options come before the default provenance.
-        targets: the targets to bake, as named.
-        folder: the folder that it runs in.
-        environment: variables for buildx alone; they hold the token.
-        attests: whether buildx takes attestations.
-        warnings: what was left out because buildx is too old for it.
+        targets: the targets and groups to bake, as the user named them.
+        folder: the folder that buildx runs in.
+        environment: environment variables for buildx only, because they contain the token.
+        attests: whether buildx supports attestations.
+        warnings: warnings about inputs that are left out because buildx is too old for them.
     """
 
     options: tuple[str, ...]
@@ -55,16 +55,16 @@ class Bake:
 def read_bake(
     inputs: BakeInputs, environment: Mapping[str, str], sends_query: Callable[[], bool], version: Version | None
 ) -> Bake:
-    """Turn the inputs into a bake, and check them.
+    """Return a bake from the action's inputs.
 
     Args:
         inputs: the inputs.
         environment: the environment variables.
-        sends_query: tells whether buildx takes the query form of a Git URL.
-        version: buildx's version; None if it is not known.
+        sends_query: returns whether buildx accepts a Git URL with a query.
+        version: buildx's version, or None if it is not known; it then counts as new, except for `fs` entitlements.
 
     Raises:
-        InputError: an input that breaks a rule.
+        InputError: an input breaks a rule.
     """
     run = read_workflow_run(environment)
     git = GitContext(run, environment, sends_query)
@@ -79,7 +79,8 @@ def read_bake(
     options: list[str] = [source] if remote else []
     warnings: list[str] = []
     if version is None or version >= BAKE_ENTITLEMENTS:
-        # docker/bake-action lets a bake read and write all files, too.
+        # docker/bake-action allows all files too. Without this, buildx 0.20 and later ask on a terminal for access
+        # outside the current folder, and fail if there is no terminal (bake/entitlements.go).
         options += _each("--allow", (*inputs.allow, *(("fs=*",) if satisfies(version, FILE_ENTITLEMENT) else ())))
     elif inputs.allow:
         warnings.append("a bake's entitlements need buildx 0.17 or later; the input allow is ignored")
@@ -113,15 +114,15 @@ def bake_request(  # noqa: PLR0913  # what a bake depends on
     *,
     driver: str | None = None,
 ) -> Request:
-    """The bake to run, now that its definition is known.
+    """Return the request for a bake with its definition.
 
     Args:
         bake: the bake.
         inputs: the inputs.
-        targets: its definition.
+        targets: the definition: target name to target.
         environment: the environment variables.
-        is_private: tells whether the repository is private; asked only where the default provenance is.
-        driver: the builder's driver; None if it is not known.
+        is_private: returns whether the repository is private. It is called only if the default provenance is added.
+        driver: the builder's driver, or None if it is not known.
     """
     default: list[str] = []
     docker_exporter = inputs.load or any(target.docker_exporter for target in targets.values())

@@ -1,4 +1,4 @@
-"""The inputs of the action as arguments of `docker buildx build`, in the order of docker/build-push-action v7."""
+"""The build action's inputs as arguments of `docker buildx build`, in the order of docker/build-push-action v7."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from action.inputs.build import BuildInputs
 from action.inputs.git_context import GitContext
 from action.inputs.secrets import Secrets, read_secrets
 
+# Options that docker/build-push-action leaves out, with a warning, if buildx is too old for them: option to warning.
 _DROPPABLE = {
     "--annotation": "annotations need buildx 0.12 or later; the input annotations is ignored",
     "--attest": "attestations need buildx 0.10 or later; the inputs attests, provenance and sbom are ignored",
     "--build-context": "build contexts need buildx 0.8 or later; the input build-contexts is ignored",
 }
-"""Options that docker/build-push-action leaves out with a warning if buildx is too old for them."""
 
 STDIN = "-"
-"""The context that means standard input."""
+"""The context that is read from standard input."""
 
 
 def build_request(
@@ -33,20 +33,21 @@ def build_request(
     is_private: Callable[[WorkflowRun], bool] = counts_as_private,
     driver: str | None = None,
 ) -> tuple[Request, tuple[str, ...]]:
-    """Turn the inputs into a build, and check them.
+    """Return the request for a build from the action's inputs.
 
     Args:
         inputs: the inputs.
-        environment: the environment variables; nothing else is read.
-        sends_query: tells whether buildx takes the query form of a Git URL.
-        is_private: tells whether the repository is private; asked only where the default provenance is.
-        driver: the builder's driver; None if it is not known.
+        environment: the environment variables; nothing else of the system is read.
+        sends_query: returns whether buildx accepts a Git URL with a query. It is called at most once, and only if a Git
+            URL is used.
+        is_private: returns whether the repository is private. It is called only if the default provenance is added.
+        driver: the builder's driver, or None if it is not known.
 
     Returns:
-        The build, and warnings about inputs that are left out of it.
+        The request, and warnings about inputs that have no effect.
 
     Raises:
-        InputError: an input that breaks a rule.
+        InputError: an input breaks a rule.
     """
     run = read_workflow_run(environment)
     git = GitContext(run, environment, cache(sends_query))
@@ -61,10 +62,12 @@ def build_request(
     )
     context = git.fill(inputs.context) or git.url()
     if context.startswith("-") and context != STDIN:
-        rule = f"buildx would take it for an option; a folder of that name is ./{context}"
-        raise InputError("context", f"{context!r} begins with a hyphen", rule)
+        # pflag reads options after other arguments too, so that the input could add any option to the command.
+        rule = f"buildx would read it as an option; for a folder of that name write ./{context}"
+        raise InputError("context", f"{context!r} starts with a hyphen", rule)
 
     def token_host() -> str | None:
+        # The token is for the run's own repository, and no other host may receive it.
         return run.host if run.repository and context.startswith(git.url()) else None
 
     secrets = read_secrets(inputs, token_host)
@@ -72,8 +75,8 @@ def build_request(
     adds_default = can_add_default(driver, docker_exporter=docker_exporter)
     attests = attestations(inputs, run, environment, adds_default=adds_default, is_private=is_private)
 
-    def arguments(*values: str) -> tuple[str, ...]:
-        return ("build", *_build_arguments(inputs, git, values, secrets), *_common_arguments(inputs), context)
+    def arguments(*attestations: str) -> tuple[str, ...]:
+        return ("build", *_build_arguments(inputs, git, attestations, secrets), *_common_arguments(inputs), context)
 
     request = Request(
         arguments=arguments(*attests.default, *attests.requested),

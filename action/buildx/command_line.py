@@ -1,8 +1,9 @@
-"""Reads the arguments of a `docker buildx build` or `bake` that somebody typed: only what the results depend on.
+"""Command lines of `docker buildx build` and `bake`, read as far as the results depend on them.
 
-buildx reads its flags with spf13/pflag: `--name value`, `--name=value`, `-nvalue`, `-n=value`, `-n value`, and
-one-letter flags without a value can stand together. The flags are those of docker/buildx 0.36 (commands/build.go and
-root.go).
+The arguments are passed on unchanged. buildx parses them with spf13/pflag, which accepts `--name value`,
+`--name=value`, `-nvalue`, `-n=value` and `-n value`, and one-letter flags without a value in one argument (`-qD`). The
+flags without a value are those of docker/buildx 0.36 (commands/build.go, bake.go and root.go); any other option is
+taken to have one.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _SHORT = {
     "q": "quiet",
     "t": "tag",
 }
+# Options with which a bake builds nothing.
 _NO_BAKE = ("print", "list", "list-targets", "list-variables")
-"""Options with which a bake builds nothing."""
 
 _WITHOUT_VALUE = frozenset(
     (
@@ -57,8 +58,8 @@ class ParsedOptions:
     """The options of a command line.
 
     Attributes:
-        options: option name to its values in order; `true` for one without a value.
-        call: what is asked for instead of a build, such as `check` or `outline,format=json`; empty if nothing is.
+        options: option name, without hyphens, to its values in order; the value is `true` for a flag without one.
+        call: the value of `--call`, such as `check` or `outline,format=json`; empty for a build.
     """
 
     options: Mapping[str, Sequence[str]]
@@ -71,23 +72,30 @@ class ParsedOptions:
 
     @property
     def method(self) -> str:
-        """The method of the call, without its attributes."""
+        """The method of `call` without its attributes, such as `outline`."""
         return next((field for field in self.call.split(",") if "=" not in field), "")
 
     def last(self, name: str) -> str:
-        """Return an option's last value, which is the one that counts, or an empty text."""
+        """Return the last value of an option, which overrides the others, or an empty text."""
         return self.options[name][-1] if name in self.options else ""
 
     def flag(self, name: str) -> bool:
-        """Whether a boolean option is set."""
+        """Return whether a boolean option is true."""
         return bool(go_boolean(self.last(name)))
 
 
 def read_options(arguments: Sequence[str]) -> ParsedOptions:
-    """Read every option of a command line.
+    """Read all options of a command line.
+
+    Args:
+        arguments: the arguments after `docker buildx build` or `bake`.
 
     Raises:
-        InputError: an option without its value.
+        InputError: the last option has no value.
+
+    Example:
+        >>> read_options(["--push", "-ta", "--tag=b", "."]).options
+        {'push': ['true'], 'tag': ['a', 'b']}
     """
     options: dict[str, list[str]] = {}
     call = ""
@@ -102,13 +110,13 @@ def read_options(arguments: Sequence[str]) -> ParsedOptions:
 
 
 def read_build_command_line(arguments: Sequence[str]) -> Request:
-    """Read a build from its arguments.
+    """Return the request for a build from its command line.
 
     Args:
-        arguments: everything after `docker buildx build`, as typed.
+        arguments: the arguments after `docker buildx build`.
 
     Raises:
-        InputError: an option without its value, or an output that breaks a rule.
+        InputError: the last option has no value, or an output breaks a rule.
     """
     given = read_options(arguments)
     requested = requested_exporters(
@@ -130,37 +138,37 @@ def read_build_command_line(arguments: Sequence[str]) -> Request:
 
 
 def read_bake_options(arguments: Sequence[str]) -> ParsedOptions:
-    """Read the options of a bake; nothing is run.
+    """Return the options of a bake, without starting buildx.
 
     Args:
-        arguments: everything after `docker buildx bake`, as typed.
+        arguments: the arguments after `docker buildx bake`.
 
     Raises:
-        InputError: an option without its value, or one that builds nothing.
+        InputError: the last option has no value, or an option makes the bake build nothing.
     """
     given = read_options(arguments)
     for name in _NO_BAKE:
         if name in given.options:
             raise InputError(
-                f"--{name}", "it builds nothing, so that there are no digests", "run docker buildx bake itself"
+                f"--{name}", "with it a bake builds nothing, so there are no digests", "run docker buildx bake itself"
             )
     return given
 
 
 def read_bake_command_line(arguments: Sequence[str]) -> Request:
-    """Read a bake from its arguments, and ask buildx for its definition.
+    """Return the request for a bake from its command line; buildx prints the definition.
 
     Args:
-        arguments: everything after `docker buildx bake`, as typed.
+        arguments: the arguments after `docker buildx bake`.
 
     Raises:
-        InputError: an option without its value, one that builds nothing, or an output that breaks a rule.
-        BuildDigestsError: buildx finds a fault in the definition, or is not there.
+        InputError: the last option has no value, an option makes the bake build nothing, or an output breaks a rule.
+        BuildDigestsError: buildx is not installed, or rejects the definition.
     """
     given = read_bake_options(arguments)
-    from action.buildx.definition import ask_definition  # noqa: PLC0415  # a build needs no definition
+    from action.buildx.definition import query_definition  # noqa: PLC0415  # a build needs no definition
 
-    targets = ask_definition(find_buildx(), os.environ, ("bake", "--print", *arguments), ".")
+    targets = query_definition(find_buildx(), os.environ, ("bake", "--print", *arguments), ".")
     return Request(
         bake=True,
         arguments=("bake", *arguments),
@@ -172,13 +180,13 @@ def read_bake_command_line(arguments: Sequence[str]) -> Request:
 
 
 def _prints_image_id(given: ParsedOptions) -> bool:
-    """Whether the image ID goes to standard output: with `--quiet`, or where its file is standard output."""
+    """Return whether buildx prints the image ID on standard output: with `--quiet`, or if `--iidfile` is that."""
     progress = given.last("progress") or os.environ.get("BUILDKIT_PROGRESS", "")
     return given.flag("quiet") or progress == "quiet" or given.last("iidfile") in STDOUT_PATHS
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Every option with its value; `true` for one that stands without."""
+    """Yield the name and the value of each option, in order; the value is `true` for a flag without one."""
     rest = iter(arguments)
     for argument in rest:
         if argument == "--":
@@ -196,6 +204,7 @@ def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _short_options(argument: str, rest: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Yield the options in an argument with one hyphen, such as `-ta` or `-qD`."""
     letters = argument[1:]
     while letters:
         letter, letters = letters[0], letters[1:]
@@ -211,7 +220,8 @@ def _short_options(argument: str, rest: Iterator[str]) -> Iterator[tuple[str, st
 
 
 def _next(rest: Iterator[str], option: str) -> str:
+    """Return the next argument as the value of an option."""
     try:
         return next(rest)
     except StopIteration:
-        raise InputError(option, "it stands last, without a value", "give it one") from None
+        raise InputError(option, "it is the last argument and has no value", "add a value") from None

@@ -186,6 +186,3 @@ def _is_provenance(attest: object) -> bool:
     if isinstance(attest, dict):
         return attest.get("type") == "provenance"
     return isinstance(attest, str) and "type=provenance" in attest.split(",")
-
-
-ask_definition = query_definition

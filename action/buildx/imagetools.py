@@ -95,7 +95,7 @@ class Registries:
 
         return self._with_retries(attempt)
 
-    def joined(self, arguments: tuple[str, ...]) -> bytes:
+    def preview(self, arguments: tuple[str, ...]) -> bytes:
         """Return the index that `imagetools create` would push, without pushing it.
 
         Args:
@@ -131,7 +131,7 @@ class Registries:
 
         self._with_retries(attempt)
 
-    def at_once(self, function: Callable[[Registries, _T], _R], items: Iterable[_T]) -> list[_R]:
+    def call_concurrently(self, function: Callable[[Registries, _T], _R], items: Iterable[_T]) -> list[_R]:
         """Call a function for several items, up to four at the same time.
 
         Args:

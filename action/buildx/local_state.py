@@ -100,8 +100,8 @@ def node_count(folder: Path, ref: str) -> int:
     )
 
 
-def is_of_docker_engine(folder: Path, ref: str) -> bool | None:
-    """Return whether a Docker Engine ran a build itself, with the `docker` driver, or None if its file is missing.
+def uses_docker_driver(folder: Path, ref: str) -> bool | None:
+    """Return whether a Docker Engine ran a build itself, by the `docker` driver, or None if its file is missing.
 
     Args:
         folder: buildx's folder.

@@ -1,4 +1,4 @@
-"""What to run: buildx's arguments, and what of them matters afterwards."""
+"""The request for a run of buildx: its arguments, and what the results depend on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from action.exporters.requested import Requested
 
 FLAGS = frozenset(("--load", "--no-cache", "--pull", "--push"))
-"""The options that this program gives to buildx without a value."""
+"""The options without a value among the arguments that this package makes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,21 +17,20 @@ class Request:
 
     Attributes:
         arguments: everything after `docker buildx`.
-        targets: target name to the exporters that it asks for; the name is empty for a build.
-        bake: whether it is a bake.
-        environment: variables for the buildx process alone; they hold secrets.
-        metadata_file: the path of a `--metadata-file` that the arguments already name, or None.
-        image_id_file: the path of an `--iidfile` that the arguments name, or None.
-        call: what buildx is asked for instead of a build (`check`, `outline`, …), or empty.
-        without_defaults: the arguments without attestations that are only our default; None if they hold none. Some
-            builders refuse any attestation.
-        droppable: option to a warning: if buildx does not know the option, the build runs without it. The option and
-            its value must be two arguments.
-        folder: the folder that buildx runs in, and that paths in outputs start from.
-        writes_stdout: whether buildx prints data of its own, such as the image ID that `--quiet` prints; what outputs
-            and `call` write is not counted.
-        contexts: target name to its context as written, which tells a build from others that run at once; empty if it
-            is not known.
+        targets: target name to the exporters that the target requests; the name is empty for a build.
+        bake: whether the request is for a bake.
+        environment: environment variables for buildx only, because they contain secrets.
+        metadata_file: the path of a `--metadata-file` that the arguments already have, or None.
+        image_id_file: the path of an `--iidfile` that the arguments have, or None.
+        call: the method of `--call`, such as `check` or `outline`, or empty for a build.
+        without_defaults: the arguments without the attestations that are added by default, because some builders refuse
+            to build with any; None if none were added.
+        droppable: option to a warning. If buildx does not know the option, the build runs without it, and the warning
+            is shown. The option and its value must be two arguments.
+        folder: the folder that buildx runs in, and that relative paths in outputs start from.
+        writes_stdout: whether buildx prints data such as the image ID of `--quiet`; outputs and `call` do not count.
+        contexts: target name to its context as the user wrote it, by which a build is distinguished from others that
+            run at the same time; empty if it is not known.
     """
 
     arguments: tuple[str, ...]
@@ -49,12 +48,12 @@ class Request:
 
     @property
     def builds(self) -> bool:
-        """Whether it builds anything: with `call` a frontend only answers, and buildx keeps nothing of that."""
+        """Whether anything is built. With `call` a frontend only reports, and buildx keeps no files of that."""
         return any(requested.exports for requested in self.targets.values())
 
 
 def without_option(arguments: tuple[str, ...], option: str) -> tuple[str, ...]:
-    """Return arguments that this program made without an option and its values."""
+    """Return arguments that this package made, without an option and its values."""
     kept: list[str] = []
     rest = iter(arguments)
     for argument in rest:

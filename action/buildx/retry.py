@@ -203,6 +203,3 @@ def call_with_retries(
         reraise=True,
     )
     return retry(attempt)
-
-
-retrying_run = run_with_retries

@@ -68,6 +68,3 @@ def query_version(buildx: tuple[str, ...], environment: Mapping[str, str]) -> Ve
     # A buildx built from a commit without a tag prints the commit. It counts as the newest, as in
     # docker/actions-toolkit (src/buildx/buildx.ts, versionSatisfies).
     return _NEWEST if _COMMIT.search(ended.stdout) else None
-
-
-ask_version = query_version

@@ -125,7 +125,7 @@ def _look_up(
             if not platforms and not platform_digests(exporter):
                 # A manifest does not say its platform; the index that buildx makes of it does.
                 platforms = platforms_in(
-                    registries.joined(create_arguments(registries.builder, (), (), (reference,))), reference
+                    registries.preview(create_arguments(registries.builder, (), (), (reference,))), reference
                 )
         except RegistryError as error:
             return RegistryError(f"{file}: exporter {exporter.key}{in_brackets(exporter)}: {error}")
@@ -133,7 +133,7 @@ def _look_up(
             return error
         return data, platforms
 
-    found = dict(zip(wanted, registries.at_once(read_image, wanted), strict=True))
+    found = dict(zip(wanted, registries.call_concurrently(read_image, wanted), strict=True))
     answers = {reference.partition("@")[2]: each for reference, each in found.items() if isinstance(each, tuple)}
     return Seen(
         {digest: data for digest, (data, _) in answers.items()},
@@ -148,7 +148,7 @@ def _check(join: Join, request: MergeRequest, registries: Registries, seen: Seen
     errors: list[BuildDigestsError] = []
 
     def make(repository: str) -> None:
-        data = registries.joined(_arguments(join, repository, request))
+        data = registries.preview(_arguments(join, repository, request))
         joined, more = check_joined(join, seen.data, data, request.expect_platforms, request.annotations)
         made[joined.descriptor.digest] = joined
         errors.extend(more)
@@ -197,7 +197,7 @@ def _served_platforms(
 
     named = [(name, joined.descriptor.digest) for name in join.tags[repository]]
     images = [(f"{repository}@{entry.digest}", entry.digest) for _, entry in joined.platforms]
-    answers = registries.at_once(check, [*named, *images])[len(named) :]
+    answers = registries.call_concurrently(check, [*named, *images])[len(named) :]
     return tuple(
         AttributedPlatform(platform=platform, digest=entry.digest, imageid=image_id(data, entry.digest))
         for (platform, entry), data in zip(joined.platforms, answers, strict=True)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from action.buildx.local_state import is_of_docker_engine, node_count, state_folder
+from action.buildx.local_state import node_count, state_folder, uses_docker_driver
+from action.buildx.refs import build_id
 from action.errors import EvidenceError
 from action.evidence.artifact_file import ARTIFACT_TYPES, digests_in_folder, is_passed_on, read_artifact
 from action.evidence.record_file import Record, read_records
@@ -70,7 +71,7 @@ def records_of(refs: Sequence[str], export: Export) -> RecordOf:
         given_up = error
 
     def record_of(ref: str) -> Record:
-        identifier = ref.rpartition("/")[2]
+        identifier = build_id(ref)
         if identifier not in known:
             if given_up is not None:
                 raise given_up
@@ -117,7 +118,7 @@ def with_engine_facts(observed: BuildEvidence, requested: Requested, prove: Prov
         prove: proves what a registry answered; called only if it was asked by tag.
     """
     metadata = observed.metadata
-    docker = is_of_docker_engine(state_folder(os.environ), metadata.ref) if metadata.ref else None
+    docker = uses_docker_driver(state_folder(os.environ), metadata.ref) if metadata.ref else None
     if docker is False or not asked_by_tag(metadata):
         return replace(observed, docker=bool(docker))
     names = [name for exporter in requested.exporters if exporter.push for name in exporter.names]

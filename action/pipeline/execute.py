@@ -97,9 +97,9 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
         except PackagesError as error:
             log.write_line(f"the build is not tried again: {error}")
             return ended
-        from action.buildx.retry import retrying_run  # noqa: PLC0415  # few ask for it
+        from action.buildx.retry import run_with_retries  # noqa: PLC0415  # few ask for it
 
-        return retrying_run(once, ended, retry_policy, log.write_line)
+        return run_with_retries(once, ended, retry_policy, log.write_line)
 
     ended = build(request.arguments)
     dropped: list[str] = []

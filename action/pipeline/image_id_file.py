@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from action.buildx.local_state import is_of_docker_engine, state_folder
+from action.buildx.local_state import state_folder, uses_docker_driver
 from action.buildx.request import Request
 from action.errors import BuildFailedError, InputError, ProgramError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, first_image_exporter
@@ -58,7 +58,7 @@ def _exporter(requested: Requested, build: AttributedBuild) -> AttributedExporte
         for each in build.exporters
         if each.dest is None and (each.type == "docker" or (requested.load and each.index >= added))
     ]
-    in_engine = bool(build.ref and is_of_docker_engine(state_folder(os.environ), build.ref))
+    in_engine = bool(build.ref and uses_docker_driver(state_folder(os.environ), build.ref))
     kept = [
         each
         for each in build.exporters

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from action.buildx.pushed_digests import proved_digests
+from action.buildx.refs import build_id
 from action.documents.strict_json import read_document
 from action.errors import EvidenceError, InputError, ProgramError
 from action.evidence.metadata_file import MetadataFile, read_metadata_file
@@ -71,7 +72,7 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
     record = None
     if record_file is not None:
         try:
-            record = read_record(record_file, ref.rpartition("/")[2] if ref else None)
+            record = read_record(record_file, build_id(ref) if ref else None)
         except EvidenceError as error:
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
     if requested.may_default:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from action.buildx.imagetools import Registries
+from action.buildx.refs import BuildRef
 from action.errors import BuildDigestsError, VerificationError
 from action.evidence.artifact_file import ARTIFACT_TYPES, is_passed_on
 from action.exporters.attributed import AttributedBuild, AttributedExporter, references
@@ -37,7 +38,8 @@ def verified(result: RunResult, folder: Path, buildx: tuple[str, ...], log: Log)
     errors: list[BuildDigestsError] = []
     for name, build in (result.builds or {}).items():
         # The builder's own settings of registries apply to what it pushed.
-        builder = (build.ref or "").partition("/")[0]
+        ref = BuildRef.parse(build.ref or "")
+        builder = ref.builder if ref else ""
         builds[name], found = verify(build, folder, Registries(buildx, os.environ, builder, RETRY_POLICY, log))
         errors += [VerificationError(f"target {name}: {error}") if name else error for error in found]
     return replace(result, builds=builds, errors=(*result.errors, *errors))
@@ -71,7 +73,7 @@ def verify(
             return error
         return None
 
-    answers = registries.at_once(ask, asked)
+    answers = registries.call_concurrently(ask, asked)
     faults: dict[int, list[str]] = {}
     for (place, _), answer in zip(asked, answers, strict=True):
         if answer is not None:

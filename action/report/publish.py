@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from action.buildx.local_state import LocalState, read_local_state, state_folder
+from action.buildx.refs import build_id
 from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, GitHubError, ProgramError
 from action.evidence.record_file import read_records
 from action.evidence.status_log import StatusLog, read_status_log
@@ -140,7 +141,7 @@ def _report(result: RunResult, what: Show, refs: Mapping[str, str]) -> Report:
     progress, platforms = _recorded(result.trace, list(refs.values()))
     builds: dict[str, AttributedBuild | None] = {**dict.fromkeys(refs), **(result.builds or {})}
     targets = tuple(
-        Target(name, build and _with_platforms(build, platforms), progress.get(refs.get(name, "").rpartition("/")[2]))
+        Target(name, build and _with_platforms(build, platforms), progress.get(build_id(refs.get(name, ""))))
         for name, build in builds.items()
     )
     by_buildx = any(isinstance(error, (BuildFailedError, ProgramError)) for error in result.errors)

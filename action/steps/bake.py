@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from action.buildx.bake_arguments import bake_request, read_bake
 from action.buildx.builder import find_driver
-from action.buildx.definition import ask_definition
-from action.buildx.version import GIT_QUERY, ask_version, satisfies
+from action.buildx.definition import query_definition
+from action.buildx.version import GIT_QUERY, query_version, satisfies
 from action.github.context import counts_as_private
 from action.inputs.bake import BAKE_NAMES, read_bake_inputs
 from action.inputs.raw import known_inputs, parse_inputs
@@ -44,11 +44,11 @@ def _run(*, dry_run: bool) -> int:
     )
     is_private = counts_as_private if dry_run else asking_github(inputs.github_token)
     buildx = find_buildx()
-    version = ask_version(buildx, os.environ)
+    version = query_version(buildx, os.environ)
     bake = read_bake(inputs, os.environ, lambda: satisfies(version, GIT_QUERY), version)
     warn(bake.warnings, dry_run=dry_run)
     environment = {**os.environ, **bake.environment}
-    targets = ask_definition(buildx, environment, bake.print_arguments, bake.folder, version=version, dry_run=dry_run)
+    targets = query_definition(buildx, environment, bake.print_arguments, bake.folder, version=version, dry_run=dry_run)
     driver = find_driver(os.environ, inputs.builder)
     request = bake_request(bake, inputs, targets, os.environ, is_private, driver=driver)
     if dry_run:

@@ -13,7 +13,7 @@ from tests.unit.test_cli import command
 def test_an_option_without_a_value_is_bad_usage(name: str, dry_run: tuple[str, ...], option: str) -> None:
     done = command(name, *dry_run, "--", option, environment={"PATH": "/nowhere"})
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {option}: it stands last, without a value; give it one\n"
+    assert done.stderr == f"error: {option}: it is the last argument and has no value; add a value\n"
 
 
 @pytest.mark.parametrize("option", ["--print", "--list=targets"])
@@ -21,4 +21,4 @@ def test_an_option_without_a_value_is_bad_usage(name: str, dry_run: tuple[str, .
 def test_a_bake_that_builds_nothing_is_bad_usage(dry_run: tuple[str, ...], option: str) -> None:
     done = command("bake", *dry_run, "--", option, "web", environment={"PATH": "/nowhere"})
     assert (done.returncode, done.stdout) == (2, "")
-    assert "it builds nothing" in done.stderr
+    assert "with it a bake builds nothing" in done.stderr

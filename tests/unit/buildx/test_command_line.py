@@ -148,7 +148,7 @@ def test_a_metadata_file_of_the_users_own_is_found() -> None:
 
 @pytest.mark.parametrize("arguments", [["--output"], ["-o"], [".", "-qt"]])
 def test_an_option_without_its_value_is_named(arguments: list[str]) -> None:
-    with pytest.raises(InputError, match=r"it stands last, without a value; give it one$"):
+    with pytest.raises(InputError, match=r"it is the last argument and has no value; add a value$"):
         read_build_command_line(arguments)
 
 
