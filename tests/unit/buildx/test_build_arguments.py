@@ -163,7 +163,7 @@ def test_without_the_default_provenance_everything_else_stays() -> None:
 
 @pytest.mark.parametrize("context", ["--push", "-o=type=local,dest=/", "--metadata-file=x", "--"])
 def test_a_context_that_buildx_would_read_as_an_option_is_refused(context: str) -> None:
-    with pytest.raises(InputError, match=r"^context: '-.*' starts with a hyphen; .* is \./-"):
+    with pytest.raises(InputError, match=r"^context: '-.*' starts with a hyphen; .* write \./-"):
         request(context=context)
     assert request(context=f"./{context}").arguments[-1] == f"./{context}"
 
