@@ -1,3 +1,43 @@
-"""One digest per exporter of a `docker buildx` build: the GitHub Action and the toolkit under it."""
+"""One digest per exporter of a `docker buildx` build: a GitHub Action, a command, and this Python package.
+
+The names in `__all__` are public and stable; everything else may change. docs/python.md shows how to use them.
+
+    from action import build
+
+    results = build(context=".", outputs=["type=image,name=ghcr.io/octo/app:1,push=true,id=release"])
+    print(results.digests["release"])
+"""
 
 __version__ = "0.1.0"
+
+_API = ("bake", "build", "inspect", "merge", "validate")
+_MODELS = ("BakeResults", "BuildResults", "ExporterResult", "PlatformResult", "ResultDescriptor")
+_ERRORS = (
+    *("BuildDigestsError", "BuildFailedError", "DisagreementError", "DocumentError", "EvidenceError", "InputError"),
+    *("MergeError", "MissingDigestError", "PackagesError", "ProgramError", "RegistryError", "VerificationError"),
+)
+_MODULES = {
+    **dict.fromkeys(_API, "action.api"),
+    **dict.fromkeys(_MODELS, "action.results"),
+    **dict.fromkeys(_ERRORS, "action.errors"),
+}
+
+__all__ = ["__version__", *_MODULES]  # noqa: PLE0604  # the names are texts; __init__.pyi lists them for type checkers
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: a step imports this package, and must not wait for its libraries."""
+    # `import` inside: every module here costs the start of a step.
+    from importlib import import_module  # noqa: PLC0415  # a step does not need it
+
+    if name not in _MODULES:
+        message = f"module 'action' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -35,6 +35,12 @@ class BuildDigestsError(Exception):
 
     exit_code = FAILED
 
+    log: str = ""
+    """The end of buildx's log if buildx ran and its output was captured, at most 64 KiB; set by the Python API."""
+
+    results: object = None
+    """The BuildResults or BakeResults of what is known although the run failed, or None; set by the Python API."""
+
 
 class InputError(BuildDigestsError):
     """Invalid input, option or environment variable.

@@ -155,11 +155,12 @@ def read_bake_options(arguments: Sequence[str]) -> ParsedOptions:
     return given
 
 
-def read_bake_command_line(arguments: Sequence[str]) -> Request:
+def read_bake_command_line(arguments: Sequence[str], folder: str = ".") -> Request:
     """Return the request for a bake from its command line; buildx prints the definition.
 
     Args:
         arguments: the arguments after `docker buildx bake`.
+        folder: the folder that buildx runs in.
 
     Raises:
         InputError: the last option has no value, an option makes the bake build nothing, or an output breaks a rule.
@@ -168,9 +169,10 @@ def read_bake_command_line(arguments: Sequence[str]) -> Request:
     given = read_bake_options(arguments)
     from action.buildx.definition import query_definition  # noqa: PLC0415  # a build needs no definition
 
-    targets = query_definition(find_buildx(), os.environ, ("bake", "--print", *arguments), ".")
+    targets = query_definition(find_buildx(), os.environ, ("bake", "--print", *arguments), folder)
     return Request(
         bake=True,
+        folder=folder,
         arguments=("bake", *arguments),
         metadata_file=given.metadata_file,
         call=given.method,

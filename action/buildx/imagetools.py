@@ -121,7 +121,9 @@ class Registries:
         """
 
         def attempt() -> None:
-            ended = run_program((*self.buildx, *arguments), self.environment, log=self.log.stream)
+            # Captured even on a terminal: the error in the output decides whether this is retried.
+            log = replace(self.log, captured=True)
+            ended = run_program((*self.buildx, *arguments), self.environment, log=log)
             if ended.signal is not None:
                 raise Interrupted(ended.signal)
             # The sources exist, so that "not found" is a broken connection here; see `manifest`.

@@ -84,7 +84,7 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
                 (*buildx, *arguments),
                 environment,
                 folder=request.folder,
-                log=log.stream if log.captured else None,
+                log=log,
                 # Not before: the build would wait for the imports.
                 on_start=preloader.start,
             )

@@ -14,7 +14,7 @@ from action.exporters.attributed import (
 )
 from action.results import BakeResults, BuildResults, ExporterResult, json_text
 
-__all__ = ["attributed_build", "json_text", "results_of"]
+__all__ = ["attributed_build", "bake_results", "build_results", "json_text", "results_of"]
 
 
 def results_of(builds: Mapping[str, AttributedBuild], *, bake: bool) -> BuildResults | BakeResults:
@@ -24,10 +24,18 @@ def results_of(builds: Mapping[str, AttributedBuild], *, bake: bool) -> BuildRes
         builds: target name to what its build made; a build that is not of a bake has an empty name.
         bake: whether the builds are those of a bake.
     """
-    if bake:
-        targets = {name: build.document() for name, build in builds.items()}
-        return msgspec.convert({"version": 1, "targets": targets}, BakeResults)
-    return msgspec.convert(builds[""].document(), BuildResults)
+    return bake_results(builds) if bake else build_results(builds[""])
+
+
+def build_results(build: AttributedBuild) -> BuildResults:
+    """Return the results of a build."""
+    return msgspec.convert(build.document(), BuildResults)
+
+
+def bake_results(builds: Mapping[str, AttributedBuild]) -> BakeResults:
+    """Return the results of a bake: target name to the results of its build."""
+    targets = {name: build.document() for name, build in builds.items()}
+    return msgspec.convert({"version": 1, "targets": targets}, BakeResults)
 
 
 def attributed_build(results: BuildResults) -> AttributedBuild:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import IO, BinaryIO
 
 from action.errors import ProgramError, SlowProgramError
+from action.process.log import Log
 from action.process.search import safe_environment
-from action.process.signals import forward_signals, kill
+from action.process.signals import SignalForwarder, forward_signals, kill, stop_on_exception
 from action.process.watchdog import with_watchdog
 
 _TAIL_BYTES = 64 * 1024
@@ -49,32 +50,39 @@ def run_program(
     environment: Mapping[str, str],
     *,
     folder: str = ".",
-    log: BinaryIO | None = None,
+    log: Log | None = None,
     on_start: Callable[[], None] | None = None,
 ) -> CompletedProgram:
     """Run a program to its end and show its output as it comes, byte for byte.
 
     SIGINT and SIGTERM are forwarded to the program, SIGHUP as SIGTERM; the program then has CANCEL_SECONDS to end by
-    itself. Call it from the main thread, because Python handles signals only there.
+    itself. Call it from the main thread unless the log says that signals are not forwarded, because Python handles
+    signals only there.
+    If an exception such as KeyboardInterrupt ends the wait, the program is stopped in the same way.
 
     Args:
         command: the program and its arguments.
         environment: the program's whole environment.
         folder: the folder that the program runs in.
-        log: the stream that its standard error is copied to. Its output is captured then: the first 64 KiB of standard
-            output and the last 64 KiB of standard error. None lets the program write to the terminal itself.
+        log: the destination of its output. If the output is captured, the first 64 KiB of standard output and the last
+            64 KiB of standard error are returned. None lets the program write to the terminal itself.
         on_start: is called once the program runs, and must return at once.
 
     Raises:
         ProgramError: the program cannot be started.
     """
-    pipe = None if log is None else subprocess.PIPE
-    with forward_signals() as forwarder:
+    pipe = subprocess.PIPE if log is not None and log.captured else None
+    output = log.output if log is not None and log.output is not None else sys.stdout.buffer
+    with (
+        forward_signals()
+        if log is None or log.forwards_signals
+        else contextlib.nullcontext(SignalForwarder()) as forwarder
+    ):
         process = _start(command, environment, stdout=pipe, stderr=pipe, folder=folder)
         forwarder.forward_to(process)
-        stdout = _Copy(process.stdout, sys.stdout.buffer, keep_first=True)
-        stderr = _Copy(process.stderr, log or sys.stderr.buffer, keep_first=False)
-        with with_watchdog(process):
+        stdout = _Copy(process.stdout, output, keep_first=True)
+        stderr = _Copy(process.stderr, log.stream if log is not None else sys.stderr.buffer, keep_first=False)
+        with with_watchdog(process), stop_on_exception(process):
             if on_start is not None:
                 on_start()
             code = process.wait()

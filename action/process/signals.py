@@ -43,6 +43,25 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     _send(process, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
 
+@contextlib.contextmanager
+def stop_on_exception(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Stop a program if an exception ends the block: by SIGTERM, and after CANCEL_SECONDS by SIGKILL.
+
+    Args:
+        process: the program, the first of a process group of its own.
+    """
+    try:
+        yield
+    except BaseException:
+        _send(process, signal.SIGTERM)
+        try:
+            process.wait(CANCEL_SECONDS)
+        except subprocess.TimeoutExpired:
+            kill(process)
+            process.wait()
+        raise
+
+
 def _send(process: subprocess.Popen[bytes], number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):

@@ -13,17 +13,23 @@ import psutil
 import pytest
 
 from action.errors import ProgramError
+from action.process.log import Log
 from action.process.program import CompletedProgram, ProgramGroup, capture_output, run_program
 from tests.processes import has_ended
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = """
 import os, sys
+from action.process.log import Log
 from action.process.program import run_program
-ended = run_program({command!r}, os.environ, log=sys.stderr.buffer if {capture} else None)
+ended = run_program({command!r}, os.environ, log=Log({capture}, sys.stderr.buffer, print))
 with open({report!r}, "w") as file:
     file.write(repr((ended.code, len(ended.stdout), ended.stderr[-200:], ended.signal)))
 """
+
+
+def captured() -> Log:
+    return Log(captured=True, stream=sys.stderr.buffer, write_line=print)
 
 
 def program(folder: Path, name: str, script: str) -> str:
@@ -76,7 +82,7 @@ def test_the_last_64_kib_of_the_errors_and_the_first_of_the_output_are_kept(
     ended = run_program(
         [program(tmp_path, "long", f"cat {tmp_path}/lines; cat {tmp_path}/lines >&2")],
         os.environ,
-        log=sys.stderr.buffer,
+        log=captured(),
     )
     assert capfdbinary.readouterr() == (lines.encode(), lines.encode())
     assert ended == CompletedProgram(0, lines[:65536], lines[-65536:])
@@ -85,9 +91,7 @@ def test_the_last_64_kib_of_the_errors_and_the_first_of_the_output_are_kept(
 def test_invalid_utf_8_is_kept_as_replacement_characters(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    ended = run_program(
-        [program(tmp_path, "bytes", r"printf 'a\xffb'; printf '\xc3' >&2")], os.environ, log=sys.stderr.buffer
-    )
+    ended = run_program([program(tmp_path, "bytes", r"printf 'a\xffb'; printf '\xc3' >&2")], os.environ, log=captured())
     assert (ended.stdout, ended.stderr) == ("a\ufffdb", "\ufffd")
     assert capfdbinary.readouterr() == (b"a\xffb", b"\xc3")
 
@@ -96,7 +100,7 @@ def test_invalid_utf_8_is_kept_as_replacement_characters(
 @pytest.mark.parametrize("capture", [True, False])
 def test_the_exit_code_is_the_programs(tmp_path: Path, script: str, code: int, *, capture: bool) -> None:
     assert run_program(
-        [program(tmp_path, "ends", script)], os.environ, log=sys.stderr.buffer if capture else None
+        [program(tmp_path, "ends", script)], os.environ, log=captured() if capture else None
     ) == CompletedProgram(code)
     assert capture_output([program(tmp_path, "ends", script)], os.environ, seconds=10).code == code
 
@@ -136,7 +140,7 @@ def test_a_closed_standard_output_does_not_stop_the_program(tmp_path: Path) -> N
 def test_no_file_and_no_process_is_left_over(tmp_path: Path) -> None:
     this = psutil.Process()
     before = (this.num_fds(), {child.pid for child in this.children()})
-    run_program([program(tmp_path, "ends", "echo x; echo y >&2")], os.environ, log=sys.stderr.buffer)
+    run_program([program(tmp_path, "ends", "echo x; echo y >&2")], os.environ, log=captured())
     capture_output([program(tmp_path, "ends", "echo x")], os.environ, seconds=10)
     with pytest.raises(ProgramError):
         capture_output([program(tmp_path, "hangs", "sleep 30")], os.environ, seconds=0.1)
@@ -169,21 +173,21 @@ def test_a_missing_or_invalid_program_is_a_program_error(tmp_path: Path) -> None
         capture_output([str(tmp_path / "none")], os.environ, seconds=1)
     (tmp_path / "text").write_text("x")
     with pytest.raises(ProgramError, match="cannot be started: Permission denied"):
-        run_program([str(tmp_path / "text")], os.environ, log=sys.stderr.buffer)
+        run_program([str(tmp_path / "text")], os.environ, log=captured())
 
 
 @pytest.mark.parametrize("hostile", ["a\0hunter2", "hunter2\ud800"])
 def test_a_value_that_no_program_can_get_is_an_error_that_does_not_show_it(tmp_path: Path, hostile: str) -> None:
     command = program(tmp_path, "ok", "exit 0")
     with pytest.raises(ProgramError, match="cannot be started: ") as error:
-        run_program([command], {"SECRET": hostile}, log=sys.stderr.buffer)
+        run_program([command], {"SECRET": hostile}, log=captured())
     assert "hunter2" not in str(error.value)
 
 
 def test_a_secret_that_is_too_long_for_the_system_says_what_to_do(tmp_path: Path) -> None:
     command = program(tmp_path, "ok", "exit 0")
     with pytest.raises(ProgramError, match="too long for the system: pass long secrets by secret-files"):
-        run_program([command], {"SECRET": "x" * 200_000}, log=sys.stderr.buffer)
+        run_program([command], {"SECRET": "x" * 200_000}, log=captured())
 
 
 def test_a_killed_group_kills_its_programs_and_each_that_starts_later() -> None:

@@ -18,9 +18,10 @@ ROOT = Path(__file__).resolve().parents[3]
 RUN = """
 import os, sys
 from action.process import signals
+from action.process.log import Log
 from action.process.program import run_program
 signals.CANCEL_SECONDS = {grace}
-ended = run_program(["/bin/bash", "-c", {script!r}], os.environ, log=sys.stderr.buffer)
+ended = run_program(["/bin/bash", "-c", {script!r}], os.environ, log=Log(True, sys.stderr.buffer, print))
 with open({report!r}, "w") as file:
     file.write(repr((ended.code, ended.signal)))
 """
