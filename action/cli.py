@@ -24,8 +24,8 @@ from action.pipeline.workspace import temporary_folder
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.process.streams import discard_output, ignore_write_errors
-from action.report.line import line
-from action.report.terminal import SaidError, finish, print_results, say
+from action.report.safe_text import log_line
+from action.report.terminal import ReportedError, finish, print_message, print_results
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 _FORMAT = click.option(
@@ -193,7 +193,7 @@ def inspect(  # noqa: PLR0913
 
     found, warnings = inspect_files(metadata, record_file, outputs, tags, push=push, load=load)
     for warning in warnings:
-        say("warning", warning)
+        print_message("warning", warning)
     print_results({"": found}, form, sys.stdout)
 
 
@@ -208,9 +208,9 @@ def validate(files: tuple[Path, ...], schema: str | None) -> None:
     for file in files:
         for fault in validate_file(file, schema):
             found += 1
-            click.echo(line(str(fault)))
+            click.echo(log_line(str(fault)))
     if found:
-        raise SaidError
+        raise ReportedError
 
 
 @main.command()
@@ -263,7 +263,8 @@ def main_program(arguments: Sequence[str] | None = None) -> NoReturn:
         discard_output()
     except OSError as error:
         with contextlib.suppress(OSError):
-            say("error", f"{error.filename or 'standard output'} cannot be written: {error.strerror or error}")
+            name = error.filename or "standard output"
+            print_message("error", f"{name} cannot be written: {error.strerror or error}")
         discard_output()
     sys.exit(FAILED)
 
@@ -275,10 +276,10 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
             command(args=arguments, prog_name="build-digests", standalone_mode=False)
         sys.stdout.flush()
     except BuildDigestsError as error:
-        say("error", str(error))
+        print_message("error", str(error))
         sys.exit(error.exit_code)
-    except SaidError as said:
-        sys.exit(said.exit_code)
+    except ReportedError as error:
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show(sys.stderr)
         sys.exit(BAD_INPUT)
@@ -299,7 +300,7 @@ def _run_buildx(request: Request, policy: Policy, results_file: Path | None, for
     ):
         result = run(request, workspace, policy, _log(), preloader)
     if not request.bake and (warning := rewrite_image_id_file(request, result)):
-        say("warning", warning)
+        print_message("warning", warning)
     finish(result, results_file, form, _results_stream(result, request))
 
 

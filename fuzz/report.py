@@ -16,11 +16,10 @@ from action.evidence.status_log import StatusLog, Step
 from action.github import workflow_commands
 from action.process.program import CompletedProgram
 from action.report.annotations import read_annotations
-from action.report.comment import Place, comment_text
-from action.report.failure import failure_excerpt
-from action.report.markdown import one_line
+from action.report.comment import CommentSource, comment_text
 from action.report.model import Report, Target
-from action.report.summary import outputs_table, render
+from action.report.safe_text import one_line
+from action.report.summary import failure_excerpt, outputs_table, render
 from fuzz.reader import Reader, input_of, printable, texts
 from tests.unit.merging.jobs import exporter, results
 from tests.unit.report.rendered import Page, html
@@ -118,12 +117,12 @@ def _summary(data: bytes) -> None:
 def _comment(values: list[str], section: str) -> None:
     """Check that two steps of one job share a comment, whatever their names are."""
     workflow, job, leg, step, *_, commit, _ = values
-    places = [Place(workflow, job, {job: leg}, each, commit) for each in (step, f"{step}2")]
-    text = comment_text(places[1], "second\n", comment_text(places[0], section, ""))
-    assert places[0].marker == places[1].marker == text[: len(places[0].marker)]
+    sources = [CommentSource(workflow, job, {job: leg}, each, commit) for each in (step, f"{step}2")]
+    text = comment_text(sources[1], "second\n", comment_text(sources[0], section, ""))
+    assert sources[0].marker == sources[1].marker == text[: len(sources[0].marker)]
     assert section in text
     assert "second\n" in text
-    assert comment_text(places[1], "second\n", text) == text
+    assert comment_text(sources[1], "second\n", text) == text
     page = Page(html(text))
     assert all(re.fullmatch(r" (build-digests|part|end)[0-9a-f ]*", comment) for comment in page.comments)
 

@@ -1,1 +1,1 @@
-"""Merging the images of several jobs into one image."""
+"""Merging the images of several jobs into one image for all their platforms."""

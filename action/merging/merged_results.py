@@ -10,36 +10,38 @@ from action.exporters.attributed import (
     AttributedExporter,
     AttributedPlatform,
 )
-from action.merging.check import Joined
-from action.merging.plan import Join
+from action.merging.check import MergedImage
+from action.merging.plan import PlannedImage
 
 
-def exporter_result(join: Join, joined: Joined | None, platforms: tuple[AttributedPlatform, ...]) -> AttributedExporter:
+def exporter_result(
+    planned: PlannedImage, merged: MergedImage | None, platforms: tuple[AttributedPlatform, ...]
+) -> AttributedExporter:
     """The result of one image.
 
     Args:
-        join: what was to be joined.
-        joined: the index that its registries serve; None where one does not.
+        planned: what was to be merged.
+        merged: the index that its registries serve; None where one does not.
         platforms: its platforms.
     """
-    digest = joined.descriptor.digest if joined else None
+    digest = merged.descriptor.digest if merged else None
     return AttributedExporter(
-        key=join.key,
-        index=join.exporter.index,
-        id=join.exporter.id,
+        key=planned.key,
+        index=planned.exporter.index,
+        id=planned.exporter.id,
         type="image",
-        names=join.names,
+        names=planned.names,
         push=True,
         dest=None,
         digest=digest,
         imageid=(platforms[0].imageid or digest) if len(platforms) == 1 else digest,
         descriptor=AttributedDescriptor(
-            media_type=joined.descriptor.media_type, digest=joined.descriptor.digest, size=joined.descriptor.size
+            media_type=merged.descriptor.media_type, digest=merged.descriptor.digest, size=merged.descriptor.size
         )
-        if joined
+        if merged
         else None,
-        platforms=platforms if joined else (),
-        evidence="response" if joined else None,
+        platforms=platforms if merged else (),
+        evidence="response" if merged else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""From the results of many jobs to what has to be joined: by exporter key, nothing left out, nothing twice."""
+"""Plan which images of several jobs are merged, by exporter key: each image exactly once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from action.oci.reference import parse_reference
 
 @dataclass(frozen=True)
 class Source:
-    """One job's image, that goes into a joined one.
+    """One job's image, which becomes a part of a merged one.
 
     Attributes:
-        file: the results file that it comes from.
+        file: the results file that names it.
         digest: its digest.
-        repositories: where it was pushed, in full.
-        platforms: normal form of each platform to the digest of its manifest, as far as the results say them.
+        repositories: the repositories that it was pushed to, with their registry.
+        platforms: each platform in normal form to the digest of its manifest; empty if the results do not name them.
     """
 
     file: str
@@ -30,18 +30,18 @@ class Source:
     platforms: Mapping[str, str]
 
     def reference(self, repository: str) -> str:
-        """The image by digest, in a repository where it is there, else in the first that it was pushed to."""
+        """Return `repository@digest`, with the first repository it was pushed to if it is not in the given one."""
         return f"{repository if repository in self.repositories else self.repositories[0]}@{self.digest}"
 
 
 @dataclass(frozen=True)
-class Join:
-    """One image that is to be made.
+class PlannedImage:
+    """One merged image to make.
 
     Attributes:
-        exporter: the exporter as the first job has it.
-        sources: the jobs' images, in the order of their digests.
-        tags: repository in full to the names there that the image is pushed by, as the user wrote them.
+        exporter: the exporter in the first job's results.
+        sources: the jobs' images, ordered by digest.
+        tags: repository, with its registry, to the names to push there, as the user wrote them.
     """
 
     exporter: AttributedExporter
@@ -55,23 +55,25 @@ class Join:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names that the image is pushed by."""
+        """All names to push."""
         return tuple(name for names in self.tags.values() for name in names)
 
     def references(self, repository: str) -> tuple[str, ...]:
-        """The sources by digest, from a repository where they are there."""
+        """Return each source as `repository@digest`, from the given repository if it is there."""
         return tuple(source.reference(repository) for source in self.sources)
 
 
-def plan(jobs: Sequence[JobResults], request: MergeRequest) -> tuple[tuple[Join, ...], tuple[BuildDigestsError, ...]]:
-    """Say what has to be joined.
+def plan(
+    jobs: Sequence[JobResults], request: MergeRequest
+) -> tuple[tuple[PlannedImage, ...], tuple[BuildDigestsError, ...]]:
+    """Plan the merged images.
 
     Args:
         jobs: the jobs' results, at least one.
-        request: the merge.
+        request: the inputs of the merge.
 
     Returns:
-        An image for each key, and everything that speaks against making them.
+        An image for each exporter key, and the errors because of which none of them must be made.
     """
     chosen = {job.file: _chosen(job, request.keys) for job in jobs}
     errors: list[BuildDigestsError] = []
@@ -85,26 +87,26 @@ def plan(jobs: Sequence[JobResults], request: MergeRequest) -> tuple[tuple[Join,
         return (), tuple(errors)
     tags, tag_errors = _assign(request.tags, {key: _of_key(chosen, key) for key in keys})
     errors += tag_errors
-    joins = []
+    images = []
     for key in keys:
         of_key = _of_key(chosen, key)
         errors += _mixed(key, of_key)
-        join = Join(next(iter(of_key.values())), _sources(of_key), tags.get(key, {}))
-        errors += _conflicts(join)
-        errors += _unexpected(join, request.expect_platforms)
-        joins.append(join)
-    return tuple(joins), tuple(errors)
+        planned = PlannedImage(next(iter(of_key.values())), _sources(of_key), tags.get(key, {}))
+        errors += _conflicts(planned)
+        errors += _unexpected(planned, request.expect_platforms)
+        images.append(planned)
+    return tuple(images), tuple(errors)
 
 
 def platform_digests(exporter: AttributedExporter) -> dict[str, str]:
-    """The normal form of each platform of an exporter to the digest of its manifest, as far as its result says them."""
+    """Return each platform of an exporter, in normal form, to the digest of its manifest."""
     return {
         normal_platform(each.platform) or each.platform: each.digest for each in exporter.platforms if each.platform
     }
 
 
 def in_brackets(exporter: AttributedExporter) -> str:
-    """An exporter's platforms for messages; empty where its result does not say them."""
+    """Return an exporter's platforms in brackets for a message; empty if they are not known."""
     found = platform_digests(exporter)
     return f" ({', '.join(found)})" if found else ""
 
@@ -120,16 +122,18 @@ def _unusable(file: str, exporters: Sequence[AttributedExporter]) -> Iterator[Me
     for place, exporter in enumerate(exporters):
         where = f"{file}: exporter {exporter.key}{in_brackets(exporter)}"
         if any(other.key == exporter.key for other in exporters[:place]):
-            yield MergeError(f"{where} is there twice: no job of this project writes that")
+            yield MergeError(
+                f"{where} is in the file twice, which no job of this action writes: use the file as its job wrote it"
+            )
         elif not exporter.push:
-            rule = "push it (push=true), or set keys to those that are to be joined"
-            yield MergeError(f"{where} ({exporter.type}) was not pushed, so that no registry has it: {rule}")
+            rule = "push it (push=true), or set keys to the exporters to merge"
+            yield MergeError(f"{where} ({exporter.type}) was not pushed, so no registry has it: {rule}")
         elif exporter.digest is None:
-            rule = "its job's warnings say why; require-digests: true makes that job fail instead"
+            rule = "read the warnings of its job for the reason; with require-digests: true that job fails instead"
             yield MergeError(f"{where} has no digest: {rule}")
         elif not exporter.names or not all(map(parse_reference, exporter.names)):
             names = ", ".join(map(repr, exporter.names)) or "no name"
-            yield MergeError(f"{where} has {names}, where the name of an image was expected")
+            yield MergeError(f"{where} has {names}, but needs the name of an image, such as ghcr.io/octo/app")
 
 
 def _missing_keys(
@@ -142,83 +146,102 @@ def _missing_keys(
                 continue
             platforms = next((text for each in chosen[job.file] if (text := in_brackets(each))), "")
             has = f"{_some(owners)} has it" if owners else "no job has it"
-            there = ", ".join(each.key for each in job.results.exporters) or "none"
+            present = ", ".join(each.key for each in job.results.exporters) or "none"
             yield MergeError(
-                f"{job.file}{platforms}: there is no exporter {key}, its keys are: {there}; {has}. Give the outputs "
-                "of all jobs the same ids, or set keys to those that are to be joined"
+                f"{job.file}{platforms}: there is no exporter {key}, its keys are: {present}; {has}. Give the outputs "
+                "of all jobs the same ids, or set keys to the exporters to merge"
             )
 
 
 def _mixed(key: str, exporters: Mapping[str, AttributedExporter]) -> Iterator[MergeError]:
-    """Outputs without an ID that only share their place in the list, and not where they went."""
+    """Yield an error for each output without an ID that was pushed to other repositories than the first job's.
+
+    Such outputs share only their position in the lists of outputs, and may be different images.
+    """
     if not key.isdecimal():
         return
     (first_file, first), *others = exporters.items()
     for file, exporter in others:
         if not set(_repositories(first)) & set(_repositories(exporter)):
             yield MergeError(
-                f"exporter {key} went to {', '.join(_repositories(first))} in {first_file}, and to "
-                f"{', '.join(_repositories(exporter))} in {file}{in_brackets(exporter)}: give the outputs an id "
-                "(id=release), by which they are joined"
+                f"exporter {key} was pushed to {', '.join(_repositories(first))} in {first_file}, but to "
+                f"{', '.join(_repositories(exporter))} in {file}{in_brackets(exporter)}: give the outputs to merge the "
+                "same id, such as id=release"
             )
 
 
-def _conflicts(join: Join) -> Iterator[MergeError]:
+def _conflicts(planned: PlannedImage) -> Iterator[MergeError]:
     first: dict[str, tuple[Source, str]] = {}
-    for source in sorted(join.sources, key=lambda source: source.file):
+    for source in sorted(planned.sources, key=lambda source: source.file):
         for platform, digest in source.platforms.items():
             other, other_digest = first.setdefault(platform, (source, digest))
-            # Windows has several images for one platform, told apart by a version that results do not hold.
+            # One Windows platform may have several images with different os.version, which the results do not contain.
             if other_digest != digest and not platform.startswith("windows/"):
-                yield conflict(join.key, platform, (other.file, other_digest), (source.file, digest))
+                yield conflict(planned.key, platform, (other.file, other_digest), (source.file, digest))
 
 
 def conflict(key: str, platform: str, one: tuple[str, str], other: tuple[str, str]) -> MergeError:
-    """The error of two images of one platform, each given by its file and digest."""
+    """Return the error for two images of one platform.
+
+    Args:
+        key: the exporter's key.
+        platform: the platform.
+        one: the results file and the digest of one image.
+        other: the same of the other image.
+    """
     return MergeError(
-        f"exporter {key}: {one[0]} has {one[1]} for {platform}, and {other[0]} has {other[1]}: a platform must be "
-        "built by one job, and no results file of an earlier run may be left in the folder"
+        f"exporter {key}: {one[0]} has {one[1]} for {platform}, and {other[0]} has {other[1]}: build each platform in "
+        "one job only, and remove results files of earlier runs from the folder"
     )
 
 
-def _unexpected(join: Join, expected: Sequence[str]) -> Iterator[MergeError]:
-    """What is known without asking a registry; only where it is known of every source."""
-    if expected and all(source.platforms for source in join.sources):
-        owners = {platform: source.file for source in join.sources for platform in source.platforms}
-        yield from unexpected(join, owners, expected)
+def _unexpected(planned: PlannedImage, expected: Sequence[str]) -> Iterator[MergeError]:
+    """Yield errors about platforms, if the results name the platforms of every source."""
+    if expected and all(source.platforms for source in planned.sources):
+        owners = {platform: source.file for source in planned.sources for platform in source.platforms}
+        yield from unexpected(planned, owners, expected)
 
 
-def unexpected(join: Join, owners: Mapping[str, str], expected: Sequence[str]) -> Iterator[MergeError]:
-    """The errors of platforms that are missing, and of those that nobody expects.
+def unexpected(planned: PlannedImage, owners: Mapping[str, str], expected: Sequence[str]) -> Iterator[MergeError]:
+    """Yield an error for each platform that is missing, and for each that is not expected.
 
     Args:
-        join: the image.
-        owners: each of its platforms to the file that it comes from.
-        expected: the platforms that it must have.
+        planned: the image.
+        owners: each of its platforms, in normal form, to the results file that it comes from.
+        expected: the platforms that it must have, in normal form.
     """
-    files = ", ".join(source.file for source in join.sources)
+    files = ", ".join(source.file for source in planned.sources)
     for platform in expected:
         if platform not in owners:
-            yield MergeError(f"exporter {join.key}: {platform} is expected, and no results file has it ({files})")
+            yield MergeError(f"exporter {planned.key}: {platform} is expected, but no results file has it ({files})")
     for platform, file in owners.items():
         if platform not in expected:
-            yield MergeError(f"exporter {join.key}: {file} has {platform}, which is not in expect-platforms")
+            yield MergeError(f"exporter {planned.key}: {file} has {platform}, which is not in expect-platforms")
 
 
 def _sources(exporters: Mapping[str, AttributedExporter]) -> tuple[Source, ...]:
-    """The jobs' images, each once. Their order is that of their digests: the names of files may be chance."""
+    """Return each of the jobs' images once, ordered by digest.
+
+    File names differ between runs, and buildx keeps the order of sources: with another order the same images would get
+    an index with another digest.
+    """
     sources: dict[str, Source] = {}
     for file, exporter in exporters.items():
-        assert exporter.digest is not None  # noqa: S101  # checked before
-        source = Source(file, exporter.digest, _repositories(exporter), platform_digests(exporter))
-        sources.setdefault(exporter.digest, source)
+        # `_unusable` has reported an exporter without a digest, so no image is left out silently.
+        if exporter.digest is not None:
+            source = Source(file, exporter.digest, _repositories(exporter), platform_digests(exporter))
+            sources.setdefault(exporter.digest, source)
     return tuple(sorted(sources.values(), key=lambda source: source.digest))
 
 
 def _assign(
     tags: Sequence[Tag], exporters: Mapping[str, Mapping[str, AttributedExporter]]
 ) -> tuple[dict[str, dict[str, tuple[str, ...]]], list[BuildDigestsError]]:
-    """Which key each tag belongs to: the one it names, the only one, or the one that went to its repository."""
+    """Assign each tag to a key: the one that it names, the only one, or the one that was pushed to its repository.
+
+    Returns:
+        Key to repository to tags, and an error for each tag and key that cannot be assigned.
+    """
     assigned: dict[str, dict[str, tuple[str, ...]]] = {key: {} for key in exporters}
     errors: list[BuildDigestsError] = []
     repositories = {
@@ -232,10 +255,10 @@ def _assign(
         if tag.key is None and len(exporters) == 1:
             fitting = list(exporters)
         if len(fitting) != 1:
-            rule = f"the keys are: {', '.join(exporters)}; write KEY={tag.name} with the key whose image it shall name"
-            what = f"there is no key {tag.key!r}" if tag.key else "no exporter went to its repository"
+            rule = f"the keys are: {', '.join(exporters)}; write KEY={tag.name} to choose the image for this tag"
+            what = f"there is no key {tag.key!r}" if tag.key else "no exporter was pushed to its repository"
             if fitting:
-                what = f"the exporters {', '.join(fitting)} all went to its repository"
+                what = f"the exporters {', '.join(fitting)} were all pushed to its repository"
             errors.append(InputError("tags", f"{tag.name}: {what}", rule))
             continue
         names = assigned[fitting[0]].get(tag.repository, ())
@@ -243,8 +266,8 @@ def _assign(
     for key, names_of in assigned.items():
         if not names_of and not errors:
             where = ", ".join(sorted(repositories[key]))
-            rule = f"add a tag such as {min(repositories[key])}:1, or set keys to those that are to be joined"
-            errors.append(InputError("tags", f"none is for exporter {key}, which went to {where}", rule))
+            rule = f"add a tag such as {min(repositories[key])}:1, or set keys to the exporters to merge"
+            errors.append(InputError("tags", f"no tag is for exporter {key}, which was pushed to {where}", rule))
     return assigned, errors
 
 

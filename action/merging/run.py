@@ -1,4 +1,4 @@
-"""One merge, from a folder of results to joined images that their registries serve: the whole way on one screen."""
+"""Run one merge: read the results, plan the images, check them, push them, check what the registries serve."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from action.errors import BuildDigestsError, MergeError, ProgramError, RegistryE
 from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
 from action.inputs.merge import MergeRequest
 from action.inputs.policy import RetryPolicy
-from action.merging.check import Joined, check_joined, image_id
+from action.merging.check import MergedImage, check_merged, image_id
 from action.merging.job_results import JobResults, read_folder
 from action.merging.merged_results import exporter_result, metadata_text
-from action.merging.plan import Join, in_brackets, plan, platform_digests
+from action.merging.plan import PlannedImage, in_brackets, plan, platform_digests
 from action.merging.platforms import platforms_in, source_reference, with_platforms
 from action.oci.integrity import check_digest
 from action.pipeline.run_result import RunResult
 from action.process.docker import find_buildx
 from action.process.log import Log
 
-_HASTE_SECONDS = 10.0
+_LOOKUP_SECONDS = 10.0
+"""Time limit of a request that only makes an error message better."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What registries serve for the jobs' images.
+class ServedImages:
+    """The jobs' images as registries serve them.
 
     Attributes:
-        data: digest to bytes, checked against it.
+        data: digest to the manifest or index, checked against the digest.
         platforms: digest to the platforms of the image.
-        errors: why something is not served.
+        errors: an error for each image that could not be read.
     """
 
     data: Mapping[str, bytes]
@@ -40,70 +41,84 @@ class Seen:
 
 
 def commands_of(request: MergeRequest) -> list[tuple[str, ...]]:
-    """What buildx would be told: its arguments, once for each image and repository. Asks no registry.
+    """Return the arguments of buildx for each image and repository. Sends no request to a registry.
 
     Raises:
-        BuildDigestsError: the results do not make up one image for each key.
+        BuildDigestsError: the results cannot be read, or cannot be merged.
     """
     jobs, errors = read_folder(request.folder, request.target)
-    joins, more = plan(jobs, request) if not errors else ((), ())
+    images, more = plan(jobs, request) if not errors else ((), ())
     for error in (*errors, *more):
         raise error
-    return [_arguments(join, repository, request) for join in joins for repository in join.tags]
+    return [_arguments(planned, repository, request) for planned in images for repository in planned.tags]
 
 
 def run_merge(request: MergeRequest, log: Log) -> RunResult:
-    """Join the images of many jobs, by exporter key, and see that each registry serves just that.
+    """Merge the images of several jobs, by exporter key, and check that each registry serves the result.
 
-    Nothing is pushed before everything has been checked.
+    Every image is checked before the first one is pushed, so that a merge that cannot succeed changes no tag.
 
     Args:
-        request: the merge.
-        log: where the log goes: of registries that failed and are asked again, and of the push.
+        request: the inputs of the merge.
+        log: the log for retries and for the progress of the push.
 
     Raises:
         InputError: there are no results files.
-        ProgramError: there is no buildx, or it cannot be started.
+        ProgramError: buildx is not installed, or it cannot be started.
     """
     jobs, errors = read_folder(request.folder, request.target)
     if errors:
-        return _refused(errors)
+        return _failed(errors)
     _, errors = plan(jobs, request)
     if errors:
-        return _refused(_naming_platforms(jobs, request, log) or errors)
+        return _failed(_errors_with_platforms(jobs, request, log) or errors)
     registries = Registries(find_buildx(), os.environ, request.builder, request.retry_policy, log)
-    seen = _look_up(jobs, registries, request.keys)
-    joins, errors = plan(with_platforms(jobs, seen.platforms), request)
-    errors = (*seen.errors, *errors)
-    joined: dict[str, Joined] = {}
-    for join in joins if not errors else ():
-        checked = _check(join, request, registries, seen)
-        if isinstance(checked, Joined):
-            joined[join.key] = checked
+    served = _look_up(jobs, registries, request.keys)
+    # Planned again, because results often do not contain platforms, and only now can conflicts between them be found.
+    images, errors = plan(with_platforms(jobs, served.platforms), request)
+    errors = (*served.errors, *errors)
+    merged: dict[str, MergedImage] = {}
+    for planned in images if not errors else ():
+        checked = _check(planned, request, registries, served)
+        if isinstance(checked, MergedImage):
+            merged[planned.key] = checked
         else:
             errors = (*errors, *checked)
     if errors:
-        return _refused(errors)
-    pushed = [_push(join, joined[join.key], request, registries) for join in joins]
+        return _failed(errors)
+    pushed = [_push(planned, merged[planned.key], request, registries) for planned in images]
     build = AttributedBuild(None, tuple(exporter for exporter, _ in pushed))
     return RunResult({"": build}, metadata_text(build), tuple(error for _, more in pushed for error in more))
 
 
-def _naming_platforms(jobs: Sequence[JobResults], request: MergeRequest, log: Log) -> tuple[BuildDigestsError, ...]:
-    """The errors once more, with platforms that the results do not say, as far as they can be had at once."""
+def _errors_with_platforms(
+    jobs: Sequence[JobResults], request: MergeRequest, log: Log
+) -> tuple[BuildDigestsError, ...]:
+    """Return the errors again, with platforms from the registries; empty if buildx is not installed.
+
+    Results often do not contain the platforms, which make a message about a missing key much clearer. There are no
+    retries, because the merge fails anyway.
+    """
     try:
         buildx = find_buildx()
     except ProgramError:
         return ()
-    hasty = Registries(buildx, os.environ, request.builder, RetryPolicy(0, 0), log, seconds=_HASTE_SECONDS)
-    seen = _look_up(jobs, hasty, (), only_unknown=True)
-    return plan(with_platforms(jobs, seen.platforms), request)[1]
+    registries = Registries(buildx, os.environ, request.builder, RetryPolicy(0, 0), log, seconds=_LOOKUP_SECONDS)
+    served = _look_up(jobs, registries, (), only_unknown=True)
+    return plan(with_platforms(jobs, served.platforms), request)[1]
 
 
 def _look_up(
     jobs: Sequence[JobResults], registries: Registries, keys: Sequence[str], *, only_unknown: bool = False
-) -> Seen:
-    """Ask the registries for the jobs' images, for those of some keys where there are such."""
+) -> ServedImages:
+    """Read the jobs' images from their registries.
+
+    Args:
+        jobs: the jobs' results.
+        registries: the registries.
+        keys: the keys of the exporters to read; empty for all.
+        only_unknown: whether to read only images whose platforms the results do not contain.
+    """
     wanted = {
         reference: (job.file, exporter)
         for job in jobs
@@ -123,7 +138,7 @@ def _look_up(
             check_digest(data, digest, reference)
             platforms = platforms_in(data, reference)
             if not platforms and not platform_digests(exporter):
-                # A manifest does not say its platform; the index that buildx makes of it does.
+                # A manifest does not name its platform. buildx reads the config and writes the platform into the index.
                 platforms = platforms_in(
                     registries.preview(create_arguments(registries.builder, (), (), (reference,))), reference
                 )
@@ -135,59 +150,71 @@ def _look_up(
 
     found = dict(zip(wanted, registries.call_concurrently(read_image, wanted), strict=True))
     answers = {reference.partition("@")[2]: each for reference, each in found.items() if isinstance(each, tuple)}
-    return Seen(
+    return ServedImages(
         {digest: data for digest, (data, _) in answers.items()},
         {digest: platforms for digest, (_, platforms) in answers.items() if platforms},
         tuple(each for each in found.values() if isinstance(each, BuildDigestsError)),
     )
 
 
-def _check(join: Join, request: MergeRequest, registries: Registries, seen: Seen) -> Joined | list[BuildDigestsError]:
-    """Have buildx make the index without pushing it, for each repository, and check what it makes."""
-    made: dict[str, Joined] = {}
+def _check(
+    planned: PlannedImage, request: MergeRequest, registries: Registries, served: ServedImages
+) -> MergedImage | list[BuildDigestsError]:
+    """Let buildx make the index without pushing it, for each repository, and check it.
+
+    Returns:
+        The merged image, or the errors.
+    """
+    made: dict[str, MergedImage] = {}
     errors: list[BuildDigestsError] = []
 
     def make(repository: str) -> None:
-        data = registries.preview(_arguments(join, repository, request))
-        joined, more = check_joined(join, seen.data, data, request.expect_platforms, request.annotations)
-        made[joined.descriptor.digest] = joined
+        data = registries.preview(_arguments(planned, repository, request))
+        merged, more = check_merged(planned, served.data, data, request.expect_platforms, request.annotations)
+        made[merged.descriptor.digest] = merged
         errors.extend(more)
 
-    for repository in join.tags:
-        errors += _errors_of(join, make, repository)
+    # One call for each repository, so that the sources come from that repository if they are in it.
+    for repository in planned.tags:
+        errors += _errors_of(planned, make, repository)
     if len(made) > 1:
-        errors.append(MergeError(f"exporter {join.key}: its repositories make different indexes: please report this"))
+        message = "buildx makes a different index for each repository: please report this"
+        errors.append(MergeError(f"exporter {planned.key}: {message}"))
     return errors or next(iter(made.values()))
 
 
 def _push(
-    join: Join, joined: Joined, request: MergeRequest, registries: Registries
+    planned: PlannedImage, merged: MergedImage, request: MergeRequest, registries: Registries
 ) -> tuple[AttributedExporter, list[BuildDigestsError]]:
-    """Push an index to each of its repositories, and see that each serves it; the digest is given where all do."""
+    """Push an index to each of its repositories, and check that each serves it.
+
+    Returns:
+        The result, with a digest only if every repository serves the index, and the errors.
+    """
     platforms: list[AttributedPlatform] = []
 
     def push(repository: str) -> None:
-        registries.create(_arguments(join, repository, request), join.references(repository))
-        platforms[:] = _served_platforms(join, repository, joined, registries)
+        registries.create(_arguments(planned, repository, request), planned.references(repository))
+        platforms[:] = _served_platforms(planned, repository, merged, registries)
 
     errors: list[BuildDigestsError] = []
-    for repository in join.tags:
-        errors += _errors_of(join, push, repository)
-    return exporter_result(join, None if errors else joined, tuple(platforms)), errors
+    for repository in planned.tags:
+        errors += _errors_of(planned, push, repository)
+    return exporter_result(planned, None if errors else merged, tuple(platforms)), errors
 
 
-def _errors_of(join: Join, function: Callable[[str], None], repository: str) -> list[BuildDigestsError]:
+def _errors_of(planned: PlannedImage, function: Callable[[str], None], repository: str) -> list[BuildDigestsError]:
     try:
         function(repository)
     except BuildDigestsError as error:
-        return [RegistryError(f"exporter {join.key}: {error}")]
+        return [RegistryError(f"exporter {planned.key}: {error}")]
     return []
 
 
 def _served_platforms(
-    join: Join, repository: str, joined: Joined, registries: Registries
+    planned: PlannedImage, repository: str, merged: MergedImage, registries: Registries
 ) -> tuple[AttributedPlatform, ...]:
-    """See that a registry serves the index by each name, and the manifest of each of its platforms."""
+    """Check that a registry serves the index by each name and the manifest of each platform; return the platforms."""
 
     def check(registries: Registries, item: tuple[str, str]) -> bytes:
         reference, digest = item
@@ -195,19 +222,21 @@ def _served_platforms(
         check_digest(data, digest, reference)
         return data
 
-    named = [(name, joined.descriptor.digest) for name in join.tags[repository]]
-    images = [(f"{repository}@{entry.digest}", entry.digest) for _, entry in joined.platforms]
+    named = [(name, merged.descriptor.digest) for name in planned.tags[repository]]
+    images = [(f"{repository}@{entry.digest}", entry.digest) for _, entry in merged.platforms]
     answers = registries.call_concurrently(check, [*named, *images])[len(named) :]
     return tuple(
         AttributedPlatform(platform=platform, digest=entry.digest, imageid=image_id(data, entry.digest))
-        for (platform, entry), data in zip(joined.platforms, answers, strict=True)
+        for (platform, entry), data in zip(merged.platforms, answers, strict=True)
     )
 
 
-def _arguments(join: Join, repository: str, request: MergeRequest) -> tuple[str, ...]:
-    return create_arguments(request.builder, join.tags[repository], request.annotations, join.references(repository))
+def _arguments(planned: PlannedImage, repository: str, request: MergeRequest) -> tuple[str, ...]:
+    return create_arguments(
+        request.builder, planned.tags[repository], request.annotations, planned.references(repository)
+    )
 
 
-def _refused(errors: Sequence[BuildDigestsError]) -> RunResult:
-    # What keeps one image from being asked for mostly keeps all from it.
+def _failed(errors: Sequence[BuildDigestsError]) -> RunResult:
+    # An error such as a refused login often occurs once for each image: print it once.
     return RunResult(None, None, tuple({str(error): error for error in errors}.values()))

@@ -1,8 +1,8 @@
-"""Warnings of build checks as annotations: at file and line, with their rule and a link to it.
+"""Warnings of build checks as annotations, with file, line, rule and a link.
 
-A metadata file has them in one of two forms: `buildx.build.warnings`, BuildKit's own with texts in base64
-(docker/buildx 0.36, build/build.go), and `result.json` of a build with `call: check` (moby/buildkit 0.32,
-frontend/subrequests/lint).
+A metadata file contains them in one of two forms: `buildx.build.warnings` holds BuildKit's own messages, with texts in
+base64 (docker/buildx 0.36, build/build.go), and `result.json` holds those of a build with `call: check` (moby/buildkit
+0.32, frontend/subrequests/lint).
 """
 
 from __future__ import annotations
@@ -18,29 +18,38 @@ from msgspec import Struct
 
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError
-from action.report.markdown import one_line
+from action.report.safe_text import one_line
 
 _LINE_AT_END = re.compile(r"\(line \d+\)$")
-_LONGEST = 1000
+_MAX_MESSAGE = 1000
 
 FindFile = Callable[[str, bytes | None], str | None]
-"""Finds a Dockerfile by its base name and bytes: its path from the repository's root, or None."""
+"""Takes a Dockerfile's base name and content; returns its path relative to the repository's root, or None."""
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """A warning at a place.
+    """A warning at a file and line.
 
     Attributes:
-        rule: the rule that is broken: `JSONArgsRecommended`.
+        rule: the name of the rule, such as `JSONArgsRecommended`.
         message: what is wrong, and a link.
-        file: the file, from the repository's root; or None.
-        line: the line, from 1; or None.
+        file: the path relative to the repository's root, or None.
+        line: the line number, starting at 1, or None.
     """
 
     rule: str
     message: str
     file: str | None
+    line: int | None
+
+
+@dataclass(frozen=True)
+class _Problem:
+    rule: str
+    text: str
+    url: str
+    source: _Source | None
     line: int | None
 
 
@@ -84,36 +93,36 @@ class _Check(Struct, frozen=True):
 
 
 def read_annotations(metadata: str, find_file: FindFile) -> list[Annotation]:
-    """The annotations of a metadata file, one for each rule and place, in its order.
+    """Return the annotations in a metadata file, in its order, one for each rule and place.
 
     Args:
-        metadata: its text; one that is faulty has none.
-        find_file: finds a Dockerfile.
+        metadata: the file's text; a text that is not a JSON document has no annotations.
+        find_file: finds the path of a Dockerfile.
     """
     try:
         document = parse_document(metadata, "metadata")
     except DocumentError:
         return []
     found: dict[tuple[str, str | None, int | str], Annotation] = {}
-    for annotation in _all(document, find_file):
-        # Without a file the place is part of the message.
+    for annotation in (_annotation(problem, find_file) for problem in _problems(document)):
+        # Targets of a bake often share a Dockerfile, and so its warnings. Without a file the message names the place.
         place = annotation.line if annotation.file and annotation.line else annotation.message
         found.setdefault((annotation.rule, annotation.file, place), annotation)
     return list(found.values())
 
 
-def _all(document: object, find_file: FindFile) -> Iterator[Annotation]:
+def _problems(document: object) -> Iterator[_Problem]:
     if not isinstance(document, dict):
         return
-    # In a bake's file they stand beside the targets, and results in each target.
+    # A bake's file has the warnings of all targets at the top, and a `result.json` in each target.
     for part in (document, *(value for value in document.values() if isinstance(value, dict))):
         warnings = part.get("buildx.build.warnings")
         for item in warnings if isinstance(warnings, list) else ():
-            yield from _of_warning(item, find_file)
-        yield from _of_check(part.get("result.json"), find_file)
+            yield from _of_warning(item)
+        yield from _of_check(part.get("result.json"))
 
 
-def _of_warning(item: object, find_file: FindFile) -> Iterator[Annotation]:
+def _of_warning(item: object) -> Iterator[_Problem]:
     try:
         warning = msgspec.convert(item, _Warning)
     except msgspec.ValidationError:
@@ -125,10 +134,10 @@ def _of_warning(item: object, find_file: FindFile) -> Iterator[Annotation]:
     if not text:
         return
     line = next((each.start.line for each in warning.ranges or () if each.start.line > 0), None)
-    yield _annotation(rule, text, warning.url, warning.source, line, find_file)
+    yield _Problem(rule, text, warning.url, warning.source, line)
 
 
-def _of_check(value: object, find_file: FindFile) -> Iterator[Annotation]:
+def _of_check(value: object) -> Iterator[_Problem]:
     try:
         check = msgspec.convert(value, _Check)
     except msgspec.ValidationError:
@@ -139,19 +148,18 @@ def _of_check(value: object, find_file: FindFile) -> Iterator[Annotation]:
         line = next((each.start.line for each in place.ranges or () if each.start.line > 0), None)
         source = sources[place.source] if 0 <= place.source < len(sources) else None
         text = finding.detail or finding.description
-        yield _annotation(finding.rule or "Build check", text, finding.url, source, line, find_file)
+        yield _Problem(finding.rule or "Build check", text, finding.url, source, line)
 
 
-def _annotation(  # noqa: PLR0913, PLR0917  # what a warning is made of
-    rule: str, text: str, url: str, source: _Source | None, line: int | None, find_file: FindFile
-) -> Annotation:
+def _annotation(problem: _Problem, find_file: FindFile) -> Annotation:
+    source, line = problem.source, problem.line
     file = find_file(source.filename, _bytes(source.data)) if source else None
-    message = one_line(text, _LONGEST)
+    message = one_line(problem.text, _MAX_MESSAGE)
     if source and source.filename and file is None:
         message = f"{one_line(source.filename)}{f':{line}' if line else ''}: {message}"
-    if url:
-        message += f"\nMore info: {one_line(url)}"
-    return Annotation(one_line(rule), message, file, line if file else None)
+    if problem.url:
+        message += f"\nMore info: {one_line(problem.url)}"
+    return Annotation(one_line(problem.rule), message, file, line if file else None)
 
 
 def _decoded(text: str) -> str:

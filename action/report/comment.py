@@ -1,4 +1,4 @@
-"""The text of a pull request's comment: a part for each step of a job, under a marker that is not seen."""
+"""The text of a pull request comment: a hidden marker, then a part for each step of a job."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from action.report.markdown import code
+from action.report.safe_text import code
 
 LIMIT = 60_000
-"""Longest comment that is written, in bytes; GitHub takes 65,536 characters."""
+"""Largest size of a comment in bytes; GitHub accepts 65,536 characters."""
 
 _PART = re.compile(r"<!-- part ([0-9a-f]+) ([0-9a-f]*) -->\n(.*?)<!-- end -->\n", re.DOTALL)
-_HASH = 16
+_HASH_LENGTH = 16
 
 
 @dataclass(frozen=True)
-class Place:
-    """What a comment is of.
+class CommentSource:
+    """The step that a part of a comment comes from.
 
     Attributes:
         workflow: the workflow's name.
         job: the job's ID.
-        leg: the matrix leg: variable to value; empty where there is no matrix.
-        step: what tells the step from others of its job.
+        leg: the matrix leg, variable to value; empty if the job has no matrix.
+        step: a text that distinguishes the step from others of its job.
         commit: the commit that was built.
     """
 
@@ -36,29 +36,32 @@ class Place:
 
     @property
     def marker(self) -> str:
-        """How the text of the comment begins."""
+        """The hidden first line of the comment, the same for all steps and runs of one job and matrix leg."""
         leg = "\0".join(f"{name}={value}" for name, value in sorted(self.leg.items()))
         return f"<!-- build-digests {_hash(self.workflow, self.job, leg)} -->"
 
 
-def comment_text(place: Place, section: str, known: str) -> str:
-    """The comment's text, with a step's section.
+def comment_text(source: CommentSource, section: str, known: str) -> str:
+    """Return a comment's text with a step's section added or replaced.
 
     Args:
-        place: what the section is of.
-        section: Markdown.
-        known: the comment's text until now, or empty. Parts of other commits are left out.
+        source: the step that the section comes from.
+        section: the section, in Markdown.
+        known: the comment's current text, or empty. Its parts of other commits are removed.
     """
-    own = _hash(place.step)
-    commit = re.sub(r"[^0-9a-f]", "", place.commit)
+    own = _hash(source.step)
+    # The commit is part of an HTML comment, which other characters could end.
+    commit = re.sub(r"[^0-9a-f]", "", source.commit)
+    # The digests of an older commit are no longer those of the pull request.
     parts = {part: text for part, of_commit, text in _PART.findall(known) if of_commit == commit}
     parts[own] = section
-    leg = ", ".join(f"{name}: {value}" for name, value in place.leg.items())
-    title = f"{code(place.workflow)} / {code(place.job)}{f' / {code(leg)}' if leg else ''}"
-    where = f" at {code(commit[:7])}" if commit else ""
+    leg = ", ".join(f"{name}: {value}" for name, value in source.leg.items())
+    title = f"{code(source.workflow)} / {code(source.job)}{f' / {code(leg)}' if leg else ''}"
+    at_commit = f" at {code(commit[:7])}" if commit else ""
     written = "".join(f"<!-- part {part} {commit} -->\n{text}<!-- end -->\n" for part, text in parts.items())
-    return f"{place.marker}\n{title}{where}\n\n{written}"
+    return f"{source.marker}\n{title}{at_commit}\n\n{written}"
 
 
 def _hash(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[:_HASH]
+    # Names come from anybody and could end the HTML comment; a hash cannot.
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[:_HASH_LENGTH]

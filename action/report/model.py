@@ -1,4 +1,4 @@
-"""What is told of a run, and that without its secrets."""
+"""The model of a report about a run, and the removal of secrets from it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 
 from action.evidence.status_log import StatusLog
 from action.exporters.attributed import AttributedBuild, AttributedExporter
-from action.report.markdown import seen
+from action.report.safe_text import visible
 
 
 @dataclass(frozen=True)
 class Target:
-    """One build.
+    """One build of a run.
 
     Attributes:
-        name: the bake target, or empty.
-        results: its results, or None.
-        progress: how it went, or None where no record says it.
+        name: the bake target's name, or empty for a build.
+        results: its exporters with their digests, or None if they are not known.
+        progress: its steps and times, or None if its record could not be read.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What is told of a run.
+    """The content of a summary or comment.
 
     Attributes:
         title: `Build`, `Bake` or `Merge`.
@@ -36,10 +36,10 @@ class Report:
         targets: its builds.
         errors: what went wrong.
         warnings: what is missing, and why.
-        failure: the end of buildx's log, from the step that failed on; or empty.
-        inputs: input name to its text, secrets left out.
-        sizes: the path of each file that was written to its size in bytes.
-        secrets: texts that are shown nowhere.
+        failure: the end of buildx's log, starting with the failed step, or empty.
+        inputs: input name to its text, without inputs that contain secrets.
+        sizes: path of each written file to its size in bytes.
+        secrets: texts that must not be shown.
     """
 
     title: str
@@ -54,18 +54,21 @@ class Report:
 
 
 def masked(report: Report) -> Report:
-    """The report without secrets, wherever they stand in it."""
+    """Return the report with `***` in place of every secret."""
     if not report.secrets:
         return report
-    # As they would be shown: without what is not seen, and on one line.
-    parts = {seen(part) for secret in report.secrets for part in (secret, *secret.splitlines())}
+    # Secrets are searched in the form in which they would be shown, without invisible characters and on one line:
+    # otherwise a color code in the middle of a secret would hide it from this search and then be removed.
+    # Each line is a secret of its own, as it is for the runner's own masking (`add-mask`).
+    parts = {visible(part) for secret in report.secrets for part in (secret, *secret.splitlines())}
+    # The longest comes first: a secret may contain another one, and the rest of it would be shown.
     words = [part.split() for part in sorted(parts, key=len, reverse=True) if part.strip()]
     if not words:
         return report
     pattern = re.compile("|".join(r"\s+".join(map(re.escape, each)) for each in words))
 
     def without(text: str) -> str:
-        return pattern.sub("***", seen(text))
+        return pattern.sub("***", visible(text))
 
     def masked_exporter(exporter: AttributedExporter) -> AttributedExporter:
         dest = without(exporter.dest) if exporter.dest is not None else None

@@ -1,4 +1,7 @@
-"""Shows a run to people, once its outputs are written: annotations, job summary, comment. A fault here is a warning."""
+"""Publish a report about a run: annotations, job summary and comment.
+
+This runs after the step outputs are written. Whatever goes wrong here is a warning, and never fails the step.
+"""
 
 from __future__ import annotations
 
@@ -25,35 +28,38 @@ from action.pipeline.refs import refs_of
 from action.pipeline.run_result import RunResult, Trace
 from action.report.annotations import FindFile, read_annotations
 from action.report.comment import LIMIT as COMMENT_LIMIT
-from action.report.comment import Place, comment_text
-from action.report.failure import failure_excerpt
-from action.report.markdown import one_line
+from action.report.comment import CommentSource, comment_text
 from action.report.model import Report, Target
-from action.report.summary import LIMIT, outputs_table, render, shown_inputs
+from action.report.safe_text import one_line
+from action.report.summary import LIMIT, failure_excerpt, outputs_table, render, shown_inputs
 
-MOST_ANNOTATIONS = 10
-"""Most warnings of a step that GitHub shows."""
+# GitHub hides the others without a word (https://github.com/orgs/community/discussions/68471).
+MAX_ANNOTATIONS = 10
+"""Number of warnings of a step that GitHub shows."""
 
+# Time limit for reading all records that only the summary needs. It is short, because the build is finished already and
+# the step waits only for the summary.
 _RECORD_SECONDS = 5.0
-"""How long a summary waits in all for records that no digest depends on."""
 
-_TELLING_INPUTS = ("context", "file", "target", "source", "targets", "workdir", "keys")
+# Inputs that tell the steps of one job apart, so that each step replaces only its own part of a comment.
+_DISTINGUISHING_INPUTS = ("context", "file", "target", "source", "targets", "workdir", "keys")
+
 _SECRET_INPUTS = ("github-token", "secrets", "secret-envs", "secret-files")
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
-class Show:
-    """What is shown of a run.
+class ReportRequest:
+    """The parts of a report that a step wants, and what they need besides the run's result.
 
     Attributes:
         title: `Build`, `Bake` or `Merge`.
-        report_options: which of it.
+        report_options: the parts that the step wants.
         inputs: the step's inputs, input name to its text.
-        secrets: texts that are shown nowhere.
-        token: the token that a comment is written with, or empty.
-        folder: where paths in outputs start from.
+        secrets: texts that must not be shown.
+        token: the token to write a comment with, or empty.
+        folder: the folder that paths in outputs are relative to.
     """
 
     title: str
@@ -64,27 +70,35 @@ class Show:
     folder: str = "."
 
 
-def show(result: RunResult, what: Show) -> None:
-    """Show a run to people. Never raises, but for a signal."""
-    refs = _harmless("report", lambda: refs_of(result)) or {}
-    if what.report_options.annotations and result.metadata:
-        _harmless("annotations", lambda: _annotate(result, what, list(refs.values())))
-    summary_file = os.environ.get("GITHUB_STEP_SUMMARY") if what.report_options.summary else None
-    if not (summary_file or what.report_options.comment) or what.inputs.get("call", "").strip() not in {"", "build"}:
+def publish_report(result: RunResult, request: ReportRequest) -> None:
+    """Publish a report about a run. Raises nothing except on a signal.
+
+    Args:
+        result: the result of the run.
+        request: the parts of the report that the step wants.
+    """
+    refs = _or_warn("report", lambda: refs_of(result)) or {}
+    options = request.report_options
+    if options.annotations and result.metadata:
+        _or_warn("annotations", lambda: _annotate(result, request, list(refs.values())))
+    summary_file = os.environ.get("GITHUB_STEP_SUMMARY") if options.summary else None
+    # With `call` nothing is exported, so a summary would have no outputs.
+    if not (summary_file or options.comment) or request.inputs.get("call", "").strip() not in {"", "build"}:
         return
-    report = _harmless("report", lambda: _report(result, what, refs))
+    report = _or_warn("report", lambda: _report(result, request, refs))
     if report is None:
         return
     if summary_file:
-        _harmless("job summary", lambda: _append(Path(summary_file), report))
-    if what.report_options.comment:
-        _harmless("comment", lambda: _comment(what, report))
+        _or_warn("job summary", lambda: _append(Path(summary_file), report))
+    if options.comment:
+        _or_warn("comment", lambda: _comment(request, report))
 
 
-def _harmless(what: str, function: Callable[[], _T]) -> _T | None:
+def _or_warn(what: str, function: Callable[[], _T]) -> _T | None:
+    """Return the function's value; print a warning and return None if it raises an exception."""
     try:
         return function()
-    except Exception as error:  # noqa: BLE001  # whatever it is, the build and its outputs are as they are
+    except Exception as error:  # noqa: BLE001  # no fault of a report may fail a build that has succeeded
         detail = str(error) if isinstance(error, BuildDigestsError) else f"{type(error).__name__}: {error}"
         workflow_commands.warning(
             f"the {what} is missing: {one_line(detail)}; the build and its outputs are not affected"
@@ -92,28 +106,32 @@ def _harmless(what: str, function: Callable[[], _T]) -> _T | None:
         return None
 
 
-def _annotate(result: RunResult, what: Show, refs: Sequence[str]) -> None:
+def _annotate(result: RunResult, request: ReportRequest, refs: Sequence[str]) -> None:
     folder = state_folder(os.environ)
     states = [state for ref in refs if (state := read_local_state(folder, ref))]
-    context = what.inputs.get("context", "").strip()
-    if not states and what.title == "Build" and context:
-        # buildx keeps nothing of a build that it was only asked to check.
-        states = [LocalState(context, what.inputs.get("file", "").strip())]
+    context = request.inputs.get("context", "").strip()
+    if not states and request.title == "Build" and context:
+        # buildx keeps no local state of a build with `call: check`, so the inputs name the Dockerfile.
+        states = [LocalState(context, request.inputs.get("file", "").strip())]
     annotations = read_annotations(result.metadata or "", _finder(states))
-    # Our own warnings are of the same kind.
-    shown = max(0, MOST_ANNOTATIONS - len(result.warnings))
+    # The step's own warnings count towards GitHub's limit too.
+    shown = max(0, MAX_ANNOTATIONS - len(result.warnings))
     for annotation in annotations[:shown]:
         workflow_commands.annotate(
             annotation.message, title=annotation.rule, file=annotation.file, line=annotation.line
         )
     if (rest := len(annotations) - shown) > 0:
         workflow_commands.say(
-            f"{rest} more warnings of build checks are not shown as annotations; GitHub shows ten a step"
+            f"{rest} more warnings of build checks are not shown as annotations: GitHub shows ten per step"
         )
 
 
 def _finder(states: Sequence[LocalState]) -> FindFile:
-    """Finds a Dockerfile among those of the builds: a check names it by its base name and its bytes."""
+    """Return a function that finds a Dockerfile among those of the builds.
+
+    A warning names only the file's base name and its content. A local file is found by its content. BuildKit fetches
+    the file of a remote context itself, so it is found by its name, if the context is the workflow's own repository.
+    """
     root = Path(os.environ.get("GITHUB_WORKSPACE") or ".").resolve()
     repository = os.environ.get("GITHUB_REPOSITORY", "")
     local: list[tuple[str, bytes]] = []
@@ -137,35 +155,39 @@ def _finder(states: Sequence[LocalState]) -> FindFile:
     return find
 
 
-def _report(result: RunResult, what: Show, refs: Mapping[str, str]) -> Report:
-    progress, platforms = _recorded(result.trace, list(refs.values()))
+def _report(result: RunResult, request: ReportRequest, refs: Mapping[str, str]) -> Report:
+    progress, platforms = _read_records(result.trace, list(refs.values()))
     builds: dict[str, AttributedBuild | None] = {**dict.fromkeys(refs), **(result.builds or {})}
     targets = tuple(
         Target(name, build and _with_platforms(build, platforms), progress.get(build_id(refs.get(name, ""))))
         for name, build in builds.items()
     )
-    by_buildx = any(isinstance(error, (BuildFailedError, ProgramError)) for error in result.errors)
+    buildx_failed = any(isinstance(error, (BuildFailedError, ProgramError)) for error in result.errors)
     return Report(
-        title=what.title,
+        title=request.title,
         failed=bool(result.errors),
         targets=targets,
         errors=tuple(map(str, result.errors)),
         warnings=result.warnings,
-        failure=failure_excerpt(result.trace.log) if by_buildx and result.trace else "",
-        inputs=shown_inputs(what.inputs, _SECRET_INPUTS),
-        sizes=_sizes(targets, Path(what.folder)),
-        secrets=what.secrets,
+        failure=failure_excerpt(result.trace.log) if buildx_failed and result.trace else "",
+        inputs=shown_inputs(request.inputs, _SECRET_INPUTS),
+        sizes=_sizes(targets, Path(request.folder)),
+        secrets=request.secrets,
     )
 
 
-def _recorded(
+def _read_records(
     trace: Trace | None, refs: Sequence[str]
 ) -> tuple[dict[str, StatusLog], dict[str, tuple[PlatformImage, ...]]]:
-    """How each build went, by the last part of its reference, and digest to platforms; nothing where no record is."""
+    """Return the progress of each build by the last part of `builder/node/ref`, and platforms by image digest.
+
+    Both are empty if the records cannot be read.
+    """
     if trace is None or not refs:
         return {}, {}
     progress: dict[str, StatusLog] = {}
     images: list[Image] = []
+    # A summary without times and platforms is better than none.
     with contextlib.suppress(EvidenceError):
         for file in trace.records.files(refs, seconds=_RECORD_SECONDS):
             progress |= {each.ref: each for each in read_status_log(file)}
@@ -174,7 +196,10 @@ def _recorded(
 
 
 def _with_platforms(build: AttributedBuild, platforms: Mapping[str, tuple[PlatformImage, ...]]) -> AttributedBuild:
-    """The results with platforms that the record alone says, where nothing else depended on it."""
+    """Return the build with platforms filled in from its record.
+
+    They may be missing because the record is not read for a digest that the metadata file contains.
+    """
 
     def filled(exporter: AttributedExporter) -> AttributedExporter:
         if exporter.platforms or exporter.digest is None:
@@ -189,47 +214,50 @@ def _with_platforms(build: AttributedBuild, platforms: Mapping[str, tuple[Platfo
 
 
 def _sizes(targets: Sequence[Target], folder: Path) -> dict[str, int]:
-    """The path of each file that was written to its size in bytes."""
+    """Return the path of each written file to its size in bytes."""
     paths = {each.dest for target in targets if target.results for each in target.results.exporters if each.dest}
     return {path: (folder / path).stat().st_size for path in paths if (folder / path).is_file()}
 
 
 def _append(file: Path, report: Report) -> None:
-    there = file.stat().st_size if file.exists() else 0
+    # The limit is for the whole file: other programs of the step may have written to it too.
+    size = file.stat().st_size if file.exists() else 0
     with file.open("a", encoding="utf-8", newline="") as opened:
-        opened.write(render(report, LIMIT - there))
+        opened.write(render(report, LIMIT - size))
 
 
-def _comment(what: Show, report: Report) -> None:
+def _comment(request: ReportRequest, report: Report) -> None:
     run = read_workflow_run(os.environ)
     if run.pull_request is None:
-        workflow_commands.say("this run is of no pull request: there is nothing to comment on")
+        workflow_commands.say("no comment is written: this run does not belong to a pull request")
         return
-    if not what.token:
-        raise GitHubError("there is no github-token")
-    step = (what.title, *(what.inputs.get(name, "") for name in _TELLING_INPUTS))
-    place = Place(
+    if not request.token:
+        raise GitHubError("the input github-token is empty")
+    step = (request.title, *(request.inputs.get(name, "") for name in _DISTINGUISHING_INPUTS))
+    source = CommentSource(
         workflow=os.environ.get("GITHUB_WORKFLOW", ""),
         job=os.environ.get("GITHUB_JOB", ""),
         leg=_leg(os.environ.get("BUILD_DIGESTS_MATRIX", "")),
         step="\0".join(step),
+        # GITHUB_SHA of a pull request's event is a merge commit that GitHub made, which nobody knows.
         commit=run.pull_request_head or run.sha,
     )
 
     def text(known: str) -> str:
-        others = len(comment_text(place, "", known).encode())
-        return comment_text(place, outputs_table(report, COMMENT_LIMIT - others), known)
+        others = len(comment_text(source, "", known).encode())
+        return comment_text(source, outputs_table(report, COMMENT_LIMIT - others), known)
 
     from action.github.api import put_comment  # noqa: PLC0415  # PyGithub: imported while the build ran
 
     try:
-        put_comment(run.repository, run.pull_request, what.token, os.environ, marker=place.marker, body=text)
+        put_comment(run.repository, run.pull_request, request.token, os.environ, marker=source.marker, body=text)
     except GitHubError as error:
         rule = "a comment needs the permission pull-requests: write, which a fork's token does not have"
         raise GitHubError(f"{error}; {rule}") from None
 
 
 def _leg(text: str) -> dict[str, str]:
+    # The runner has no variable for the matrix leg: action.yml passes `toJSON(matrix)`, which is `null` without one.
     try:
         leg = json.loads(text or "null")
     except (ValueError, RecursionError):

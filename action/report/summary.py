@@ -1,35 +1,46 @@
-"""The summary of a run in Markdown: what was built, where it went, what it cost, and what failed."""
+"""The summary of a run in Markdown: outputs with their digests, times, inputs, and what failed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from action.evidence.status_log import Step
 from action.exporters.attributed import AttributedExporter
 from action.oci.reference import parse_reference
-from action.report.markdown import block, code, folded, one_line, seen, table
 from action.report.model import Report, masked
-from action.report.timeline import MOST, timeline
+from action.report.safe_text import block, code, details, one_line, table, visible
+from action.report.timeline import MAX_STEPS, timeline
 
+# GitHub shows nothing of a larger summary: "upload aborted, supports content up to a size of 1024k".
 LIMIT = 1024 * 1024
-"""Longest summary that GitHub takes, in bytes."""
+"""Largest size of a step's summary in bytes."""
 
+# Bytes that are kept free for the header of the table and for the line that names what was left out.
 _SPARE = 4096
-_SHORT = 12
-_MOST_EXCERPT = 16 * 1024
+_DIGEST_LENGTH = 12
+_MAX_WARNINGS = 12
+_MAX_EXCERPT = 16 * 1024
+_MAX_EXCERPT_LINES = 100
+_LAST_LINES = 20
 _KIBI = 1024
+_SECONDS_UNTIL = 60
 _NOTHING = "-"
+_RULE = re.compile(r"^-{5,}$")
+_STEP = re.compile(r"^ > ")
 
 
 def render(report: Report, limit: int = LIMIT) -> str:
-    """The summary.
+    """Return the summary of a run in Markdown.
 
     Args:
-        report: what is told.
-        limit: the longest that it may be, in bytes; what does not fit is left out, the least needed first, and the
-            summary says so.
+        report: the content.
+        limit: the largest size in bytes. Parts that do not fit are left out, the least important first, and the summary
+            names them.
     """
+    # Secrets are masked before any text is cut: a part of a secret would not be found.
     report = masked(report)
+    # Thousands of errors must not crowd out the table, nor thousands of outputs the parts below it.
     body = list(_head(report, limit // 2))
     rows = list(_rows(report))
     left = limit - _SPARE - _bytes(*body)
@@ -37,20 +48,20 @@ def render(report: Report, limit: int = LIMIT) -> str:
     if shown:
         body.append(table(_columns(report), shown))
         left -= _bytes(body[-1])
-    gone = [f"{omitted} of {len(rows)} outputs"] if omitted else []
+    left_out = [f"{omitted} of {len(rows)} outputs"] if omitted else []
     for name, part in _optional(report):
         if _bytes(part) <= left:
             body.append(part)
             left -= _bytes(part)
         else:
-            gone.append(name)
-    if gone:
-        body.append(f"Left out, since a summary may not be longer: {', '.join(gone)}.\n")
+            left_out.append(name)
+    if left_out:
+        body.append(f"Left out, because GitHub limits the size of a summary: {', '.join(left_out)}.\n")
     return "\n".join(body) + "\n"
 
 
 def outputs_table(report: Report, limit: int) -> str:
-    """The table of outputs alone, under its heading, no longer than `limit` bytes."""
+    """Return only the heading, the messages and the table of outputs, with at most `limit` bytes."""
     report = masked(report)
     body = list(_head(report, limit // 2))
     rows = list(_rows(report))
@@ -63,11 +74,11 @@ def outputs_table(report: Report, limit: int) -> str:
 
 
 def shown_inputs(raw: Mapping[str, str], hidden: Sequence[str]) -> dict[str, str]:
-    """The inputs that were given and may be shown.
+    """Return the inputs that are set and may be shown, without those that are `false`.
 
     Args:
         raw: input name to its text.
-        hidden: the names of those that hold secrets.
+        hidden: the names of inputs that contain secrets.
     """
     return {
         name: text.strip()
@@ -76,22 +87,37 @@ def shown_inputs(raw: Mapping[str, str], hidden: Sequence[str]) -> dict[str, str
     }
 
 
+def failure_excerpt(log: str) -> str:
+    """Return the part of buildx's log about the failed steps: their last log lines, and the lines of the Dockerfile.
+
+    buildx prints it at the end of its log. A log without such a part gives its last lines.
+
+    Args:
+        log: the end of buildx's standard error, in plain progress.
+    """
+    lines = [line.rstrip() for line in visible(log).rstrip().split("\n")]
+    begun = [place for place, line in enumerate(lines[:-1]) if _RULE.match(line) and _STEP.match(lines[place + 1])]
+    # Each failed step has such a part, with its log between two rules (lines of dashes).
+    excerpt = lines[begun[0] + 1 :] if begun else lines[-_LAST_LINES:]
+    return "\n".join(line for line in excerpt[-_MAX_EXCERPT_LINES:] if not _RULE.match(line)).strip("\n")
+
+
 def _head(report: Report, limit: int) -> Iterator[str]:
-    """What is told first; of errors and warnings as many as fit into `limit` bytes."""
+    """Yield the heading, the facts, and as many errors and warnings as fit into `limit` bytes."""
     yield f"### {'❌' if report.failed else '✅'} {report.title}{' failed' if report.failed else ''}\n"
     facts = list(_facts(report))
     if facts:
         yield " · ".join(facts) + "\n"
-    for mark, what, texts, most in (
-        ("❌", "errors", report.errors, len(report.errors)),
-        ("⚠️", "warnings", report.warnings, _SHORT),
+    for mark, kind, texts, max_count in (
+        ("❌", "error", report.errors, len(report.errors)),
+        ("⚠️", "warning", report.warnings, _MAX_WARNINGS),
     ):
-        lines = [f"{mark} {code(text)}\n" for text in texts[:most]]
+        lines = [f"{mark} {code(text)}\n" for text in texts[:max_count]]
         shown, _ = _fitting([[line] for line in lines], limit)
         limit -= _bytes(*lines[: len(shown)])
         yield from lines[: len(shown)]
         if len(shown) < len(texts):
-            yield f"{mark} and {len(texts) - len(shown)} {what} more\n"
+            yield f"{mark} and {_count(len(texts) - len(shown), f'more {kind}')}\n"
 
 
 def _facts(report: Report) -> Iterator[str]:
@@ -132,6 +158,7 @@ def _where(exporter: AttributedExporter, sizes: Mapping[str, int]) -> str:
     if exporter.dest is not None:
         size = sizes.get(exporter.dest)
         return code(exporter.dest) + (f" {_size(size)}" if size is not None else "")
+    # A cell of a Markdown table is one line, so a line break in it must be HTML.
     names = "<br>".join(code(name) for name in exporter.names)
     if not names:
         return _NOTHING
@@ -142,38 +169,40 @@ def _short(digest: str | None) -> str:
     if digest is None:
         return _NOTHING
     algorithm, _, encoded = digest.partition(":")
-    return code(f"{algorithm}:{encoded[:_SHORT]}", title=digest)
+    return code(f"{algorithm}:{encoded[:_DIGEST_LENGTH]}", title=digest)
 
 
 def _optional(report: Report) -> Iterator[tuple[str, str]]:
-    """Parts by name, the most needed first."""
+    """Yield the name and the text of each further part, the most important first."""
     if report.failure:
-        yield "what failed", "#### What failed\n\n" + block(report.failure[-_MOST_EXCERPT:], "text")
-    if lines := list(_copies(report)):
-        yield "the digests in full", folded("Digests in full", block("\n".join(lines), "text"))
+        yield "what failed", "#### What failed\n\n" + block(report.failure[-_MAX_EXCERPT:], "text")
+    if lines := list(_full_digests(report)):
+        yield "the digests in full", details("Digests in full", block("\n".join(lines), "text"))
     steps = [(target.name, step) for target in report.targets if target.progress for step in target.progress.steps]
     if drawn := timeline(steps):
         yield "the steps over time", "#### Steps over time\n\n" + block(drawn, "mermaid") + _legend(steps)
     if slowest := _slowest(steps):
-        yield "the slowest steps", folded("Slowest steps", slowest)
+        yield "the slowest steps", details("Slowest steps", slowest)
     if report.inputs:
-        yield "the inputs", folded("Inputs", block("\n".join(_yaml(report.inputs)), "yaml"))
+        yield "the inputs", details("Inputs", block("\n".join(_yaml(report.inputs)), "yaml"))
 
 
 def _legend(steps: Sequence[tuple[str, Step]]) -> str:
-    said = [
-        *([f"The {MOST} longest of {len(steps)} steps."] if len(steps) > MOST else []),
+    sentences = [
+        *([f"The {MAX_STEPS} longest of {len(steps)} steps."] if len(steps) > MAX_STEPS else []),
         *(["Grey: from the cache."] if any(step.cached for _, step in steps) else []),
         *(["Red: failed."] if any(step.error for _, step in steps) else []),
     ]
-    return f"\n{' '.join(said)}\n" if said else ""
+    return f"\n{' '.join(sentences)}\n" if sentences else ""
 
 
-def _copies(report: Report) -> Iterator[str]:
+def _full_digests(report: Report) -> Iterator[str]:
+    """Yield `name@digest` of each pushed image, and key and digest of every other output, ready to be copied."""
     for target in report.targets:
         for exporter in target.results.exporters if target.results else ():
             if exporter.digest is None:
                 continue
+            # Two tags of one repository give the same `name@digest`.
             references = [reference for name in exporter.names if (reference := parse_reference(name))]
             named = list(dict.fromkeys(f"{each.repository}@{exporter.digest}" for each in references))
             label = " ".join(part for part in (one_line(target.name), exporter.key) if part)
@@ -181,7 +210,7 @@ def _copies(report: Report) -> Iterator[str]:
 
 
 def _slowest(steps: Sequence[tuple[str, Step]]) -> str:
-    timed = sorted((each for each in steps if each[1].seconds > 0), key=lambda each: -each[1].seconds)[:MOST]
+    timed = sorted((each for each in steps if each[1].seconds > 0), key=lambda each: -each[1].seconds)[:MAX_STEPS]
     bake = any(target for target, _ in steps)
     rows = [
         [
@@ -197,7 +226,7 @@ def _slowest(steps: Sequence[tuple[str, Step]]) -> str:
 
 def _yaml(inputs: Mapping[str, str]) -> Iterator[str]:
     for name, text in inputs.items():
-        lines = seen(text).splitlines()
+        lines = visible(text).splitlines()
         if len(lines) <= 1:
             yield f"{name}: {''.join(lines)}"
         else:
@@ -206,14 +235,15 @@ def _yaml(inputs: Mapping[str, str]) -> Iterator[str]:
 
 
 def _bytes(*parts: str) -> int:
-    """The length of parts, each with a newline after it."""
+    """Return the size of parts in bytes, each with a newline after it."""
     return sum(len(part.encode()) + 1 for part in parts)
 
 
 def _fitting(rows: Sequence[Sequence[str]], limit: int) -> tuple[list[Sequence[str]], int]:
-    """The first rows that fit, and how many do not."""
+    """Return the first rows that fit into `limit` bytes of a Markdown table, and how many do not fit."""
     fitting: list[Sequence[str]] = []
     for row in rows:
+        # A row is `| cell | cell |` and a newline: three more characters for each cell, and two for the row.
         limit -= sum(len(cell.encode()) + 3 for cell in row) + 2
         if limit < 0:
             break
@@ -226,7 +256,8 @@ def _count(number: int, what: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 60:  # noqa: PLR2004
+    if seconds < _SECONDS_UNTIL:
+        # The times come from a record, which may contain an end before the start.
         return f"{max(seconds, 0.0):.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -1,4 +1,4 @@
-"""The table of digests."""
+"""The table of digests on a terminal."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from action.report.line import line
+from action.report.safe_text import log_line
 
 if TYPE_CHECKING:
     from action.exporters.attributed import AttributedBuild, AttributedExporter
 
 _COLUMNS = ("KEY", "TYPE", "NAME OR DEST", "DIGEST", "EVIDENCE")
+# Wider than any table, to measure how wide a table would be: rich never reports more than the width that it is given.
 _WIDE = 10_000
-"""Columns of a table that nothing limits."""
 
 
 def print_table(results: AttributedBuild, file: TextIO) -> None:
-    """Print every exporter with its digest, in a table, or a digest below its exporter where a terminal is narrow.
+    """Print each exporter with its digest, as a table, or as two lines for each exporter if the terminal is narrow.
 
     Args:
         results: the results of one build.
-        file: where to print; colours are used where it is a terminal.
+        file: the stream to print to; it gets colors if it is a terminal.
     """
+    # rich would read `[bold]` and `:smile:` in a name as markup, and color numbers.
     console = Console(file=file, highlight=False, emoji=False, markup=False)
     rows = [_cells(exporter) for exporter in results.exporters]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -35,7 +36,7 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
         table.add_row(*map(Text, row))
     width = console.measure(table, options=console.options.update_width(_WIDE)).maximum
     if not console.is_terminal or width <= console.width:
-        # Nothing is wrapped: a digest that is broken into two lines cannot be copied.
+        # No cell is wrapped: a digest that is broken into two lines cannot be copied.
         console.width = max(console.width, width)
         console.print(table)
         return
@@ -47,4 +48,4 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
 def _cells(exporter: AttributedExporter) -> tuple[str, ...]:
     made = ", ".join(exporter.names) or exporter.dest or "-"
     digest = exporter.digest or "-"
-    return tuple(map(line, (exporter.key, exporter.type, made, digest, exporter.evidence or "-")))
+    return tuple(map(log_line, (exporter.key, exporter.type, made, digest, exporter.evidence or "-")))

@@ -1,4 +1,4 @@
-"""What a command prints at its end: results to standard output, everything else to standard error."""
+"""The output of a terminal command: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from action.errors import FAILED, InputError
 from action.exporters.attributed import AttributedBuild
 from action.pipeline.run_result import RunResult
 from action.process.signals import Interrupted
-from action.report.line import line
+from action.report.safe_text import log_line
 
 
-class SaidError(Exception):
-    """The command fails, and what is wrong has been printed.
+class ReportedError(Exception):
+    """A failure whose messages have been printed, so that only the exit code is left to set.
 
     Args:
-        exit_code: what the command exits with.
+        exit_code: the exit code of the command.
     """
 
     def __init__(self, exit_code: int = FAILED) -> None:
@@ -38,16 +38,16 @@ def finish(result: RunResult, results_file: Path | None, form: str, target: Text
         target: the stream to print the results to, or None to print none.
 
     Raises:
-        SaidError: the run failed.
+        ReportedError: the run failed.
         Interrupted: a signal ended it.
         InputError: the file cannot be written.
     """
     for notice in result.notices:
-        say("notice", notice)
+        print_message("notice", notice)
     for warning in result.warnings:
-        say("warning", warning)
+        print_message("warning", warning)
     for error in result.errors:
-        say("error", str(error))
+        print_message("error", str(error))
     if result.builds is not None and target is not None:
         print_results(result.builds, form, target, bake=result.bake)
     if result.builds is not None and results_file is not None:
@@ -55,7 +55,7 @@ def finish(result: RunResult, results_file: Path | None, form: str, target: Text
     if result.signal is not None:
         raise Interrupted(result.signal)
     if result.errors:
-        raise SaidError(result.errors[0].exit_code)
+        raise ReportedError(result.errors[0].exit_code)
 
 
 def print_results(builds: Mapping[str, AttributedBuild], form: str, target: TextIO, *, bake: bool = False) -> None:
@@ -76,7 +76,7 @@ def print_results(builds: Mapping[str, AttributedBuild], form: str, target: Text
         if not build.exporters:
             continue
         if name:
-            target.write(f"{line(name)}:\n")
+            target.write(f"{log_line(name)}:\n")
         print_table(build, target)
 
 
@@ -95,11 +95,11 @@ def _write(file: Path, builds: Mapping[str, AttributedBuild], *, bake: bool) -> 
         ) from None
 
 
-def say(kind: str, message: str) -> None:
+def print_message(kind: str, message: str) -> None:
     """Print a message to standard error, on one line.
 
     Args:
         kind: `error`, `warning` or `notice`.
         message: the message.
     """
-    click.echo(f"{kind}: {line(message)}", err=True)
+    click.echo(f"{kind}: {log_line(message)}", err=True)

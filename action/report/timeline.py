@@ -1,4 +1,4 @@
-"""A build's steps over time, as a Mermaid gantt, which GitHub draws (https://mermaid.js.org/syntax/gantt.html)."""
+"""A build's steps over time, as a Mermaid Gantt diagram, which GitHub draws (https://mermaid.js.org/syntax/gantt.html)."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
 from action.evidence.status_log import Step
-from action.report.markdown import one_line
+from action.report.safe_text import one_line
 
-MOST = 30
-"""Most steps that are drawn."""
+MAX_STEPS = 30
+"""Largest number of steps in a diagram."""
 
-_LONGEST_NAME = 60
-_LATEST = 10 * 365 * 86400.0
-"""No build takes ten years, but a record may say so."""
-
-_MEANS = re.compile(r"[^\w \[\]()/.,=+*@!?$&|~^'-]")
-"""Everything but what is mere text in the name of a task."""
+_MAX_NAME = 60
+# A record may contain any number, and Python raises OverflowError for a date after the year 9999.
+_MAX_SECONDS = 10 * 365 * 86400.0
+# Every character that may have a meaning in a task's name. They become spaces, because Mermaid's Gantt diagrams have no
+# way to escape them.
+_MARKUP = re.compile(r"[^\w \[\]()/.,=+*@!?$&|~^'-]")
+_TENTHS_UNTIL = 10
+_MINUTES_UNTIL = 3600
 
 
 def timeline(steps: Sequence[tuple[str, Step]]) -> str:
-    """The longest steps over time, in the order in which they started; empty where no step took any time.
+    """Return a Gantt diagram of the longest steps, ordered by target and start; empty if no step has completed.
 
     Args:
-        steps: a target's name, or empty, and a step of it.
+        steps: pairs of a target's name, empty for a build, and one of its steps.
     """
     timed = [(target, step) for target, step in steps if step.started is not None and step.completed is not None]
     if not timed:
         return ""
-    longest = sorted(timed, key=lambda each: -each[1].seconds)[:MOST]
+    longest = sorted(timed, key=lambda each: -each[1].seconds)[:MAX_STEPS]
     begin = min(step.started or 0.0 for _, step in longest)
     span = max(step.completed or 0.0 for _, step in longest) - begin
     lines = ["gantt", "dateFormat YYYY-MM-DD HH:mm:ss.SSS", f"axisFormat {_axis(span)}"]
@@ -44,7 +46,7 @@ def timeline(steps: Sequence[tuple[str, Step]]) -> str:
         tag = "crit, " if step.error else "done, " if step.cached else ""
         mark = "cached " if step.cached else ""
         start, end = (step.started or 0.0) - begin, (step.completed or 0.0) - begin
-        # A task that takes no time is not drawn.
+        # Mermaid does not draw a task whose start and end are equal, so each takes a millisecond at least.
         lines.append(
             f"{number} - {mark}{_name(step.name, number)} :{tag}{_time(start)}, {_time(max(end, start + 0.001))}"
         )
@@ -52,18 +54,23 @@ def timeline(steps: Sequence[tuple[str, Step]]) -> str:
 
 
 def _axis(seconds: float) -> str:
-    """How times are written below the drawing."""
-    if seconds < 10:  # noqa: PLR2004
+    """Return the format of the times below the diagram."""
+    if seconds < _TENTHS_UNTIL:
         return "%S.%L"
-    return "%M:%S" if seconds < 3600 else "%H:%M"  # noqa: PLR2004
+    return "%M:%S" if seconds < _MINUTES_UNTIL else "%H:%M"
 
 
 def _name(text: str, number: int) -> str:
-    name = _MEANS.sub(" ", one_line(text, _LONGEST_NAME).replace(":", " ").replace("…", ".."))
+    name = _MARKUP.sub(" ", one_line(text, _MAX_NAME).replace(":", " ").replace("…", ".."))
     return " ".join(name.split()) or f"step {number}"
 
 
 def _time(seconds: float) -> str:
-    """A time of day that the build could have begun at midnight of: what is drawn is the time since then."""
-    moment = datetime(2000, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=round(min(seconds, _LATEST) * 1000))
+    """Return the time since the first step as a date and time, because a Gantt diagram has no relative times.
+
+    The axis shows only the time of day, which starts at midnight of an arbitrary day.
+    """
+    moment = datetime(2000, 1, 1, tzinfo=timezone.utc) + timedelta(
+        milliseconds=round(min(seconds, _MAX_SECONDS) * 1000)
+    )
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}"

@@ -102,9 +102,9 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
     except PackagesError as error:
         workflow_commands.warning(f"the run is not shown: {error}; the build and its outputs are not affected")
         return
-    from action.report.publish import Show, show  # noqa: PLC0415  # imported while the build ran
+    from action.report.publish import ReportRequest, publish_report  # noqa: PLC0415  # imported while the build ran
 
-    show(result, Show(title, report_options, inputs, secrets, token, folder))
+    publish_report(result, ReportRequest(title, report_options, inputs, secrets, token, folder))
 
 
 def mask_all(secrets: Iterable[str]) -> None:

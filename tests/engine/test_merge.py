@@ -221,7 +221,7 @@ def test_a_platform_that_is_missing_or_too_many_is_refused(work: Workplace) -> N
     step = work.merge_step(tags=f"{work.image}:1", expect_platforms=f"{AMD64},{RISCV64}")
     assert step.code == 1
     missing, more = _errors(step)
-    assert missing.startswith("exporter release: linux/riscv64 is expected, and no results file has it")
+    assert missing.startswith("exporter release: linux/riscv64 is expected, but no results file has it")
     assert more.startswith("exporter release: linux-arm64/results.json has linux/arm64, which is not in")
     _is_not_served(work, "1")
 

@@ -354,5 +354,5 @@ def test_a_run_of_no_pull_request_comments_on_nothing(work: Workplace, github: G
     Path(work.environment["GITHUB_EVENT_PATH"]).write_text('{"repository": {"private": false}}')
     step = work.step(outputs="type=cacheonly", comment="true", github_token=TOKEN)
     assert step.code == 0
-    assert "this run is of no pull request" in step.log
+    assert "this run does not belong to a pull request" in step.log
     assert github.requests == []

@@ -11,7 +11,7 @@ from action.errors import GitHubError
 from action.github import api
 from action.github.api import put_comment
 from action.github.context import WorkflowRun, is_private
-from action.report.comment import Place, comment_text
+from action.report.comment import CommentSource, comment_text
 from tests.github_api import TOKEN, GitHub, github_api
 
 MARKER = "<!-- build-digests abc -->"
@@ -144,34 +144,36 @@ def test_a_server_that_refuses_connections_or_hangs_is_an_error(
         put(github, "one")
 
 
-def place(step: str = "", *, leg: dict[str, str] | None = None, commit: str = "c0ffee", job: str = "build") -> Place:
-    return Place("CI", job, leg or {}, step, commit)
+def source(
+    step: str = "", *, leg: dict[str, str] | None = None, commit: str = "c0ffee", job: str = "build"
+) -> CommentSource:
+    return CommentSource("CI", job, leg or {}, step, commit)
 
 
-def test_a_place_is_a_workflow_a_job_and_a_matrix_leg() -> None:
-    legs = [place(), place(job="test"), place(leg={"arch": "arm64"}), place(leg={"arch": "amd64"})]
+def test_each_workflow_job_and_matrix_leg_has_its_own_marker() -> None:
+    legs = [source(), source(job="test"), source(leg={"arch": "arm64"}), source(leg={"arch": "amd64"})]
     assert len({each.marker for each in legs}) == 4
-    assert place("other step").marker == place(commit="beef").marker == place().marker
+    assert source("other step").marker == source(commit="beef").marker == source().marker
 
 
 def test_steps_of_one_job_share_a_comment_and_each_changes_its_own_part() -> None:
-    text = comment_text(place("one"), "first\n", "")
-    text = comment_text(place("two"), "second\n", text)
-    text = comment_text(place("one"), "first, again\n", text)
+    text = comment_text(source("one"), "first\n", "")
+    text = comment_text(source("two"), "second\n", text)
+    text = comment_text(source("one"), "first, again\n", text)
     assert re.sub(r"<!--.*?-->\n", "", text).split("\n\n")[1] == "first, again\nsecond\n"
-    assert text.startswith(place().marker)
+    assert text.startswith(source().marker)
 
 
 def test_parts_of_an_older_commit_go() -> None:
-    text = comment_text(place("gone"), "old\n", "")
-    text = comment_text(place("kept", commit="beef"), "new\n", text)
+    text = comment_text(source("gone"), "old\n", "")
+    text = comment_text(source("kept", commit="beef"), "new\n", text)
     assert "old" not in text
     assert "<code>beef</code>" in text
 
 
 def test_names_from_outside_are_escaped_and_forge_no_part() -> None:
     forged = "<!-- end -->\n<!-- part 0123456789abcdef c0ffee -->\nforged\n<!-- end -->\n"
-    hostile = Place(forged, forged, {"leg": forged}, forged, "c0ffee")
+    hostile = CommentSource(forged, forged, {"leg": forged}, forged, "c0ffee")
     text = comment_text(hostile, "right\n", "")
     assert text.count("<!--") == 3
     again = comment_text(hostile, "right\n", text)

@@ -1,4 +1,4 @@
-"""Results of jobs, as the build action writes them."""
+"""Results of jobs in the form in which the build action writes them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def digest_of(owner: str) -> str:
     return "sha256:" + hashlib.sha256(owner.encode()).hexdigest()
 
 
-def exporter(  # noqa: PLR0913
+def exporter(  # noqa: PLR0913  # one for each member of a result that a test sets
     key: str = "release",
     *,
     names: tuple[str, ...] = ("ghcr.io/octo/app",),
@@ -23,7 +23,7 @@ def exporter(  # noqa: PLR0913
     push: bool = True,
     kind: str = "image",
 ) -> AttributedExporter:
-    """An exporter; digests are given by what has them."""
+    """Make the result of an exporter; `digest` and the values of `platforms` are names that `digest_of` hashes."""
     return AttributedExporter(
         key=key,
         index=int(key) if key.isdecimal() else 0,

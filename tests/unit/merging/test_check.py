@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from action.inputs.merge import merge_request
-from action.merging.check import check_joined, image_id
-from action.merging.plan import Join, plan
+from action.merging.check import check_merged, image_id
+from action.merging.plan import PlannedImage, plan
 from tests.unit.merging.jobs import digest_of, exporter, job
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -38,60 +38,60 @@ BOTH = index(
 SERVED = {digest_of("a"): AMD, digest_of("b"): ARM}
 
 
-def joined_of(*owners: str) -> Join:
+def planned_of(*owners: str) -> PlannedImage:
     jobs = [job(f"{owner}.json", exporter(digest=owner)) for owner in owners]
-    (join,), errors = plan(jobs, merge_request(results=".", tags=["ghcr.io/octo/app:1"]))
+    (planned,), errors = plan(jobs, merge_request(results=".", tags=["ghcr.io/octo/app:1"]))
     assert errors == ()
-    return join
+    return planned
 
 
 def faults(data: bytes, expect: tuple[str, ...] = (), annotations: tuple[str, ...] = ()) -> list[str]:
-    return [str(error) for error in check_joined(joined_of("a", "b"), SERVED, data, expect, annotations)[1]]
+    return [str(error) for error in check_merged(planned_of("a", "b"), SERVED, data, expect, annotations)[1]]
 
 
-def test_an_index_of_just_the_sources_is_right() -> None:
-    joined, errors = check_joined(joined_of("a", "b"), SERVED, BOTH, ("linux/amd64", "linux/arm64"), ())
+def test_an_index_of_exactly_the_sources_has_no_errors() -> None:
+    merged, errors = check_merged(planned_of("a", "b"), SERVED, BOTH, ("linux/amd64", "linux/arm64"), ())
     assert errors == ()
-    assert joined.descriptor.digest == "sha256:" + hashlib.sha256(BOTH).hexdigest()
-    assert [(platform, each.digest) for platform, each in joined.platforms] == [
+    assert merged.descriptor.digest == "sha256:" + hashlib.sha256(BOTH).hexdigest()
+    assert [(platform, each.digest) for platform, each in merged.platforms] == [
         ("linux/amd64", digest_of("amd64")),
         ("linux/arm64", digest_of("arm64")),
     ]
 
 
-def test_an_attestation_that_is_left_out_is_found() -> None:
+def test_a_missing_attestation_is_an_error() -> None:
     (fault,) = faults(index(entry("amd64", "linux/amd64"), entry("arm64", "linux/arm64")))
     assert fault.startswith(
-        f"exporter release: a.json has the manifest {digest_of('amd64 proof')}, and buildx leaves it"
+        f"exporter release: a.json has the manifest {digest_of('amd64 proof')}, but the index that buildx makes"
     )
 
 
-def test_a_manifest_that_no_job_made_is_found() -> None:
+def test_a_manifest_that_no_job_made_is_an_error() -> None:
     data = json.loads(BOTH)
     data["manifests"].append(entry("foreign", "linux/s390x"))
     (fault,) = faults(json.dumps(data).encode())
-    assert f"puts the manifest {digest_of('foreign')} into the index" in fault
+    assert f"the index that buildx makes contains the manifest {digest_of('foreign')}" in fault
 
 
-def test_platforms_that_are_missing_or_too_many_are_found() -> None:
+def test_missing_and_unexpected_platforms_are_errors() -> None:
     missing, more = faults(BOTH, ("linux/amd64", "linux/riscv64"))
     assert "linux/riscv64 is expected" in missing
     assert "b.json has linux/arm64" in more
 
 
-def test_two_images_of_one_platform_are_found_and_two_versions_of_windows_are_none() -> None:
+def test_two_images_of_one_platform_are_an_error_except_two_versions_of_windows() -> None:
     served = {
         digest_of("a"): index(entry("one", "windows/amd64", version="10.0.1")),
         digest_of("b"): index(entry("two", "windows/amd64", version="10.0.2")),
     }
     data = index(entry("one", "windows/amd64", version="10.0.1"), entry("two", "windows/amd64", version="10.0.2"))
-    assert check_joined(joined_of("a", "b"), served, data, ("windows/amd64",), ())[1] == ()
+    assert check_merged(planned_of("a", "b"), served, data, ("windows/amd64",), ())[1] == ()
     same = {digest: content.replace(b"10.0.2", b"10.0.1") for digest, content in served.items()}
-    (fault,) = check_joined(joined_of("a", "b"), same, data.replace(b"10.0.2", b"10.0.1"), (), ())[1]
+    (fault,) = check_merged(planned_of("a", "b"), same, data.replace(b"10.0.2", b"10.0.1"), (), ())[1]
     assert all(part in str(fault) for part in ("a.json", "b.json", "windows/amd64", digest_of("one"), digest_of("two")))
 
 
-def test_an_annotation_that_is_not_in_the_index_is_found_and_a_later_one_takes_an_earlier_ones_place() -> None:
+def test_a_missing_annotation_is_an_error_unless_a_later_one_replaces_it() -> None:
     annotated = json.loads(BOTH)
     annotated["annotations"] = {"a": "2"}
     data = json.dumps(annotated).encode()

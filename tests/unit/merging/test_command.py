@@ -1,4 +1,4 @@
-"""The merge command and action as far as they go without a registry."""
+"""The merge command and action, up to the first request to a registry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from action.exporters.attributed import AttributedExporter
 from tests.unit.merging.jobs import digest_of, document, exporter, results
 from tests.unit.test_cli import command
 
-# Nothing listens there, and loopback says so at once.
+# No program listens on port 1, so a connection fails at once.
 NOWHERE = "localhost:1/octo/app"
 
 
@@ -57,7 +57,7 @@ def test_the_actions_dry_run_is_that_of_the_command(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
-def test_a_conflict_is_refused_without_a_registry(folder: Path, dry_run: tuple[str, ...]) -> None:
+def test_a_conflict_is_reported_without_a_registry(folder: Path, dry_run: tuple[str, ...]) -> None:
     _job(folder, "again", exporter(names=(NOWHERE,), digest="c", platforms={"linux/amd64": "c"}))
     done = command("merge", str(folder), "-t", f"{NOWHERE}:1", *dry_run)
     assert done.returncode == 1
@@ -65,7 +65,7 @@ def test_a_conflict_is_refused_without_a_registry(folder: Path, dry_run: tuple[s
     assert done.stdout == ""
 
 
-def test_every_fault_is_said_at_once(folder: Path) -> None:
+def test_all_faulty_files_are_reported_together(folder: Path) -> None:
     (folder / "bad.json").write_text("{}", encoding="utf-8")
     (folder / "worse.json").write_text("", encoding="utf-8")
     done = command("merge", str(folder), "-t", f"{NOWHERE}:1")
@@ -93,6 +93,6 @@ def test_bad_usage_and_bad_input_end_with_2(folder: Path, arguments: tuple[str, 
 def test_a_registry_that_is_not_there_is_named(folder: Path) -> None:
     done = command("merge", str(folder), "-t", f"{NOWHERE}:1", "--retries", "1", "--retry-delay", "0")
     assert done.returncode == 1
-    # Where there is no buildx either, that is what is said.
-    said = ("connection refused", "docker has no buildx", "neither docker nor buildx")
-    assert any(each in done.stderr for each in said)
+    # On a machine without buildx the message is about that instead.
+    messages = ("connection refused", "docker has no buildx", "neither docker nor buildx")
+    assert any(each in done.stderr for each in messages)

@@ -1,4 +1,4 @@
-"""mermaid itself, which npm installs once into the cache."""
+"""The parser of Mermaid, which npm installs once into the cache."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SOURCE = ROOT / "tests" / "mermaid"
 CACHE = ROOT / ".cache" / "mermaid"
 
 Mermaid = Callable[[Sequence[str]], list[dict[str, Any]]]
-"""For each diagram the tasks that mermaid finds in it, or an error."""
+"""Takes diagrams; returns for each one the tasks that Mermaid finds in it, or an error."""
 
 
 @pytest.fixture(scope="session")
 def mermaid() -> Mermaid:
     if shutil.which("npm") is None:
-        pytest.skip("npm is not here, which installs mermaid")
+        pytest.skip("npm, which installs Mermaid, is not on this machine")
     lock = (SOURCE / "package-lock.json").read_bytes()
     if not (CACHE / "ready").is_file() or (CACHE / "ready").read_bytes() != lock:
         shutil.rmtree(CACHE, ignore_errors=True)

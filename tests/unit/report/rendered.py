@@ -1,4 +1,4 @@
-"""Markdown as a CommonMark renderer with GitHub's tables reads it."""
+"""Markdown rendered by markdown-it-py: CommonMark with GitHub's tables."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ def _renderer() -> MarkdownIt:
 
 
 class Page(HTMLParser):
-    """An HTML text: its elements, its attributes, and the text of each table cell and code element.
+    """A parsed HTML text.
 
     Attributes:
         elements: the elements' names, in order.
-        attributes: names of attributes that elements have.
-        cells: the text of each cell.
+        attributes: the names of all attributes.
+        cells: the text of each table cell.
         codes: the text of each code element.
+        comments: the text of each comment.
     """
 
     def __init__(self, text: str) -> None:
@@ -42,7 +43,7 @@ class Page(HTMLParser):
         self.comments: list[str] = []
         self.feed(text)
         self.close()
-        assert self._open == [], "an element is not closed"
+        assert self._open == [], f"not closed: {self._open}"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append(tag)

@@ -1,4 +1,4 @@
-"""Warnings of build checks, in both forms that metadata files have them."""
+"""Annotations for warnings of build checks, from both forms in a metadata file."""
 
 from __future__ import annotations
 
@@ -70,23 +70,23 @@ EXPECTED = Annotation("FromAsCasing", "casing differs\nMore info: https://docs.d
         {"result.json": check(), "buildx.build.warnings": [warning()]},
     ],
 )
-def test_a_warning_stands_at_its_file_and_line_with_rule_and_link_once(document: object) -> None:
+def test_a_warning_gets_one_annotation_with_file_line_rule_and_link(document: object) -> None:
     assert found_in(document) == [EXPECTED]
 
 
-def test_a_rule_that_is_broken_in_two_places_has_two_annotations() -> None:
+def test_a_rule_broken_in_two_places_gets_two_annotations() -> None:
     found = found_in({"buildx.build.warnings": [warning(line=3), warning(line=4), warning("Other: x", line=3)]})
     assert [(each.rule, each.line) for each in found] == [("FromAsCasing", 3), ("FromAsCasing", 4), ("Other", 3)]
 
 
-def test_a_file_that_is_not_found_is_named_in_the_text() -> None:
+def test_a_file_that_is_not_found_is_named_in_the_message() -> None:
     source = {"filename": "Other.Dockerfile", "data": encoded("x")}
     (found,) = found_in({"buildx.build.warnings": [warning(sourceInfo=source)]})
     assert (found.file, found.line) == (None, None)
     assert found.message.startswith("Other.Dockerfile:3: casing differs")
 
 
-def test_a_warning_without_a_rule_a_place_or_a_link_is_shown_by_its_text() -> None:
+def test_a_warning_without_rule_file_and_link_keeps_its_text() -> None:
     (found,) = found_in({"buildx.build.warnings": [{"short": encoded("something is odd")}]})
     assert found == Annotation("Build check", "something is odd", None, None)
 
@@ -99,15 +99,15 @@ def test_a_warning_without_a_rule_a_place_or_a_link_is_shown_by_its_text() -> No
         {"result.json": {"warnings": None, "sources": None}},
     ],
 )
-def test_what_is_no_warning_is_none(document: object) -> None:
+def test_malformed_warnings_are_ignored(document: object) -> None:
     assert found_in(document) == []
 
 
-def test_metadata_that_is_no_json_has_no_warnings() -> None:
+def test_metadata_that_is_not_json_has_no_annotations() -> None:
     assert read_annotations("{", find) == read_annotations("", find) == read_annotations("[" * 100_000, find) == []
 
 
-def test_texts_are_one_line_without_what_is_not_seen() -> None:
+def test_texts_are_on_one_line_without_invisible_characters() -> None:
     short = "Rule\u202e\x1b[31m: a\nb\r\n::error::c"
     (found,) = found_in({"buildx.build.warnings": [warning(short, url="")]})
     assert (found.rule, found.message) == ("Rule", "a b ::error::c")
@@ -121,7 +121,7 @@ def test_the_time_for_a_hostile_text_is_proportional_to_its_length(before: str, 
     assert growth(read, 250_000) < 8
 
 
-def test_warnings_of_one_rule_in_a_file_that_is_not_found_are_told_apart() -> None:
+def test_warnings_of_one_rule_in_different_missing_files_stay_separate() -> None:
     first, second = check(line=1), check(detail="another", line=2)
     first["sources"] = second["sources"] = [{"filename": "web.Dockerfile", "data": ""}]
     found = found_in({"web": {"result.json": first}, "api": {"result.json": second}, "again": {"result.json": first}})

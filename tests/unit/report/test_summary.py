@@ -1,4 +1,4 @@
-"""The summary: what it says, what it never says, and how long it may be."""
+"""The summary: its content, its secrets, and its size."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import replace
 import pytest
 
 from action.evidence.status_log import StatusLog, Step
-from action.report.failure import failure_excerpt
 from action.report.model import Report, Target
-from action.report.summary import LIMIT, outputs_table, render, shown_inputs
+from action.report.summary import LIMIT, failure_excerpt, outputs_table, render, shown_inputs
 from tests.golden_files import FOLDER, assert_golden
 from tests.unit.merging.jobs import digest_of, exporter, results
 from tests.unit.report.conftest import Mermaid
 from tests.unit.report.rendered import Page, html
-from tests.unit.report.test_markdown import HOSTILE
+from tests.unit.report.test_safe_text import HOSTILE
 
 RELEASE = exporter(names=("ghcr.io/octo/app:1",), platforms={"linux/amd64": "amd", "linux/arm64": "arm"})
 FILES = exporter("files", names=(), push=False, kind="local", digest=None)
@@ -43,14 +42,14 @@ def test_a_build_of_300_steps() -> None:
     assert_golden("300-steps.md", text)
 
 
-def test_golden_timelines_are_mermaids(mermaid: Mermaid) -> None:
+def test_mermaid_reads_the_timelines_of_the_golden_files(mermaid: Mermaid) -> None:
     texts = [file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.md"))]
     diagrams = [diagram for text in texts for diagram in re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL)]
     assert len(diagrams) >= 3
     assert all("error" not in answer for answer in mermaid(diagrams))
 
 
-def test_every_output_has_a_row_with_where_it_went() -> None:
+def test_every_output_has_a_row_with_its_destination() -> None:
     tar = exporter("tar", names=("app:1",), push=False, kind="oci", digest="t")
     tar = replace(tar, dest="out/app.tar")
     kept = exporter("kept", names=("app:1",), push=False, digest="k")
@@ -84,7 +83,7 @@ def test_a_bake_has_a_row_for_each_target_and_output() -> None:
     ]
 
 
-def test_a_failure_is_told_first_and_its_steps_are_drawn() -> None:
+def test_a_failure_comes_first_and_its_steps_are_drawn() -> None:
     progress = StatusLog("r", 1.0, 4.0, (Step("[1/1] RUN false", 1.0, 4.0, error="exit code 1"),))
     text = render(
         Report(
@@ -123,7 +122,7 @@ def test_no_value_from_outside_adds_an_element(text: str) -> None:
     assert hostile.comments == []
 
 
-def test_secrets_are_shown_nowhere() -> None:
+def test_secrets_are_not_shown() -> None:
     secret = "hunter2 & co"
     progress = StatusLog("r", 1.0, 2.0, (Step(f"RUN echo {secret}", 1.0, 2.0, error=secret),))
     text = render(
@@ -170,21 +169,21 @@ def test_a_secret_is_found_as_it_would_be_shown(secret: str, text: str) -> None:
     assert "hunter2" not in render(shown)
 
 
-def test_of_many_errors_as_many_are_told_as_fit() -> None:
+def test_of_many_errors_as_many_are_shown_as_fit() -> None:
     many = report(Target("", results(RELEASE)), errors=("|" * 300,) * 2000, warnings=("|" * 300,) * 100, failed=True)
     for limit in (LIMIT, 60_000):
         for text in (render(many, limit), outputs_table(many, limit)):
             assert len(text.encode()) <= limit
-            assert re.search(r"❌ and \d+ errors more", text)
+            assert re.search(r"❌ and \d+ more errors", text)
             assert "<code>release</code>" in text
 
 
-def test_inputs_that_hold_secrets_or_say_nothing_are_not_shown() -> None:
+def test_inputs_with_secrets_or_without_effect_are_not_shown() -> None:
     raw = {"tags": "a", "push": "true", "load": "false", "context": " ", "secrets": "A=b", "github-token": "t"}
     assert shown_inputs(raw, ("secrets", "github-token")) == {"tags": "a", "push": "true"}
 
 
-def test_a_summary_is_never_longer_than_it_may_be_and_says_what_it_left_out() -> None:
+def test_a_summary_never_exceeds_its_limit_and_names_what_it_left_out() -> None:
     names = tuple(f"ghcr.io/octo/{'x' * 200}-{number}:1" for number in range(3))
     targets = tuple(Target(f"target-{number}", results(exporter(names=names)), long_build()) for number in range(1000))
     text = render(Report(title="Bake", failed=False, targets=targets, inputs={"set": "y" * 5000}))
@@ -195,7 +194,7 @@ def test_a_summary_is_never_longer_than_it_may_be_and_says_what_it_left_out() ->
     assert "the inputs" not in left_out
 
 
-def test_what_is_needed_least_goes_first() -> None:
+def test_the_least_important_parts_are_left_out_first() -> None:
     whole = report(Target("", results(RELEASE), long_build()), failure="log\n" * 100, inputs={"build-args": "x" * 3000})
     text = render(whole, 4096 + 4000)
     assert "#### What failed" in text
@@ -203,7 +202,7 @@ def test_what_is_needed_least_goes_first() -> None:
     assert "<code>release</code>" in text
 
 
-def test_the_table_of_a_comment_has_no_more_than_its_head_and_its_rows() -> None:
+def test_a_comment_contains_only_the_heading_and_the_table() -> None:
     targets = tuple(Target(f"target-{number}", results(RELEASE)) for number in range(500))
     text = outputs_table(Report(title="Bake", failed=False, targets=targets), 60_000)
     assert len(text.encode()) <= 60_000
@@ -228,7 +227,7 @@ ERROR: failed to build: failed to solve: process "/bin/sh -c make" did not compl
 """
 
 
-def test_the_failed_step_its_log_and_the_dockerfiles_lines_are_cut_out_of_the_log() -> None:
+def test_the_excerpt_of_a_log_has_the_failed_step_its_log_and_the_dockerfiles_lines() -> None:
     assert failure_excerpt(LOG).splitlines() == [
         " > [2/2] RUN make:",
         "0.1 cc a.c",
@@ -240,7 +239,7 @@ def test_the_failed_step_its_log_and_the_dockerfiles_lines_are_cut_out_of_the_lo
     ]
 
 
-def test_a_log_without_a_failed_step_is_told_by_its_last_lines() -> None:
+def test_the_excerpt_of_a_log_without_a_failed_step_is_its_last_lines() -> None:
     log = "".join(f"line {number}\n" for number in range(100))
     assert failure_excerpt(log).splitlines() == [f"line {number}" for number in range(80, 100)]
     assert failure_excerpt("") == ""

@@ -38,14 +38,14 @@ RESULTS = AttributedBuild(
 )
 
 
-def test_a_pipe_gets_one_line_per_exporter_however_long() -> None:
+def test_a_pipe_gets_one_line_for_each_exporter_of_any_length() -> None:
     file = io.StringIO()
     print_table(AttributedBuild(None, (exporter("x", A, "n" * 500),)), file)
     assert [line.split() for line in file.getvalue().splitlines()[2:]] == [["x", "image", "n" * 500, A, "record"]]
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "120"])
-def test_a_narrow_terminal_gets_every_digest_whole_on_a_line_of_its_own(
+def test_a_narrow_terminal_gets_each_digest_unbroken_on_its_own_line(
     monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)

@@ -1,4 +1,4 @@
-"""The timeline, as mermaid itself reads it."""
+"""The timeline, parsed by Mermaid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from action.evidence.status_log import Step
 from action.report.timeline import timeline
 from tests.unit.report.conftest import Mermaid
-from tests.unit.report.test_markdown import HOSTILE
+from tests.unit.report.test_safe_text import HOSTILE
 
 NAMES = [
     *HOSTILE,
@@ -42,7 +42,7 @@ def steps(*names: str, target: str = "") -> list[tuple[str, Step]]:
     return [(target, Step(name, float(number), number + 1.0)) for number, name in enumerate(names)]
 
 
-def test_times_and_marks_are_drawn_as_they_were(mermaid: Mermaid) -> None:
+def test_times_cached_steps_and_failed_steps_are_drawn(mermaid: Mermaid) -> None:
     drawn = timeline(
         [
             ("", Step("[1/3] FROM x", 100.0, 100.0, cached=True)),
@@ -59,7 +59,7 @@ def test_times_and_marks_are_drawn_as_they_were(mermaid: Mermaid) -> None:
     ]
 
 
-def test_a_hostile_name_is_the_name_of_one_task_and_nothing_else(mermaid: Mermaid) -> None:
+def test_a_hostile_step_name_stays_the_name_of_one_task(mermaid: Mermaid) -> None:
     diagrams = [timeline(steps("before", name, "after")) for name in NAMES]
     for name, answer in zip(NAMES, mermaid(diagrams), strict=True):
         assert "error" not in answer, (name, answer)
@@ -67,7 +67,7 @@ def test_a_hostile_name_is_the_name_of_one_task_and_nothing_else(mermaid: Mermai
         assert [(task["seconds"], task["section"]) for task in answer["tasks"]] == [(1, "")] * 3, name
 
 
-def test_a_hostile_target_is_the_name_of_one_section(mermaid: Mermaid) -> None:
+def test_a_hostile_target_name_stays_the_name_of_one_section(mermaid: Mermaid) -> None:
     diagrams = [timeline([*steps("a", "b", target=name), *steps("c", target="last")]) for name in NAMES if name.strip()]
     for answer in mermaid(diagrams):
         assert "error" not in answer, answer
@@ -75,7 +75,7 @@ def test_a_hostile_target_is_the_name_of_one_section(mermaid: Mermaid) -> None:
         assert first == second != third == "last"
 
 
-def test_random_names_are_names(mermaid: Mermaid) -> None:
+def test_random_step_names_stay_names(mermaid: Mermaid) -> None:
     rng = random.Random(20260324)
     alphabet = "ab 1:;#%,{}[]()<>\"'`|&-=\\/\n\t.@!?$*~^_é\u202e"
     names = ["".join(rng.choices(alphabet, k=rng.randrange(30))) for _ in range(900)]
@@ -99,15 +99,15 @@ def test_a_build_of_more_than_an_hour_is_drawn(mermaid: Mermaid) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "axis"), [(0.4, "%S.%L"), (30.0, "%M:%S"), (4000.0, "%H:%M")])
-def test_the_axis_tells_times_that_differ(seconds: float, axis: str) -> None:
+def test_the_axis_format_depends_on_the_duration(seconds: float, axis: str) -> None:
     assert f"axisFormat {axis}\n" in timeline([("", Step("a", 5.0, 5.0 + seconds))])
 
 
-def test_nothing_is_drawn_of_nothing() -> None:
+def test_without_a_completed_step_there_is_no_diagram() -> None:
     assert timeline([]) == timeline([("", Step("never started"))]) == ""
 
 
-def test_a_time_that_no_build_takes_is_drawn_as_one_that_mermaid_can_read(mermaid: Mermaid) -> None:
+def test_an_impossible_time_gives_a_diagram_that_mermaid_can_read(mermaid: Mermaid) -> None:
     drawn = timeline([("", Step("a", 0.0, 2.0**62)), ("", Step("b", 2.0**61, 1.0)), ("", Step("c", -(2.0**62), 0.0))])
     (answer,) = mermaid([drawn])
     assert "error" not in answer

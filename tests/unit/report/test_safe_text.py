@@ -1,4 +1,4 @@
-"""No value from outside breaks out of its cell or block, whatever it holds."""
+"""No value from outside can leave its cell, block or line, whatever it contains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from action.report.markdown import block, code, one_line, seen, table
+from action.report.safe_text import block, code, log_line, one_line, table, visible
 from tests.unit.report.rendered import Page, html, tokens
 
 HOSTILE = [
@@ -58,11 +58,11 @@ def test_a_value_stays_in_its_paragraph(text: str) -> None:
 def test_a_text_stays_in_its_block(text: str) -> None:
     fence, after = (token for token in tokens(block(text, "text") + "\nafter\n") if token.type in {"fence", "inline"})
     assert (fence.type, fence.info, after.content) == ("fence", "text", "after")
-    assert fence.content.strip("\n") == seen(text).strip("\n")
+    assert fence.content.strip("\n") == visible(text).strip("\n")
 
 
 @given(st.text(max_size=2000))
-def test_a_line_is_one_line_of_bounded_length_and_all_of_it_is_seen(text: str) -> None:
+def test_one_line_has_a_limited_length_and_no_invisible_characters(text: str) -> None:
     line = one_line(text)
     assert len(line) <= 300
     assert line == " ".join(line.split())
@@ -79,5 +79,19 @@ def test_a_line_is_one_line_of_bounded_length_and_all_of_it_is_seen(text: str) -
         ("tab\tstays", "tab\tstays"),
     ],
 )
-def test_what_is_not_seen_is_left_out(text: str, shown: str) -> None:
-    assert seen(text) == shown
+def test_terminal_sequences_and_invisible_characters_are_removed(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", ": :error::x"),
+        ("  \x1b[1m::error::x", ": :error::x"),
+        ("a\n::error::x\tb", "a ::error::x b"),
+        ("a ##[error]x", "a ## [error]x"),
+        ("plain", "plain"),
+    ],
+)
+def test_a_log_line_is_one_line_and_never_a_workflow_command(text: str, shown: str) -> None:
+    assert log_line(text) == shown
