@@ -51,9 +51,10 @@ def _ran(
     (folder / "checks" / "test_it.py").write_text(_TESTS.format(runs=runs, passes=passes, skips=skips))
     environment = {name: text for name, text in os.environ.items() if name != FOLDER_VARIABLE}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:randomly", *arguments],
+        [sys.executable, "-m", "pytest", *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        # Other plugins take longer to load than these tests to run.
+        env={**environment, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=120,
@@ -66,7 +67,7 @@ def test_a_whole_run_that_uses_every_input_and_form_passes(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("arguments", [(), ("--numprocesses", "2")], ids=["one process", "several"])
+@pytest.mark.parametrize("arguments", [(), ("-p", "xdist", "--numprocesses", "2")], ids=["one process", "several"])
 def test_an_input_and_a_form_that_no_test_uses_fail_the_run_by_name(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = _ran(tmp_path, [{"tags": "a", "push": "true", "summary": "true"}], *arguments)
     assert done.returncode == 1

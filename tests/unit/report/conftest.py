@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ Mermaid = Callable[[Sequence[str]], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
-def mermaid() -> Mermaid:
+def mermaid() -> Iterator[Mermaid]:
     if shutil.which("npm") is None:
         pytest.skip("npm, which installs Mermaid, is not on this machine")
     lock = (SOURCE / "package-lock.json").read_bytes()
@@ -30,19 +30,25 @@ def mermaid() -> Mermaid:
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         subprocess.run(command, cwd=CACHE, check=True, capture_output=True, timeout=240)
         (CACHE / "ready").write_bytes(lock)
-    shutil.copy(SOURCE / "parse.mjs", CACHE)
+    shutil.copy(SOURCE / "server.mjs", CACHE)
+    with subprocess.Popen(
+        ["node", "server.mjs"], cwd=CACHE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    ) as node:
+        question, answers = node.stdin, node.stdout
+        assert question is not None
+        assert answers is not None
 
-    def parse(diagrams: Sequence[str]) -> list[dict[str, Any]]:
-        done = subprocess.run(
-            ["node", "parse.mjs"],
-            cwd=CACHE,
-            input=json.dumps(list(diagrams)),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return list(json.loads(done.stdout))
+        def parse(diagrams: Sequence[str]) -> list[dict[str, Any]]:
+            print(json.dumps(list(diagrams)), file=question, flush=True)
+            return list(json.loads(answers.readline()))
 
-    return parse
+        yield parse
+        # Node ends when its input does.
+        question.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run all tests that ask mermaid in one process, so that Node starts once."""
+    for item in items:
+        if "mermaid" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("mermaid"))
