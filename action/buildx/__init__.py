@@ -1,1 +1,1 @@
-"""docker buildx: its arguments, bake definitions, local state, records, registries, and its failures."""
+"""Run docker buildx: its command lines, bake definitions, build records, registries, failures and retries."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from action.buildx.definition import Target
-from action.buildx.request import Request
+from action.buildx.request import Request, flags, optional, repeated
 from action.buildx.version import ATTESTATIONS, BAKE_ENTITLEMENTS, FILE_ENTITLEMENT, Version, satisfies
 from action.errors import InputError
 from action.github.context import WorkflowRun, counts_as_private, read_workflow_run
@@ -81,24 +81,24 @@ def read_bake(
     if version is None or version >= BAKE_ENTITLEMENTS:
         # docker/bake-action allows all files too. Without this, buildx 0.20 and later ask on a terminal for access
         # outside the current folder, and fail if there is no terminal (bake/entitlements.go).
-        options += _each("--allow", (*inputs.allow, *(("fs=*",) if satisfies(version, FILE_ENTITLEMENT) else ())))
+        options += repeated("--allow", (*inputs.allow, *(("fs=*",) if satisfies(version, FILE_ENTITLEMENT) else ())))
     elif inputs.allow:
         warnings.append("a bake's entitlements need buildx 0.17 or later; the input allow is ignored")
-    options += _one("--call", inputs.call)
-    options += _each("--file", inputs.files)
-    options += _each("--set", inputs.set)
-    options += _each("--var", inputs.vars)
+    options += optional("--call", inputs.call)
+    options += repeated("--file", inputs.files)
+    options += repeated("--set", inputs.set)
+    options += repeated("--var", inputs.vars)
     attests = version is None or version >= ATTESTATIONS
     if not attests and (inputs.provenance or inputs.sbom):
         warnings.append("attestations need buildx 0.10 or later; the inputs provenance and sbom are ignored")
-    options += _one("--provenance", provenance_value(inputs.provenance, run) if inputs.provenance and attests else "")
+    options += optional(
+        "--provenance", provenance_value(inputs.provenance, run) if inputs.provenance and attests else ""
+    )
     place = len(options)
-    options += _one("--sbom", inputs.sbom if attests else "")
-    options += ["--no-cache"] if inputs.no_cache else []
-    options += _one("--builder", inputs.builder)
-    options += ["--pull"] if inputs.pull else []
-    options += ["--load"] if inputs.load else []
-    options += ["--push"] if inputs.push else []
+    options += optional("--sbom", inputs.sbom if attests else "")
+    options += flags({"--no-cache": inputs.no_cache})
+    options += optional("--builder", inputs.builder)
+    options += flags({"--pull": inputs.pull, "--load": inputs.load, "--push": inputs.push})
     variables = {"BUILDX_METADATA_WARNINGS": "true", **attestation_variables(environment)}
     if inputs.github_token and "BUILDX_BAKE_GIT_AUTH_TOKEN" not in environment:
         variables["BUILDX_BAKE_GIT_AUTH_TOKEN"] = inputs.github_token
@@ -130,7 +130,7 @@ def bake_request(  # noqa: PLR0913  # what a bake depends on
     if not inputs.provenance and adds_default and not no_default_attestations(environment):
         run = read_workflow_run(environment)
         attest = default_provenance(run, private=is_private(run))
-        default += _each(
+        default += repeated(
             "--set", tuple(f"{name}.attest={attest}" for name, target in targets.items() if not target.provenance)
         )
 
@@ -147,11 +147,3 @@ def bake_request(  # noqa: PLR0913  # what a bake depends on
         contexts={name: target.context for name, target in targets.items()},
         targets={name: target.requested for name, target in targets.items()},
     )
-
-
-def _each(option: str, values: tuple[str, ...]) -> list[str]:
-    return [argument for value in values for argument in (option, value)]
-
-
-def _one(option: str, value: str) -> list[str]:
-    return [option, value] if value else []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
-from action.buildx.request import Request
+from action.buildx.request import Request, flags, optional, repeated
 from action.errors import InputError
 from action.exporters.output import parse_outputs
 from action.exporters.requested import requested_exporters
@@ -98,49 +98,35 @@ def _build_arguments(
     inputs: BuildInputs, git: GitContext, attests: tuple[str, ...], secrets: Secrets
 ) -> tuple[str, ...]:
     return (
-        *_each("--add-host", inputs.add_hosts),
-        *_each("--allow", inputs.allow),
-        *_each("--annotation", inputs.annotations),
-        *_each("--build-arg", inputs.build_args),
-        *_each("--build-context", map(git.fill, inputs.build_contexts)),
-        *_each("--cache-from", inputs.cache_from),
-        *_each("--cache-to", inputs.cache_to),
-        *_one("--call", inputs.call),
-        *_one("--cgroup-parent", inputs.cgroup_parent),
-        *_each("--secret", secrets.arguments),
-        *_one("--file", inputs.file),
-        *_each("--label", inputs.labels),
-        *_each("--no-cache-filter", inputs.no_cache_filters),
-        *_each("--output", inputs.outputs),
-        *_one("--platform", ",".join(inputs.platforms)),
-        *_each("--attest", attests),
-        *_each("--secret", secrets.late_arguments),
-        *_one("--shm-size", inputs.shm_size),
-        *_each("--ssh", inputs.ssh),
-        *_each("--tag", inputs.tags),
-        *_one("--target", inputs.target),
-        *_each("--ulimit", inputs.ulimit),
+        *repeated("--add-host", inputs.add_hosts),
+        *repeated("--allow", inputs.allow),
+        *repeated("--annotation", inputs.annotations),
+        *repeated("--build-arg", inputs.build_args),
+        *repeated("--build-context", map(git.fill, inputs.build_contexts)),
+        *repeated("--cache-from", inputs.cache_from),
+        *repeated("--cache-to", inputs.cache_to),
+        *optional("--call", inputs.call),
+        *optional("--cgroup-parent", inputs.cgroup_parent),
+        *repeated("--secret", secrets.arguments),
+        *optional("--file", inputs.file),
+        *repeated("--label", inputs.labels),
+        *repeated("--no-cache-filter", inputs.no_cache_filters),
+        *repeated("--output", inputs.outputs),
+        *optional("--platform", ",".join(inputs.platforms)),
+        *repeated("--attest", attests),
+        *repeated("--secret", secrets.late_arguments),
+        *optional("--shm-size", inputs.shm_size),
+        *repeated("--ssh", inputs.ssh),
+        *repeated("--tag", inputs.tags),
+        *optional("--target", inputs.target),
+        *repeated("--ulimit", inputs.ulimit),
     )
 
 
 def _common_arguments(inputs: BuildInputs) -> tuple[str, ...]:
     return (
-        *_one("--builder", inputs.builder),
-        *_flag("--load", inputs.load),
-        *_one("--network", inputs.network),
-        *_flag("--no-cache", inputs.no_cache),
-        *_flag("--pull", inputs.pull),
-        *_flag("--push", inputs.push),
+        *optional("--builder", inputs.builder),
+        *flags({"--load": inputs.load}),
+        *optional("--network", inputs.network),
+        *flags({"--no-cache": inputs.no_cache, "--pull": inputs.pull, "--push": inputs.push}),
     )
-
-
-def _each(option: str, values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(argument for value in values for argument in (option, value))
-
-
-def _one(option: str, value: str) -> tuple[str, ...]:
-    return (option, value) if value else ()
-
-
-def _flag(option: str, value: bool) -> tuple[str, ...]:  # noqa: FBT001
-    return (option,) if value else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,7 +71,12 @@ def query_definition(  # noqa: PLR0913  # a program with its environment, and wh
             run.
         InputError: the `id` of a target's output breaks a rule.
     """
-    ended = _print(buildx, environment, (*buildx, *arguments), folder, version, dry_run=dry_run)
+
+    def print_definition(programs: ProgramGroup | None) -> CompletedProgram:
+        command = (*buildx, *arguments)
+        return capture_output(command, environment, seconds=_PRINT_SECONDS, folder=folder, programs=programs)
+
+    ended = _print_without_touching_files(print_definition, buildx, environment, version, dry_run=dry_run)
     if ended.code:
         raise failure(ended, call="")
     return read_definition(
@@ -94,21 +99,21 @@ def outputs_by_chance(arguments: Sequence[str]) -> bool:
     return "output" in keys and bool({"push", "load"} & (keys | given.options.keys()))
 
 
-def _print(  # noqa: PLR0913  # the arguments of `query_definition`
+def _print_without_touching_files(
+    print_definition: Callable[[ProgramGroup | None], CompletedProgram],
     buildx: tuple[str, ...],
     environment: Mapping[str, str],
-    command: tuple[str, ...],
-    folder: str,
     version: Version | None,
     *,
     dry_run: bool,
 ) -> CompletedProgram:
-    def print_definition(programs: ProgramGroup | None = None) -> CompletedProgram:
-        return capture_output(command, environment, seconds=_PRINT_SECONDS, folder=folder, programs=programs)
-
     if satisfies(version, LAZY_OUTPUTS):
-        return print_definition()
-    from action.buildx.protected_files import UnsupportedError, can_start, protecting_files  # noqa: PLC0415  # old buildx
+        return print_definition(None)
+    from action.buildx.protected_files import (  # noqa: PLC0415  # ctypes and threads, which only an old buildx needs
+        UnsupportedError,
+        can_start,
+        protecting_files,
+    )
 
     if can_start(buildx[0]):
         with contextlib.suppress(UnsupportedError):
@@ -120,7 +125,7 @@ def _print(  # noqa: PLR0913  # the arguments of `query_definition`
         )
         raise ProgramError(message)
     # Without protection: the bake itself follows and opens the same files.
-    return print_definition()
+    return print_definition(None)
 
 
 def read_definition(text: str, *, adds_both: bool = False, by_chance: bool = False) -> dict[str, Target]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from action.buildx.failures import advice, error_line, last_error, plain
+from action.buildx.request import optional, repeated
 from action.buildx.retry import call_with_retries, is_transient, retry_after
 from action.errors import ProgramError, RegistryError, TransientError
 from action.inputs.policy import RetryPolicy
@@ -33,9 +34,9 @@ def create_arguments(
     """
     return (
         *("imagetools", "create"),
-        *(("--builder", builder) if builder else ()),
-        *(part for tag in tags for part in ("--tag", tag)),
-        *(part for annotation in annotations for part in ("--annotation", annotation)),
+        *optional("--builder", builder),
+        *repeated("--tag", tags),
+        *repeated("--annotation", annotations),
         *sources,
     )
 
@@ -81,8 +82,7 @@ class Registries:
             RegistryError: the registry does not have it, refuses the request, or fails in every attempt.
             ProgramError: the buildx plugin is missing, or does not answer within the time limit.
         """
-        builder = ("--builder", self.builder) if self.builder else ()
-        command = ("imagetools", "inspect", *builder, "--raw", reference)
+        command = ("imagetools", "inspect", *optional("--builder", self.builder), "--raw", reference)
 
         def attempt() -> bytes:
             ended = self._query(command)

@@ -15,8 +15,8 @@ import os
 import platform
 import struct
 import sys
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -73,29 +73,19 @@ def protecting_files(function: Callable[[ProgramGroup], _T]) -> _T:
     Raises:
         UnsupportedError: this system has no such filter; the function was not called.
     """
-    # In a thread of its own: a filter applies to a thread and what it starts, cannot be removed, and ends with it.
-    returned: list[_T] = []
-    raised: list[BaseException] = []
     programs = ProgramGroup()
 
-    def work() -> None:
-        try:
-            _install_filter()
-            returned.append(function(programs))
-        except BaseException as error:  # noqa: BLE001  # it is raised again in the calling thread
-            raised.append(error)
+    def call() -> _T:
+        _install_filter()
+        return function(programs)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        thread.join()
-    except BaseException:
-        programs.kill_all()
-        thread.join()
-        raise
-    if raised:
-        raise raised[0]
-    return returned[0]
+    # In a thread of its own: a filter applies to a thread and what it starts, cannot be removed, and ends with it.
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            return pool.submit(call).result()
+        except BaseException:
+            programs.kill_all()
+            raise
 
 
 class _Program(ctypes.Structure):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from action.exporters.requested import Requested
@@ -50,6 +50,21 @@ class Request:
     def builds(self) -> bool:
         """Whether anything is built. With `call` a frontend only reports, and buildx keeps no files of that."""
         return any(requested.exports for requested in self.targets.values())
+
+
+def repeated(option: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Return an option once for each value: `("--tag", "a", "--tag", "b")`."""
+    return tuple(argument for value in values for argument in (option, value))
+
+
+def optional(option: str, value: str) -> tuple[str, ...]:
+    """Return an option with its value, or nothing if the value is empty."""
+    return (option, value) if value else ()
+
+
+def flags(values: Mapping[str, bool]) -> tuple[str, ...]:
+    """Return the options whose value is true; all are in `FLAGS`."""
+    return tuple(option for option, value in values.items() if value)
 
 
 def without_option(arguments: tuple[str, ...], option: str) -> tuple[str, ...]:
