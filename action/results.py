@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from action.oci.models import Digest
+from action.oci.image import DIGEST_PATTERN, MAX_DIGEST_LENGTH
 
 Evidence = Literal["response", "record", "artifact"]
 """Where a digest comes from."""
+
+
+Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, max_length=MAX_DIGEST_LENGTH)]
 
 
 class ResultDescriptor(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import shutil
 import msgspec
 
 from action.merging.job_results import read_folder
-from action.oci.models import DIGEST_PATTERN
+from action.oci.image import DIGEST_PATTERN
 from fuzz.reader import SEPARATOR, Reader, allowing_errors, folder, input_of, printable
 from tests.unit.merging.jobs import exporter, results
 

@@ -12,7 +12,7 @@ from action.evidence.metadata_long import read_known, read_known_bake
 from action.evidence.metadata_places import WARNINGS, Judged, judge
 from action.evidence.responses import Metadata, read_responses
 from action.evidence.validation import validate_file
-from action.oci.models import DIGEST_PATTERN
+from action.oci.image import DIGEST_PATTERN
 from fuzz.reader import Reader, folder, printable
 
 _DIGEST = "sha256:" + "a" * 64

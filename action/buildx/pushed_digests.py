@@ -14,10 +14,9 @@ from collections.abc import Mapping
 
 from action.buildx.refs import BuildRef
 from action.errors import BuildDigestsError
-from action.oci.image import Image, parse
-from action.oci.integrity import check_digest
-from action.oci.models import Document
-from action.oci.reference import parse_reference
+from action.oci.image import Image
+from action.oci.models import Document, parse
+from action.oci.reference import check_digest, parse_reference
 from action.process.program import capture_output
 
 _ENGINE_SECONDS = 20.0

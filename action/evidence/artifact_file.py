@@ -1,11 +1,11 @@
-"""What the tar or folder that an output wrote says of its image.
+"""Reads the image of a tar or a folder that an output wrote.
 
 A tar is written by its exporter. The `index.json` of a folder (`type=oci,tar=false`) is not: BuildKit's client writes
 it from the merged response (moby/buildkit 0.32, client/solve.go), so with several outputs it can name another
-exporter's digest, one that the folder does not even hold. A folder is therefore no evidence.
+exporter's digest, one that the folder does not even hold. A folder is therefore not evidence.
 
-In a tar it is `index.json` (OCI layout; docker tars of current engines too), else `manifest.json` (docker tars of older
-engines), whose `Config` names the image ID: https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md.
+A tar has an `index.json` (OCI layout; docker tars of current engines too), or a `manifest.json` (docker tars of older
+engines) whose `Config` names the image ID: https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md.
 """
 
 from __future__ import annotations
@@ -14,25 +14,32 @@ import re
 import stat
 from pathlib import Path
 
-from msgspec import Struct
+from pydantic import Field, RootModel
 
 from action.errors import EvidenceError
-from action.oci.image import Blobs, Image, describe, parse
+from action.oci.describe import Blobs, describe
+from action.oci.image import Image
 from action.oci.layout import FolderLayout, Layout, TarLayout, read_blob
-from action.oci.models import Index
+from action.oci.models import Index, Items, OciModel, parse
 
 ARTIFACT_TYPES = frozenset(("oci", "docker"))
-"""Exporter types whose artifact says its digest."""
+"""Exporter types whose tar names the image's digest."""
 
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
 
 
-class _DockerImage(Struct, frozen=True, rename={"config": "Config"}):
-    config: str
+class DockerImage(OciModel):
+    """An image in the `manifest.json` of a docker tar: the name of the tar's member that is its config."""
+
+    config: str = Field(alias="Config")
+
+
+class DockerManifest(RootModel[Items[DockerImage]]):
+    """The `manifest.json` of a docker tar: a list of images."""
 
 
 def is_passed_on(path: Path) -> bool:
-    """Tell whether a path is a pipe or a device, which keeps nothing to read; reading a pipe would wait for ever."""
+    """Tell whether a path is a pipe or a device, from which nothing can be read later; a pipe would block for ever."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -41,26 +48,26 @@ def is_passed_on(path: Path) -> bool:
 
 
 def read_artifact(path: Path) -> Image:
-    """Read what an image's tar says of itself.
+    """Read the image of a tar.
 
     Args:
         path: a tar that an `oci` or `docker` output wrote.
 
     Returns:
-        The image; without a digest where the artifact holds more than one image, or does not say it.
+        The image; without a digest if the tar is a docker tar of an older engine, which names only the config.
 
     Raises:
-        EvidenceError: it cannot be read.
+        EvidenceError: the tar cannot be read, or does not hold exactly one image.
     """
     with TarLayout(path) as layout:
         return _read(layout)
 
 
 def digests_in_folder(folder: Path) -> frozenset[str]:
-    """The digests that the `index.json` of an image layout in a folder names.
+    """Return the digests that the `index.json` of an image layout in a folder names.
 
     Raises:
-        EvidenceError: it cannot be read.
+        EvidenceError: the file cannot be read.
     """
     layout = FolderLayout(folder)
     data = layout.read("index.json")
@@ -71,7 +78,7 @@ def _read(layout: Layout) -> Image:
     data = layout.read("index.json")
     if data is not None:
         entries = {entry.digest: entry for entry in parse(Index, data, layout.source).manifests}
-        # One image under several names stands there several times; several images leave open which one was written.
+        # One image under several names has several entries; with several images it is unknown which one was written.
         if len(entries) != 1:
             message = f"{layout.source}: its index.json names {len(entries)} images, not one"
             raise EvidenceError(message)
@@ -84,7 +91,7 @@ def _read(layout: Layout) -> Image:
     if manifest is None:
         message = f"{layout.source}: neither index.json nor manifest.json is in it"
         raise EvidenceError(message)
-    images = parse(tuple[_DockerImage, ...], manifest, f"{layout.source}: manifest.json")
+    images = parse(DockerManifest, manifest, f"{layout.source}: manifest.json").root
     names = {match[1] for image in images if (match := _CONFIG_NAME.fullmatch(image.config))}
     if len(names) != 1:
         message = f"{layout.source}: its manifest.json names {len(names)} images, not one"

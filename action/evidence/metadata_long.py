@@ -19,7 +19,7 @@ from action.documents.pointer import pointer
 from action.documents.strict_json import MAX_WHOLE_BYTES, parse_document
 from action.errors import DocumentError
 from action.evidence.metadata_places import CACHE_MANIFEST, DESCRIPTOR, PROVENANCE, REF_PATTERN, WARNINGS, is_valid
-from action.oci.models import Digest
+from action.oci.image import DIGEST_PATTERN, MAX_DIGEST_LENGTH
 
 MAX_TARGETS = 20_000
 """Most targets of a bake, and most warnings beside them, that are read: each takes a few hundred bytes of memory."""
@@ -34,6 +34,7 @@ _ESCAPED_LETTER = re.compile(rb"\\u00(?:2[EeFf]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _PROVENANCE_OF_A_PLATFORM = re.compile(rb'"(buildx\.build\.provenance/[^"]*)"\s*:\s*[^{\s]')
 _SEPARATE = re.compile(rb'"(?:[cC]ache)?(?:[eE]xporterResponses|exporter\.responses)"')
 
+_Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, max_length=MAX_DIGEST_LENGTH)]
 _Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -61,9 +62,9 @@ class _Response(Struct, kw_only=True, rename=_EVIDENCE | _OTHERS):
     provenance: Raw | UnsetType = UNSET
     warnings: Raw | UnsetType = UNSET
     cache_manifest: Raw | UnsetType = UNSET
-    config_digest: Digest | UnsetType = UNSET
+    config_digest: _Digest | UnsetType = UNSET
     descriptor: Raw | UnsetType = UNSET
-    digest: Digest | UnsetType = UNSET
+    digest: _Digest | UnsetType = UNSET
     name: str | UnsetType = UNSET
     exporter_type: _Text | UnsetType = UNSET
     exporter_id: _Text | UnsetType = UNSET

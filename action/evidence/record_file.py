@@ -1,90 +1,71 @@
-"""Reads BuildKit's history record of a build out of an exported tar (a `.dockerbuild` file).
+"""Reads BuildKit's history record of a build from an exported tar (a `.dockerbuild` file).
 
-The tar is an OCI layout: index.json names a manifest per record, or an index of such manifests, whose config is the
-record as JSON and whose layers hold the manifests and indexes that the exporters made (docker/buildx 0.36,
-util/desktop and commands/history/export.go; moby/buildkit 0.32, api/services/control/control.proto).
+The tar is an OCI layout: index.json names a manifest for each record, or an index of such manifests. The config of the
+manifest is the record as JSON, and its layers hold the manifests and indexes that the exporters made (docker/buildx
+0.36, util/desktop and commands/history/export.go; moby/buildkit 0.32, api/services/control/control.proto).
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-from msgspec import Meta, Struct
+from pydantic import Field
 
 from action.errors import EvidenceError
-from action.oci.image import Image, describe, parse
+from action.evidence.record import Record, RecordedExporter
+from action.oci.describe import describe
+from action.oci.image import INDEX_TYPES, MANIFEST_TYPES, Image
 from action.oci.layout import Layout, TarLayout, read_blob
-from action.oci.models import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Digest, Index, Manifest
+from action.oci.models import Descriptor, Digest, Index, Items, Manifest, OciModel, Texts, parse, validate
 
 RECORD_TYPE = "application/vnd.buildkit.historyrecord.v0"
 """Media type of a record."""
 
+MAX_EXPORTERS = 100_000
+"""Maximum number of exporters in all records of a file: five for each target of the largest bake."""
+
 _MAX_RECORDS = 10_000
 _MAX_NESTING = 4
-_PLACE = re.compile(r"0|[1-9][0-9]{0,5}")
+_SHOWN = 20
+_POSITION = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
-class RecordedExporter(Struct, frozen=True, rename={"type": "Type", "attributes": "Attrs"}):
-    """An exporter as BuildKit was asked to run it; it may have no type and no attributes in the record."""
+class RecordExporter(OciModel):
+    """An exporter in a record."""
 
-    type: str = ""
-    attributes: dict[str, str] | None = None
+    type: str = Field(default="", alias="Type")
+    attributes: Texts | None = Field(default=None, alias="Attrs")
 
 
-class _Descriptor(Struct, frozen=True):
-    """A descriptor as records write it."""
+class RecordDescriptor(OciModel):
+    """A descriptor in a record, whose members are named as in BuildKit's API and not as in the OCI specification."""
 
     media_type: str
     digest: Digest
-    size: Annotated[int, Meta(ge=0)] = 0
+    size: int = Field(default=0, ge=0)
 
 
-class _Result(Struct, frozen=True, rename={"results": "Results"}):
-    results: dict[str, _Descriptor] | None = None
+class RecordResult(OciModel):
+    """The results of a build: an exporter's position, as text, to a `RecordDescriptor`."""
+
+    # Validated one by one: pydantic collects an error for each value of a dict, a gigabyte of them from 16 MiB of JSON.
+    results: dict[str, Any] | None = Field(default=None, alias="Results")
 
 
-class _Time(Struct, frozen=True):
-    """A time, whatever it is."""
+class HistoryRecord(OciModel):
+    """A record as BuildKit writes it, with the members that digests need.
 
-
-class _Error(Struct, frozen=True):
-    """Why a build failed."""
-
-
-_KEYS = {"ref": "Ref", "exporters": "Exporters", "result": "Result", "completed": "CompletedAt"}
-
-
-class _HistoryRecord(Struct, frozen=True, rename=_KEYS):
-    ref: str = ""
-    completed: _Time | None = None
-    error: _Error | None = None
-    exporters: tuple[RecordedExporter, ...] | None = None
-    result: _Result | None = None
-
-
-@dataclass(frozen=True)
-class Record:
-    """One build's record.
-
-    Attributes:
-        source: the file it comes from.
-        ref: the build's reference, the last part of `buildx.build.ref`; empty where the record does not say.
-        exporters: the exporters that BuildKit ran, in its order; empty where the record does not say.
-        images: exporter's place in `exporters` to what it made; an exporter without an image has none.
-        blobs: digest to bytes of the manifests and indexes in the record.
-        succeeded: whether the build ended without an error, its exporters and pushes by BuildKit included.
+    Time and error are only present or absent here: whatever is in them, no digest depends on it.
     """
 
-    source: str
-    ref: str
-    exporters: tuple[RecordedExporter, ...]
-    images: dict[int, Image]
-    blobs: dict[str, bytes]
-    succeeded: bool = False
+    ref: str = Field(default="", alias="Ref")
+    completed: OciModel | None = Field(default=None, alias="CompletedAt")
+    error: OciModel | None = None
+    exporters: Items[RecordExporter] | None = Field(default=None, alias="Exporters", max_length=MAX_EXPORTERS)
+    result: RecordResult | None = Field(default=None, alias="Result")
 
 
 def read_record(file: Path, ref: str | None) -> Record:
@@ -92,10 +73,10 @@ def read_record(file: Path, ref: str | None) -> Record:
 
     Args:
         file: the exported tar, which may hold records of several builds.
-        ref: the build's reference, the last part of `buildx.build.ref`; None takes the file's only record.
+        ref: the build's reference, the last part of `buildx.build.ref`; None for the only record of the file.
 
     Raises:
-        EvidenceError: the file cannot be read, or does not hold that build's record.
+        EvidenceError: the file cannot be read, or does not hold exactly one record of that build.
     """
     found = read_records(file)
     if ref is None:
@@ -118,14 +99,21 @@ def read_records(file: Path) -> list[Record]:
         EvidenceError: the file cannot be read.
     """
     with TarLayout(file) as layout:
-        return [_read(layout, manifest) for manifest in record_manifests(layout)]
+        records = []
+        exporters = 0
+        for manifest in record_manifests(layout):
+            records.append(_read(layout, manifest))
+            exporters += len(records[-1].exporters)
+            if exporters > MAX_EXPORTERS:
+                raise EvidenceError(f"{file}: its records have more than the {MAX_EXPORTERS} exporters that are read")
+        return records
 
 
 def record_manifests(layout: Layout) -> list[Manifest]:
-    """The manifest of every record in a layout.
+    """Return the manifest of every record in a layout.
 
     Raises:
-        EvidenceError: it holds none, or is corrupt.
+        EvidenceError: the layout has no index.json, or is corrupt.
     """
     data = layout.read("index.json")
     if data is None:
@@ -152,25 +140,31 @@ def _read(layout: TarLayout, manifest: Manifest) -> Record:
     if data is None:
         message = f"{layout.source}: the record {manifest.config.digest} is not in it"
         raise EvidenceError(message)
-    record = parse(_HistoryRecord, data, layout.source)
+    record = parse(HistoryRecord, data, layout.source)
     blobs = {}
     for layer in manifest.layers or ():
         # The manifests and indexes that exporters made; logs and attestations have media types of their own.
         if layer.media_type == "application/json" and (data := read_blob(layout, layer.digest)) is not None:
             blobs[layer.digest] = data
-    results = (record.result.results if record.result else None) or {}
+    exporters = tuple(RecordedExporter(each.type, each.attributes) for each in record.exporters or ())
+    succeeded = record.completed is not None and record.error is None
+    return Record(layout.source, record.ref, exporters, _images(layout, record, blobs), blobs, succeeded)
+
+
+def _images(layout: TarLayout, record: HistoryRecord, blobs: dict[str, bytes]) -> dict[int, Image]:
+    """Describe what each exporter made, by its position."""
+    images = {}
 
     def blob(digest: str) -> bytes | None:
-        # Results, and the entries of an index, may name one blob again and again.
+        # Results, and the entries of an index, may name one blob any number of times.
         data = blobs.get(digest)
         if data is not None:
             layout.count(len(data))
         return data
 
-    images = {
-        int(place): describe(Descriptor(result.media_type, result.digest, result.size), blob)
-        for place, result in results.items()
-        if _PLACE.fullmatch(place)
-    }
-    succeeded = record.completed is not None and record.error is None
-    return Record(layout.source, record.ref, record.exporters or (), images, blobs, succeeded)
+    for position, value in ((record.result and record.result.results) or {}).items():
+        result = validate(RecordDescriptor, value, f"{layout.source}: the result {position[:_SHOWN]!r} of the record")
+        if _POSITION.fullmatch(position):
+            descriptor = Descriptor(mediaType=result.media_type, digest=result.digest, size=result.size)
+            images[int(position)] = describe(descriptor, blob)
+    return images

@@ -11,11 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
-from action.evidence.metadata_places import CONFIG_DIGEST, DESCRIPTOR, DIGEST, MAPS, NAME, REF, RESPONSES
-from action.oci.image import Image, PlatformImage
-from action.oci.models import CONFIG_TYPES, INDEX_TYPES, MANIFEST_TYPES, Descriptor
+from action.evidence.metadata_places import CONFIG_DIGEST, DESCRIPTOR, DIGEST, MAPS, NAME, REF, RESPONSES, is_valid
+from action.oci.image import CONFIG_TYPES, INDEX_TYPES, MANIFEST_TYPES, Image, ManifestDescriptor, PlatformImage
 
 _IDS = ("id", "ID", "exporter.id")
 _TYPES = ("type", "Type", "exporter.type")
@@ -64,8 +61,9 @@ class Response:
             # which a frontend or a user can set (moby/buildkit 0.32, exporter/containerimage/export.go).
             config = None
         platforms: tuple[PlatformImage, ...] = ()
-        if digest and descriptor and descriptor.platform and descriptor.media_type in MANIFEST_TYPES:
-            platforms = (PlatformImage(str(descriptor.platform) or None, digest, config),)
+        if digest and descriptor and descriptor.media_type in MANIFEST_TYPES:
+            platform = _platform(self.values.get(DESCRIPTOR))
+            platforms = () if platform is None else (PlatformImage(platform or None, digest, config),)
         return Image(digest, config, descriptor, platforms)
 
 
@@ -120,8 +118,15 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _descriptor(value: object) -> Descriptor | None:
-    try:
-        return msgspec.convert(value, Descriptor)
-    except msgspec.ValidationError:
+def _descriptor(value: object) -> ManifestDescriptor | None:
+    if not isinstance(value, dict) or not is_valid(DESCRIPTOR, value):
         return None
+    return ManifestDescriptor(value["mediaType"], value["digest"], value["size"])
+
+
+def _platform(descriptor: object) -> str | None:
+    """Return the platform of a valid descriptor, such as `linux/arm64`; None if it has none."""
+    platform = descriptor.get("platform") if isinstance(descriptor, dict) else None
+    if platform is None:
+        return None
+    return "/".join(part for key in ("os", "architecture", "variant") if (part := platform.get(key, "")))

@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta, Struct
+from pydantic import Field
 
 from action.errors import EvidenceError
 from action.evidence.record_file import record_manifests
-from action.oci.image import parse
 from action.oci.layout import TarLayout, blob_member, read_blob
-from action.oci.models import Manifest
+from action.oci.models import Manifest, OciModel, parse
 
 STATUS_TYPE = "application/vnd.buildkit.status.v0"
 """Media type of a status log."""
@@ -77,22 +76,25 @@ class StatusLog:
     steps: tuple[Step, ...]
 
 
-_Number = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+class RecordTime(OciModel):
+    """A time in a record, since 1970."""
 
-
-class _Time(Struct, frozen=True):
-    seconds: _Number = 0
-    nanos: _Number = 0
+    # A float holds it: with a larger number `since_1970` would overflow.
+    seconds: int = Field(default=0, ge=-(2**62), le=2**62)
+    nanos: int = Field(default=0, ge=-(2**62), le=2**62)
 
     @property
     def since_1970(self) -> float:
+        """The time in seconds."""
         return self.seconds + self.nanos / 1e9
 
 
-class _Record(Struct, frozen=True, rename={"ref": "Ref", "created": "CreatedAt", "completed": "CompletedAt"}):
-    ref: str = ""
-    created: _Time | None = None
-    completed: _Time | None = None
+class TimedRecord(OciModel):
+    """A record as BuildKit writes it, with the members that tell when the build ran."""
+
+    ref: str = Field(default="", alias="Ref")
+    created: RecordTime | None = Field(default=None, alias="CreatedAt")
+    completed: RecordTime | None = Field(default=None, alias="CompletedAt")
 
 
 def read_status_log(file: Path) -> list[StatusLog]:
@@ -108,7 +110,7 @@ def read_status_log(file: Path) -> list[StatusLog]:
 
 def _read(layout: TarLayout, manifest: Manifest, logs: _Logs) -> StatusLog:
     data = read_blob(layout, manifest.config.digest)
-    record = parse(_Record, data or b"{}", layout.source)
+    record = parse(TimedRecord, data or b"{}", layout.source)
     steps: dict[str, Step] = {}
     for layer in manifest.layers or ():
         if layer.media_type == STATUS_TYPE and (chunks := layout.chunks(blob_member(layer.digest))) is not None:

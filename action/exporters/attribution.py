@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from action.errors import DisagreementError
 from action.evidence.metadata_places import DIGEST, WARNINGS
-from action.evidence.record_file import Record
+from action.evidence.record import Record
 from action.evidence.responses import Metadata
 from action.exporters.attributed import (
     FILE_TYPES,
@@ -24,8 +24,7 @@ from action.exporters.matching import Matches, ObservedExporter, match
 from action.exporters.names import as_reported
 from action.exporters.requested import Requested, RequestedExporter
 from action.inputs.booleans import go_boolean
-from action.oci.image import Image, with_known_imageids
-from action.oci.models import INDEX_TYPES
+from action.oci.image import INDEX_TYPES, Image, with_known_imageids
 from action.oci.reference import repositories_of
 
 _Said = list[tuple[Evidence, str, Image]]

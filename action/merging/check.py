@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from action.errors import BuildDigestsError, MergeError
 from action.merging.plan import PlannedImage, Source, conflict, unexpected
-from action.oci.image import parse
-from action.oci.models import CONFIG_TYPES, INDEX_TYPES, Descriptor, Document
+from action.oci.image import CONFIG_TYPES, INDEX_TYPES
+from action.oci.models import Descriptor, Document, parse
 from action.oci.platforms import normal_platform
 
 
@@ -51,7 +51,7 @@ def check_merged(
     document = parse(Document, data, f"the index of exporter {planned.key}")
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     media_type = document.media_type or "application/vnd.oci.image.index.v1+json"
-    descriptor = Descriptor(media_type=media_type, digest=digest, size=len(data))
+    descriptor = Descriptor(mediaType=media_type, digest=digest, size=len(data))
     owners = {entry: source for source in planned.sources for entry in _digests(source.digest, served[source.digest])}
     # Before it had `--prefer-index`, buildx copied a single source as it is, a manifest too
     # (docs/reference/buildx_imagetools_create.md).

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from action.exporters.attributed import AttributedExporter, AttributedPlatform
 from action.merging.job_results import JobResults
-from action.oci.image import parse
-from action.oci.models import Document
+from action.oci.models import Document, parse
 from action.oci.reference import parse_reference
 
 

@@ -16,7 +16,7 @@ from action.merging.job_results import JobResults, read_folder
 from action.merging.merged_results import exporter_result, metadata_text
 from action.merging.plan import PlannedImage, in_brackets, plan, platform_digests
 from action.merging.platforms import platforms_in, source_reference, with_platforms
-from action.oci.integrity import check_digest
+from action.oci.reference import check_digest
 from action.pipeline.run_result import RunResult
 from action.process.docker import find_buildx
 from action.process.log import Log

@@ -1,28 +1,49 @@
-"""What a descriptor says of an image: its digest, its image ID, its platforms."""
+"""Images as plain data: digest, image ID, platforms, and the media types that tell a manifest from an index.
+
+Only the standard library is imported here, so that digests can be attributed without any installed package. The
+documents that images are read from are in `action.oci.models`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
-import msgspec
+DIGEST_PATTERN = r"^(?:sha256:[0-9a-f]{64}|(?!sha256:)[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-zA-Z=_-]+)\Z"
+"""A digest: algorithm and encoded hash; of SHA-256 it is 64 lower-case hexadecimal digits."""
 
-from action.errors import EvidenceError
-from action.oci.models import (
-    CONFIG_TYPES,
-    INDEX_TYPES,
-    MANIFEST_TYPES,
-    Descriptor,
-    Index,
-    Manifest,
-    Platform,
+MAX_DIGEST_LENGTH = 256
+"""Longest digest, in characters; one by SHA-512 has 135."""
+
+CONFIG_TYPES = frozenset(
+    ("application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"),
 )
+"""Media types of an image's config. A descriptor of one of these holds the image ID and no digest."""
 
-Blobs = Callable[[str], bytes | None]
-"""Gives the bytes of a blob by its digest, checked against it, or None."""
+INDEX_TYPES = frozenset(
+    ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"),
+)
+"""Media types of an index."""
 
-_T = TypeVar("_T")
+MANIFEST_TYPES = frozenset(
+    ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"),
+)
+"""Media types of a manifest of one image."""
+
+
+@dataclass(frozen=True)
+class ManifestDescriptor:
+    """The descriptor of the manifest or index of an image.
+
+    Attributes:
+        media_type: the media type, such as `application/vnd.oci.image.index.v1+json`.
+        digest: the digest.
+        size: the size of the manifest or index itself, in bytes.
+    """
+
+    media_type: str
+    digest: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -30,9 +51,9 @@ class PlatformImage:
     """One platform's image in an exporter's result.
 
     Attributes:
-        platform: as Docker writes it, such as `linux/arm64`; None where nothing says it.
+        platform: the platform as Docker writes it, such as `linux/arm64`; None if it is unknown.
         digest: the digest of its manifest.
-        imageid: the digest of its config, or None where that is not known.
+        imageid: the digest of its config, or None if it is unknown.
     """
 
     platform: str | None
@@ -42,92 +63,29 @@ class PlatformImage:
 
 @dataclass(frozen=True)
 class Image:
-    """What one source says an exporter made.
+    """The image that an exporter made, as one source describes it.
 
     Attributes:
         digest: the digest of its manifest or index, or None.
-        imageid: the digest of its config, or None if it is an index or this source does not say it.
+        imageid: the digest of its config, or None if the image is an index or the source does not name the config.
         descriptor: the descriptor of the manifest or index, or None.
-        platforms: its images, attestation manifests left out.
+        platforms: the images for each platform, without attestation manifests.
     """
 
     digest: str | None = None
     imageid: str | None = None
-    descriptor: Descriptor | None = None
+    descriptor: ManifestDescriptor | None = None
     platforms: tuple[PlatformImage, ...] = field(default=())
 
 
-def describe(descriptor: Descriptor, blobs: Blobs) -> Image:
-    """Say what a descriptor points to.
-
-    Args:
-        descriptor: a descriptor of a manifest, an index, an image config, or something else.
-        blobs: where blobs are read.
-
-    Returns:
-        The image. A descriptor of a config gives the image ID and no digest.
-
-    Raises:
-        EvidenceError: a blob is not what its media type says.
-    """
-    if descriptor.media_type in CONFIG_TYPES:
-        return Image(imageid=descriptor.digest)
-    if descriptor.media_type in INDEX_TYPES:
-        return _describe_index(descriptor, blobs)
-    if descriptor.media_type in MANIFEST_TYPES:
-        image = _platform_image(descriptor, blobs)
-        platforms = () if image.platform is None else (image,)
-        return Image(descriptor.digest, image.imageid, descriptor, platforms)
-    return Image(descriptor.digest, None, descriptor)
-
-
 def with_known_imageids(image: Image, known: Mapping[str, str]) -> Image:
-    """Fill in digests of configs that another source knows.
+    """Return an image with image IDs filled in that another source knows.
 
     Args:
         image: an image.
-        known: digest of a manifest to the digest of its config. Both are hashes of the manifest's own bytes, so it does
-            not matter whose exporter it was learned from.
+        known: the digest of a manifest to the digest of its config. Both are hashes of the manifest's own bytes, so it
+            does not matter which exporter it was read from.
     """
     platforms = tuple(replace(each, imageid=each.imageid or known.get(each.digest)) for each in image.platforms)
     imageid = image.imageid or (known.get(image.digest) if image.digest else None)
     return replace(image, imageid=imageid, platforms=platforms)
-
-
-def parse(kind: type[_T], data: bytes, source: str) -> _T:
-    """Parse a JSON blob.
-
-    Args:
-        kind: what it must be.
-        data: the blob.
-        source: what to call it in errors.
-
-    Raises:
-        EvidenceError: it is no JSON, or has another form.
-    """
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        message = f"{source}: {error}"
-        raise EvidenceError(message) from None
-
-
-def _describe_index(descriptor: Descriptor, blobs: Blobs) -> Image:
-    data = blobs(descriptor.digest)
-    if data is None:
-        return Image(descriptor.digest, None, descriptor)
-    entries = [entry for entry in parse(Index, data, descriptor.digest).manifests if not entry.is_attestation]
-    platforms = tuple(_platform_image(entry, blobs) for entry in entries)
-    return Image(descriptor.digest, None, descriptor, platforms)
-
-
-def _platform_image(descriptor: Descriptor, blobs: Blobs) -> PlatformImage:
-    platform = str(descriptor.platform) if descriptor.platform else None
-    data = blobs(descriptor.digest) if descriptor.media_type in MANIFEST_TYPES else None
-    if data is None:
-        return PlatformImage(platform or None, descriptor.digest, None)
-    config = parse(Manifest, data, descriptor.digest).config
-    if not platform and config.media_type in CONFIG_TYPES and (config_data := blobs(config.digest)) is not None:
-        platform = str(parse(Platform, config_data, config.digest))
-    imageid = config.digest if config.media_type in CONFIG_TYPES else None
-    return PlatformImage(platform or None, descriptor.digest, imageid)

@@ -1,81 +1,186 @@
-"""OCI descriptors, manifests and indexes, as far as digests need them.
+"""Models of OCI descriptors, manifests and indexes, with the members that digests need.
 
-https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md, manifest.md, image-index.md
+The members and their meaning are those of
+https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md, manifest.md and image-index.md. Unknown members
+are ignored.
+
+Example:
+    index = parse(Index, data, "registry.example/app:1")
+    digests = [entry.digest for entry in index.manifests if not entry.is_attestation]
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Any, TypeVar
 
-from msgspec import Meta, Struct
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-DIGEST_PATTERN = r"^(?:sha256:[0-9a-f]{64}|(?!sha256:)[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-zA-Z=_-]+)\Z"
-"""A digest: algorithm and encoded hash; of SHA-256 it is 64 lower-case hexadecimal digits."""
+from action.errors import EvidenceError
+from action.oci.image import DIGEST_PATTERN, MAX_DIGEST_LENGTH, ManifestDescriptor
 
-CONFIG_TYPES = frozenset(
-    ("application/vnd.docker.container.image.v1+json", "application/vnd.oci.image.config.v1+json"),
-)
-"""Media types of an image's config. A descriptor of one of these holds the image ID and no digest."""
+_DIGEST = re.compile(DIGEST_PATTERN)
 
-INDEX_TYPES = frozenset(
-    ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"),
-)
-"""Media types of an index."""
-
-MANIFEST_TYPES = frozenset(
-    ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"),
-)
-"""Media types of a manifest of one image."""
-
-Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, max_length=256)]
+_EXPECTED = {
+    "bool_type": "expected true or false",
+    "dict_type": "expected an object",
+    "int_parsing_size": "expected a whole number of at most 4300 digits",
+    "int_type": "expected a whole number",
+    "list_type": "expected a list",
+    "model_attributes_type": "expected an object",
+    "model_type": "expected an object",
+    "string_type": "expected a text",
+    "tuple_type": "expected a list",
+}
+"""Pydantic's types of errors to what a document has to have in that place."""
 
 
-class Platform(Struct, frozen=True, rename={"os_version": "os.version"}):
-    """A platform, of an index's entry or of an image's config; Windows has images for several versions of itself."""
+def _digest(text: str) -> str:
+    if len(text) > MAX_DIGEST_LENGTH or not _DIGEST.match(text):
+        raise PydanticCustomError(
+            "digest",
+            "expected a digest: algorithm, colon, encoded hash; of sha256 64 lower-case hexadecimal digits",
+        )
+    return text
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    if not all(isinstance(value, str) for value in values.values()):
+        raise PydanticCustomError("texts", "expected an object of texts")
+    return values
+
+
+# Not `Field(pattern=...)`: pydantic's own regular expressions have no look-ahead, which DIGEST_PATTERN needs.
+Digest = Annotated[str, AfterValidator(_digest)]
+"""A digest."""
+
+# Not `dict[str, str]`: pydantic collects an error for each value, a gigabyte of them from a file of 16 MiB.
+Texts = Annotated[dict[str, Any], AfterValidator(_texts)]
+"""An object of texts."""
+
+_T = TypeVar("_T")
+
+# A model in strict mode takes no list for a tuple, except from JSON. `fail_fast` is there for the reason of `Texts`.
+Items = Annotated[tuple[_T, ...], Field(strict=False, fail_fast=True)]
+"""A list of one kind of item."""
+
+
+class OciModel(BaseModel):
+    """Base of the models: immutable, without conversions such as from `1.0` or `true` to `1`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class Platform(OciModel):
+    """A platform of an index's entry or of an image's config; an image for Windows is for one version of it."""
 
     os: str = ""
     architecture: str = ""
     variant: str = ""
-    os_version: str = ""
+    os_version: str = Field(default="", alias="os.version")
 
     def __str__(self) -> str:
-        """The platform as Docker writes it: `linux/arm/v7`."""
+        """Return the platform as Docker writes it: `linux/arm/v7`."""
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
-class Descriptor(Struct, frozen=True, rename={"media_type": "mediaType"}):
-    """What points to a blob; `size` in bytes."""
+class Descriptor(OciModel):
+    """A reference to a blob by its digest; `size` is in bytes."""
 
-    media_type: str
+    media_type: str = Field(alias="mediaType")
     digest: Digest
-    size: Annotated[int, Meta(ge=0)]
+    size: int = Field(ge=0)
     platform: Platform | None = None
-    annotations: dict[str, str] | None = None
+    annotations: Texts | None = None
 
     @property
     def is_attestation(self) -> bool:
         """Whether it is an attestation manifest in an index (BuildKit, docs/attestations/attestation-storage.md)."""
         return (self.annotations or {}).get("vnd.docker.reference.type") == "attestation-manifest"
 
+    @property
+    def plain(self) -> ManifestDescriptor:
+        """Its media type, digest and size as plain data."""
+        return ManifestDescriptor(self.media_type, self.digest, self.size)
 
-class Manifest(Struct, frozen=True):
+
+class Manifest(OciModel):
     """A manifest of one image: its config and its layers; BuildKit writes null for an image without any."""
 
     config: Descriptor
-    layers: tuple[Descriptor, ...] | None = None
+    layers: Items[Descriptor] | None = None
 
 
-class Index(Struct, frozen=True):
-    """An index: its manifests."""
+class Index(OciModel):
+    """An index: the manifests of an image for several platforms, or of several images."""
 
-    manifests: tuple[Descriptor, ...]
+    manifests: Items[Descriptor]
 
 
-class Document(Struct, frozen=True, rename={"media_type": "mediaType"}):
+class Document(OciModel):
     """What a registry serves for a reference: an index has manifests, a manifest has a config and layers."""
 
-    media_type: str = ""
-    manifests: tuple[Descriptor, ...] | None = None
+    media_type: str = Field(default="", alias="mediaType")
+    manifests: Items[Descriptor] | None = None
     config: Descriptor | None = None
-    layers: tuple[Descriptor, ...] | None = None
-    annotations: dict[str, str] | None = None
+    layers: Items[Descriptor] | None = None
+    annotations: Texts | None = None
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def parse(model: type[_Model], data: bytes, source: str) -> _Model:
+    """Parse a JSON document and validate it.
+
+    The caller bounds the length of `data`: pydantic reads a document as a whole.
+
+    Args:
+        model: the model of the document.
+        data: the document's bytes.
+        source: the name of the document in errors.
+
+    Raises:
+        EvidenceError: the document is not JSON, or does not have the form of the model.
+    """
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        raise _evidence_error(error, source) from None
+
+
+def validate(model: type[_Model], value: object, source: str) -> _Model:
+    """Validate a part of a document that is parsed already; arguments and errors are those of `parse`."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _evidence_error(error, source) from None
+
+
+def _evidence_error(error: ValidationError, source: str) -> EvidenceError:
+    place, problem = first_problem(error)
+    return EvidenceError(f"{source}: at {place}: {problem}" if place else f"{source}: {problem}")
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """Return the place and the text of the first problem that pydantic found in a document.
+
+    Returns:
+        The JSON pointer to the place, empty for the whole document, and what was expected there.
+    """
+    # The value itself is left out of the text: it may be megabytes of somebody else's file.
+    first = error.errors(include_url=False, include_input=False)[0]
+    path, kind, text = list(first["loc"]), first["type"], first["msg"]
+    if kind == "missing":
+        text = f"expected the member {path.pop()}"
+    elif kind == "json_invalid":
+        text = f"expected JSON: {text.removeprefix('Invalid JSON: ')}"
+    elif kind == "greater_than_equal":
+        text = f"expected at least {first['ctx']['ge']}"
+    elif kind == "too_long":
+        text = f"expected at most {first['ctx']['max_length']} items"
+    elif kind == "less_than_equal":
+        text = f"expected at most {first['ctx']['le']}"
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return pointer, _EXPECTED.get(kind, text)

@@ -1,20 +1,24 @@
-"""References to images: `registry/path:tag@digest`.
+"""References to images, `registry/path:tag@digest`, and checking bytes against the digest of one.
 
-https://github.com/distribution/reference/blob/v0.6.0/reference.go
+The grammar is that of https://github.com/distribution/reference/blob/v0.6.0/reference.go.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from action.errors import RegistryError
 
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _REPOSITORY = re.compile(rf"(?P<registry>{_HOST})/(?P<path>{_COMPONENT}(?:/{_COMPONENT})*)")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_LONGEST_REPOSITORY = 255
+_MAX_REPOSITORY_LENGTH = 255
+_HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Reference:
     """A reference to an image by its name.
 
     Attributes:
-        repository: the full name, registry included: `docker.io/library/app`.
+        repository: the full name with the registry: `docker.io/library/app`.
         tag: the tag, or None.
         digest: the digest, or None.
     """
@@ -33,11 +37,11 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference | None:
-    """Parse a reference; None where it is none."""
+    """Parse a reference, such as `ghcr.io/owner/app:1`; return None if the text is not a reference."""
     name, _, digest = text.partition("@")
     repository, tag = _split_tag(name)
     full = full_repository(repository)
-    if not _REPOSITORY.fullmatch(full) or len(full) > _LONGEST_REPOSITORY:
+    if not _REPOSITORY.fullmatch(full) or len(full) > _MAX_REPOSITORY_LENGTH:
         return None
     if (tag is not None and not _TAG.fullmatch(tag)) or ("@" in text and not digest):
         return None
@@ -45,12 +49,12 @@ def parse_reference(text: str) -> Reference | None:
 
 
 def repositories_of(names: Iterable[str]) -> frozenset[str]:
-    """Return the repositories, registry included, that names are in; what is no name counts as it is."""
+    """Return the repositories of names, with their registry; a text that is not a name is returned unchanged."""
     return frozenset(reference.repository if (reference := parse_reference(name)) else name for name in names)
 
 
 def full_name(name: str) -> str:
-    """A name in full, as buildx passes it on: `app` is `docker.io/library/app:latest`."""
+    """Return the full name that buildx passes on: `docker.io/library/app:latest` for `app`."""
     repository, tag = _split_tag(name.partition("@")[0])
     full = full_repository(repository)
     if "@" in name:
@@ -59,7 +63,7 @@ def full_name(name: str) -> str:
 
 
 def full_repository(repository: str) -> str:
-    """A repository's name with its registry: `app` is `docker.io/library/app`."""
+    """Return a repository's name with its registry: `docker.io/library/app` for `app`."""
     first, slash, rest = repository.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost" or first.lower() != first):
         first, rest = "docker.io", repository
@@ -68,6 +72,29 @@ def full_repository(repository: str) -> str:
     return f"{first}/{rest}"
 
 
+def check_digest(data: bytes, digest: str, reference: str) -> None:
+    """Check that bytes from a registry have the digest that they were requested by.
+
+    Args:
+        data: the bytes that the registry serves.
+        digest: the expected digest.
+        reference: the reference that was requested, for the error.
+
+    Raises:
+        RegistryError: the bytes have another digest, or one of an unknown algorithm.
+    """
+    algorithm, _, encoded = digest.partition(":")
+    if algorithm not in _HASHES:
+        raise RegistryError(f"{reference}: a digest by {algorithm} cannot be checked; expected sha256 or sha512")
+    found = _HASHES[algorithm](data).hexdigest()
+    if found != encoded:
+        raise RegistryError(
+            f"{reference}: the registry serves {algorithm}:{found}, and not {digest}; it was changed after it was "
+            "pushed, or something between here and the registry changes what it serves"
+        )
+
+
 def _split_tag(name: str) -> tuple[str, str | None]:
+    # The last colon may belong to the registry's port: `localhost:5000/app`.
     before, colon, after = name.rpartition(":")
     return (before, after) if colon and "/" not in after else (name, None)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from action.errors import EvidenceError
-from action.oci.image import parse
+from action.oci.image import INDEX_TYPES, MANIFEST_TYPES
 from action.oci.layout import Layout, blob_member, open_layout, read_blob
-from action.oci.models import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Document, Index
+from action.oci.models import Descriptor, Document, Index, parse
 
 _MAX_BLOBS = 100_000
 

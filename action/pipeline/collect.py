@@ -12,7 +12,8 @@ from action.buildx.local_state import node_count, state_folder, uses_docker_driv
 from action.buildx.refs import build_id
 from action.errors import EvidenceError
 from action.evidence.artifact_file import ARTIFACT_TYPES, digests_in_folder, is_passed_on, read_artifact
-from action.evidence.record_file import Record, read_records
+from action.evidence.record import Record
+from action.evidence.record_file import read_records
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedExporter
 from action.exporters.attribution import BuildEvidence, asked_by_tag, needs_record

@@ -12,7 +12,8 @@ from action.buildx.refs import build_id
 from action.documents.strict_json import read_document
 from action.errors import EvidenceError, InputError, ProgramError
 from action.evidence.metadata_file import MetadataFile, read_metadata_file
-from action.evidence.record_file import Record, read_record
+from action.evidence.record import Record
+from action.evidence.record_file import read_record
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild
 from action.exporters.attribution import BuildEvidence, attribute

@@ -14,7 +14,7 @@ from action.evidence.artifact_file import ARTIFACT_TYPES, is_passed_on
 from action.exporters.attributed import AttributedBuild, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY
-from action.oci.integrity import check_digest
+from action.oci.reference import check_digest
 from action.oci.verify import check_artifact
 from action.pipeline.run_result import RunResult
 from action.process.log import Log

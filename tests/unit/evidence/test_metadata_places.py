@@ -19,7 +19,7 @@ from action.evidence.metadata_file import read_metadata_file
 from action.evidence.metadata_places import judge
 from action.evidence.responses import read_responses
 from action.evidence.validation import validate_file
-from action.oci.models import DIGEST_PATTERN
+from action.oci.image import DIGEST_PATTERN
 
 FOLDER = Path(__file__).parents[1] / "documents"
 ROOT = FOLDER.parents[2]

@@ -9,13 +9,12 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from action.evidence.record_file import Record, RecordedExporter
+from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
 from action.exporters.attribution import BuildEvidence
 from action.exporters.output import Output, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
-from action.oci.image import Image
-from action.oci.models import Descriptor
+from action.oci.image import Image, ManifestDescriptor
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -134,7 +133,7 @@ def record(simulated: Simulated) -> Record:
     images = {}
     for place, each in enumerate(simulated.ran):
         if each.makes_image:
-            descriptor = Descriptor(media_type=MANIFEST, digest=digest_of(each.owner), size=1)
+            descriptor = ManifestDescriptor(media_type=MANIFEST, digest=digest_of(each.owner), size=1)
             images[place] = Image(descriptor.digest, None, descriptor)
     exporters = tuple(RecordedExporter(each.type, each.attributes) for each in simulated.ran)
     return Record("record", "r", exporters, images, {})

@@ -7,13 +7,12 @@ from dataclasses import replace
 import pytest
 
 from action.errors import DisagreementError
-from action.evidence.record_file import Record, RecordedExporter
+from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
 from action.exporters.attribution import BuildEvidence, attribute, needs_record
 from action.exporters.output import parse_outputs
 from action.exporters.requested import Requested, requested_exporters
-from action.oci.image import Image, PlatformImage
-from action.oci.models import Descriptor
+from action.oci.image import Image, ManifestDescriptor, PlatformImage
 from tests.unit.exporters.simulation import Asked, Engine, digest_of, merged, record, seen, simulate
 
 A, B, C = (digest_of(name) for name in "abc")
@@ -307,7 +306,7 @@ def test_sources_that_disagree_on_the_image_id_are_both_named() -> None:
 
 def test_an_image_id_is_learned_from_another_exporters_manifest_of_the_same_digest() -> None:
     asked = requested("type=image,name=a", "type=oci,dest=o.tar")
-    index = Image(A, None, Descriptor(_INDEX, A, 1), (PlatformImage("linux/amd64", B, None),))
+    index = Image(A, None, ManifestDescriptor(_INDEX, A, 1), (PlatformImage("linux/amd64", B, None),))
     made = recorded(("image", {"name": "a"}), ("oci", {}), _0=index, _1=Image(B))
     tar = Image(B, C, None, (PlatformImage("linux/amd64", B, C),))
     first, second = attribute(asked, BuildEvidence(record=made, artifacts={1: tar})).exporters

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from action.errors import DisagreementError
-from action.evidence.record_file import Record
+from action.evidence.record import Record
 from action.evidence.responses import Metadata, Response
 from action.exporters.attributed import AttributedDescriptor, AttributedExporter, AttributedPlatform
 from action.exporters.attribution import BuildEvidence, attribute, needs_record, uses_response

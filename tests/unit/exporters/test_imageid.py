@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from action.evidence.record_file import Record, RecordedExporter
+from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
 from action.exporters.attribution import BuildEvidence, attribute
 from action.exporters.output import parse_outputs
 from action.exporters.requested import Requested, requested_exporters
-from action.oci.image import Image, PlatformImage
-from action.oci.models import Descriptor
+from action.oci.image import Image, ManifestDescriptor, PlatformImage
 from tests.unit.exporters.simulation import digest_of
 
 A, B, C = (digest_of(name) for name in "abc")
@@ -32,7 +31,7 @@ def response(digest: str, config: str | None, media_type: str | None) -> Metadat
 
 
 def image(digest: str, media_type: str, config: str | None = None) -> Image:
-    return Image(digest, config, Descriptor(media_type, digest, 1))
+    return Image(digest, config, ManifestDescriptor(media_type, digest, 1))
 
 
 def recorded(*exporters: tuple[str, dict[str, str], Image]) -> Record:
@@ -75,7 +74,7 @@ def test_elsewhere_it_is_the_config_if_buildx_names_one_and_else_the_digest() ->
 
 
 def test_an_index_of_one_platform_in_a_tar_has_its_own_digest_as_buildx_says() -> None:
-    index = Image(A, None, Descriptor(INDEX, A, 1), (PlatformImage("linux/amd64", B, C),))
+    index = Image(A, None, ManifestDescriptor(INDEX, A, 1), (PlatformImage("linux/amd64", B, C),))
     asked = requested("type=oci,dest=a.tar")
     assert imageids(asked, BuildEvidence(response(A, None, INDEX), artifacts={0: index})) == {"0": A}
     assert imageids(asked, BuildEvidence(artifacts={0: index})) == {"0": A}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action.evidence.record_file import Record, RecordedExporter
+from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
 from action.exporters.attributed import AttributedExporter
 from action.exporters.attribution import BuildEvidence, asked_by_tag, attribute, needs_record

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from action.errors import EvidenceError
-from action.oci.image import Image, PlatformImage, describe, parse, with_known_imageids
-from action.oci.models import Descriptor, Index
+from action.oci.describe import describe
+from action.oci.image import Image, PlatformImage, with_known_imageids
+from action.oci.models import Descriptor, Index, parse
 from tests.unit.oci.layouts import CONFIG, INDEX, MANIFEST, descriptor, digest_of, encode, image
 
 AMD, AMD_CONFIG = image("amd64")
@@ -19,7 +20,7 @@ ATTESTATION = descriptor(
 
 
 def of(data: bytes, media_type: str) -> Descriptor:
-    return Descriptor(media_type, digest_of(data), len(data))
+    return Descriptor(mediaType=media_type, digest=digest_of(data), size=len(data))
 
 
 def test_a_manifest_has_its_configs_digest_as_image_id_and_its_configs_platform() -> None:
@@ -29,7 +30,7 @@ def test_a_manifest_has_its_configs_digest_as_image_id_and_its_configs_platform(
 
 
 def test_a_manifest_that_is_not_at_hand_has_a_digest_all_the_same() -> None:
-    assert describe(of(AMD, MANIFEST), lambda _: None) == Image(digest_of(AMD), None, of(AMD, MANIFEST))
+    assert describe(of(AMD, MANIFEST), lambda _: None) == Image(digest_of(AMD), None, of(AMD, MANIFEST).plain)
 
 
 def test_an_index_of_one_platform_has_no_config_of_its_own_and_attestations_do_not_count() -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
-from action.oci.reference import Reference, full_name, parse_reference
+from action.errors import RegistryError
+from action.oci.reference import Reference, check_digest, full_name, parse_reference
+from tests.unit.oci.layouts import digest_of
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -48,3 +52,12 @@ def test_what_is_no_reference_is_none(text: str) -> None:
 )
 def test_a_name_in_full_has_a_registry_and_a_tag_or_digest(name: str, full: str) -> None:
     assert full_name(name) == full
+
+
+def test_bytes_are_held_against_the_digest() -> None:
+    for algorithm in ("sha256", "sha512"):
+        check_digest(b"x", f"{algorithm}:{hashlib.new(algorithm, b'x').hexdigest()}", "app@x")
+    with pytest.raises(RegistryError, match=r"app@x: the registry serves sha256:.*, and not sha256:"):
+        check_digest(b"x", digest_of(b"y"), "app@x")
+    with pytest.raises(RegistryError, match="md5 cannot be checked"):
+        check_digest(b"x", "md5:abc", "app@x")
