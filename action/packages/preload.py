@@ -30,9 +30,9 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
     """Thread that preloads items, one after another; for a `with` block, whose end does not wait for the thread.
 
     Example:
-        with Preloader(PreloadItem(STEP, ("action.pipeline.conclude",))) as preloader:
+        with Preloader(PreloadItem(MODELS, ("action.pipeline.conclude",))) as preloader:
             run_program(command, environment, on_start=preloader.start)
-            preloader.wait(STEP)
+            preloader.wait(MODELS)
 
     Args:
         items: what is needed after the build, in the order in which it is needed.

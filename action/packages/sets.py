@@ -51,7 +51,10 @@ class PackageSet:
 
 
 STEP = PackageSet("step", "actions_toolkit")
-"""For every step: workflow commands, and results. The only set that a build waits for, and therefore small."""
+"""For every step: workflow commands. The only set that a build waits for, and therefore small."""
+
+MODELS = PackageSet("models", "pydantic")
+"""For every run: the models of the documents that are read and written. It is installed and imported while buildx runs."""
 
 SUMMARY = PackageSet("summary", "google.protobuf")
 """For the summary: reads a build's log from its record."""
@@ -65,7 +68,7 @@ SCHEMAS = PackageSet("schemas", "jsonschema")
 GITHUB = PackageSet("github", "github")
 """For requests to GitHub's API."""
 
-SETS = (STEP, SUMMARY, RETRIES, SCHEMAS, GITHUB)
+SETS = (STEP, MODELS, SUMMARY, RETRIES, SCHEMAS, GITHUB)
 """Every set."""
 
 

@@ -8,12 +8,12 @@ from action.buildx.request import Request
 from action.errors import PackagesError
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import STEP
+from action.packages.sets import MODELS
 from action.pipeline.execute import execute
 from action.pipeline.run_result import RunResult
 from action.process.log import Log
 
-EVALUATION = PreloadItem(STEP, ("action.pipeline.evaluate",))
+EVALUATION = PreloadItem(MODELS, ("action.pipeline.evaluate",))
 """What a run needs once buildx has ended: the one place from which that is loaded."""
 
 

@@ -16,7 +16,7 @@ from action.github import workflow_commands
 from action.github.context import WorkflowRun, is_private
 from action.inputs.report_options import ReportOptions
 from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import GITHUB, STEP, SUMMARY
+from action.packages.sets import GITHUB, MODELS, SUMMARY
 from action.pipeline.run_result import RunResult, Trace
 from action.pipeline.workspace import folder_for_later_steps
 from action.process.docker import find_buildx
@@ -97,7 +97,7 @@ def show_run(  # noqa: PLR0913, PLR0917  # a run, and how it is shown
     if not warns and not _reports(report_options):
         return
     try:
-        for part in (PreloadItem(STEP), *needed_by(report_options)):
+        for part in (PreloadItem(MODELS), *needed_by(report_options)):
             preloader.wait(part.packages)
     except PackagesError as error:
         workflow_commands.warning(f"the run is not shown: {error}; the build and its outputs are not affected")

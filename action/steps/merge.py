@@ -10,7 +10,7 @@ from action.inputs.merge import MERGE_NAMES, read_merge_inputs
 from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import read_report_options
 from action.packages.preload import Preloader
-from action.packages.sets import RETRIES, SCHEMAS, STEP, provide
+from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
 from action.steps.common import (
     compact,
@@ -45,7 +45,7 @@ def _run_merge(*, dry_run: bool) -> int:
     # An input that is missing may be there under a wrong name.
     warn(undeclared, dry_run=dry_run)
     request = read_merge_inputs(raw)
-    for packages in (STEP, RETRIES, SCHEMAS):
+    for packages in (MODELS, RETRIES, SCHEMAS):
         provide(packages)
     from action.merging.run import commands_of, run_merge  # noqa: PLC0415  # not importable before
 

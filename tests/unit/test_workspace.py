@@ -31,6 +31,8 @@ MODULES = (
     "usercustomize",
     "actions_toolkit",
     "msgspec",
+    "pydantic",
+    "typing_extensions",
     "google",
     "tenacity",
     "action",
@@ -135,7 +137,7 @@ def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_pip(
         "XDG_CONFIG_HOME": str(workspace),
     }
     for name, text in (
-        ("constraints.txt", "msgspec==0.1"),
+        ("constraints.txt", "actions-toolkit==0.1"),
         ("more.txt", "six"),
         ("pip/pip.conf", "[global]\nprefix=/x"),
     ):
@@ -168,7 +170,7 @@ def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_uv(
         "XDG_CACHE_HOME": str(workspace),
         "VIRTUAL_ENV": str(workspace / "venv"),
     }
-    (workspace / "constraints.txt").write_text("msgspec==0.1")
+    (workspace / "constraints.txt").write_text("actions-toolkit==0.1")
     (workspace / "uv").unlink()
     (workspace / "uv").mkdir()
     (workspace / "uv/uv.toml").write_text('required-version = "==0.0.1"\n')
@@ -243,7 +245,7 @@ def test_the_index_that_the_machine_or_its_user_has_set_is_asked(  # noqa: PLR09
     done = step(bare_python, workspace, path, PIP_FIND_LINKS="", **environment)
     assert done.returncode == 1
     assert done.stdout.startswith("::error::the action's packages cannot be installed: ")
-    assert {part for path in asked for part in path.split("/")} & {"msgspec", "actions-toolkit"}
+    assert {part for path in asked for part in path.split("/")} & {"actions-toolkit"}
 
 
 def test_a_tool_cache_in_the_workspace_is_not_used(bare_python: Path, workspace: Path) -> None:
