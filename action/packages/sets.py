@@ -54,7 +54,7 @@ STEP = PackageSet("step", "actions_toolkit")
 """For every step: workflow commands. The only set that a build waits for, and therefore small."""
 
 MODELS = PackageSet("models", "pydantic")
-"""For every run: the models of the documents that are read and written. It is installed and imported while buildx runs."""
+"""For every run: the models of the documents that are read and written. Installed and imported while buildx runs."""
 
 SUMMARY = PackageSet("summary", "google.protobuf")
 """For the summary: reads a build's log from its record."""
