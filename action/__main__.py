@@ -11,10 +11,10 @@ def main() -> NoReturn:
     # Ctrl-C during the import below ends the program at once and without a traceback, as it does later.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from action.cli import main_program  # noqa: PLC0415  # not before the signal is set
+    from action.cli import run  # noqa: PLC0415  # not before the signal is set
 
     open_closed_streams()
-    main_program()
+    run()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from action.packages.preload import Preloader
 from action.pipeline.image_id_file import rewrite_image_id_file
 from action.pipeline.inspect import inspect_files
 from action.pipeline.results_document import bake_results, build_results, results_of
-from action.pipeline.run import run
+from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
 from action.process.log import Log
@@ -49,7 +49,7 @@ OnMessage: TypeAlias = "Callable[[str], None] | None"
 """Is called with each warning and each notice of a run; None drops them."""
 
 
-def build(  # noqa: PLR0913  # the common options of buildx, each by name
+def build(
     arguments: Sequence[str] = (),
     *,
     context: StrPath | None = None,
@@ -125,7 +125,7 @@ def build(  # noqa: PLR0913  # the common options of buildx, each by name
     return build_results(_builds(result)[""])
 
 
-def bake(  # noqa: PLR0913  # the same
+def bake(
     arguments: Sequence[str] = (),
     *,
     targets: Iterable[str] = (),
@@ -180,7 +180,7 @@ def bake(  # noqa: PLR0913  # the same
     return bake_results(_builds(result))
 
 
-def merge(  # noqa: PLR0913  # the same
+def merge(
     results: StrPath,
     *,
     tags: Iterable[str],
@@ -233,7 +233,7 @@ def merge(  # noqa: PLR0913  # the same
     return build_results(_builds(_reported(run_merge(request, _log(log, on_message)), on_message))[""])
 
 
-def inspect(  # noqa: PLR0913  # the same
+def inspect(
     metadata: StrPath,
     *,
     record: StrPath | None = None,
@@ -336,7 +336,7 @@ class _Discard(io.BytesIO):
 
 def _run(request: Request, policy: Policy, log: BinaryIO | None, on_message: OnMessage) -> RunResult:
     with temporary_folder() as workspace, Preloader() as preloader:
-        return _reported(run(request, workspace, policy, _log(log, on_message), preloader), on_message)
+        return _reported(run_request(request, workspace, policy, _log(log, on_message), preloader), on_message)
 
 
 def _reported(result: RunResult, on_message: OnMessage) -> RunResult:

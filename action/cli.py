@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -18,7 +19,7 @@ from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader, PreloadItem
 from action.pipeline.image_id_file import rewrite_image_id_file
-from action.pipeline.run import EVALUATION, run
+from action.pipeline.run import EVALUATION, run_request
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
 from action.process.log import Log
@@ -27,19 +28,40 @@ from action.process.streams import discard_output, ignore_write_errors
 from action.report.safe_text import log_line
 from action.report.terminal import ReportedError, finish, print_message, print_results
 
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_SCHEMAS = click.Choice(["metadata", "bake", "results", "digests"])
+
 _FORMAT = click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), default="table", help="How the results are printed."
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    help="The format in which results are printed.",
 )
 _RESULTS = click.option(
-    "--results", "results_file", type=click.Path(dir_okay=False, path_type=Path), help="Write results to FILE."
+    "--results",
+    "results_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the results document to FILE.",
 )
-_REQUIRE = click.option(
-    "--require-digests", is_flag=True, help="Fail where an exporter that makes an image has no digest."
-)
-_VERIFY = click.option(
-    "--verify", is_flag=True, help="Hold each digest against what the registry serves and the tar holds."
-)
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Print buildx's arguments as JSON, and build nothing.")
+
+
+def _run_options(command: _Command) -> _Command:
+    """Add the options that build and bake share."""
+    options = (
+        _RESULTS,
+        _FORMAT,
+        click.option("--require-digests", is_flag=True, help="Fail if an exporter that makes an image has no digest."),
+        click.option("--verify", is_flag=True, help="Check each digest against the registry or the file."),
+        _DRY_RUN,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,13 +71,9 @@ def main() -> None:
 
 
 @main.command(context_settings=_PASS_ON)
-@_RESULTS
-@_FORMAT
-@_REQUIRE
-@_VERIFY
-@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and run nothing.")
+@_run_options
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx build arguments>")
-def build(  # noqa: PLR0913  # one for each option
+def build(
     results_file: Path | None,
     form: str,
     arguments: tuple[str, ...],
@@ -64,12 +82,12 @@ def build(  # noqa: PLR0913  # one for each option
     verify: bool,
     dry_run: bool,
 ) -> None:
-    """Run any docker buildx build, and say what each of its outputs is.
+    """Run docker buildx build and print the digest of each output.
 
     \b
     build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\
                            --output type=oci,dest=app.tar .
-    """  # noqa: D301  # click wants the character
+    """  # noqa: D301  # click takes the escaped character for the end of wrapping
     request = read_build_command_line(arguments)
     if not arguments:
         raise InputError("build", "no build is named", "write: build-digests build -- . (as for docker buildx build)")
@@ -80,13 +98,9 @@ def build(  # noqa: PLR0913  # one for each option
 
 
 @main.command(context_settings=_PASS_ON)
-@_RESULTS
-@_FORMAT
-@_REQUIRE
-@_VERIFY
-@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and build nothing.")
+@_run_options
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx bake arguments>")
-def bake(  # noqa: PLR0913  # the same
+def bake(
     results_file: Path | None,
     form: str,
     arguments: tuple[str, ...],
@@ -95,7 +109,7 @@ def bake(  # noqa: PLR0913  # the same
     verify: bool,
     dry_run: bool,
 ) -> None:
-    """Run any docker buildx bake, and say what each output of each target is."""
+    """Run docker buildx bake and print the digest of each output of each target."""
     if dry_run:
         read_bake_options(arguments)
         click.echo(json.dumps(["bake", *arguments]))
@@ -105,93 +119,67 @@ def bake(  # noqa: PLR0913  # the same
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--tag", "-t", "tags", multiple=True, required=True, help="A name to push the joined image by.")
+@click.option("--tag", "-t", "tags", multiple=True, required=True, help="A name under which to push the merged image.")
+@click.option("--annotation", "annotations", multiple=True, help="An annotation of the merged index, KEY=VALUE.")
 @click.option(
-    "--annotation", "annotations", multiple=True, help="An annotation of the joined image's index, KEY=VALUE."
+    "--expect-platforms",
+    multiple=True,
+    metavar="PLATFORMS",
+    help="The exact platforms that the image must have.",
 )
-@click.option(
-    "--expect-platforms", multiple=True, metavar="PLATFORMS", help="The platforms that it must have: no more, no less."
-)
-@click.option("--key", "keys", multiple=True, help="Join this exporter; all that make an image if not given.")
-@click.option("--target", default="", help="The bake target to join.")
-@click.option("--builder", default="", help="The builder whose settings of registries hold.")
-@click.option("--retries", default="", metavar="COUNT", help="How often a registry that fails is asked again (4).")
-@click.option("--retry-delay", default="", metavar="SECONDS", help="How long to wait before that at first (2).")
+@click.option("--key", "keys", multiple=True, help="An exporter to merge; without it, each that makes an image.")
+@click.option("--target", default="", help="The bake target to merge.")
+@click.option("--builder", default="", help="The builder whose registry settings are used.")
+@click.option("--retries", default="", metavar="COUNT", help="The maximum number of retries of a registry (4).")
+@click.option("--retry-delay", default="", metavar="SECONDS", help="The delay before the first retry (2).")
 @_RESULTS
 @_FORMAT
-@click.option("--dry-run", is_flag=True, help="Print buildx's arguments, a JSON array a line, and run nothing.")
-def merge(  # noqa: PLR0913
+@_DRY_RUN
+def merge(
     *,
     folder: Path,
-    tags: tuple[str, ...],
-    annotations: tuple[str, ...],
     expect_platforms: tuple[str, ...],
-    keys: tuple[str, ...],
-    target: str,
-    builder: str,
-    retries: str,
-    retry_delay: str,
     results_file: Path | None,
     form: str,
     dry_run: bool,
+    **options: Any,  # noqa: ANN401  # click passes texts and tuples of texts by name
 ) -> None:
-    """Join images that several jobs built and pushed, one or more platforms each, to one image for each exporter.
+    """Merge images that several jobs built and pushed into one image for each exporter.
 
-    FOLDER has the jobs' results files. Whose platforms are in conflict, missing or unexpected is refused.
+    FOLDER contains the jobs' results files. Results with conflicting, missing or unexpected platforms are refused.
 
     \b
     build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64
     """  # noqa: D301  # the same
-    from action.inputs.merge import merge_request  # noqa: PLC0415  # draws in what other commands do not need
+    from action.inputs.merge import merge_request  # noqa: PLC0415  # other commands start faster without it
     from action.merging.run import commands_of, run_merge  # noqa: PLC0415  # the same
 
-    request = merge_request(
-        results=str(folder),
-        tags=tags,
-        annotations=annotations,
-        expect_platforms=[platform for each in expect_platforms for platform in each.split(",")],
-        keys=keys,
-        target=target,
-        builder=builder,
-        retries=retries,
-        retry_delay=retry_delay,
-    )
+    platforms = [platform for each in expect_platforms for platform in each.split(",")]
+    request = merge_request(results=str(folder), expect_platforms=platforms, **options)
     if dry_run:
         for arguments in commands_of(request):
             click.echo(json.dumps(arguments))
         return
-    result = run_merge(request, _log())
-    finish(result, results_file, form, sys.stdout)
+    finish(run_merge(request, _log()), results_file, form, sys.stdout)
 
 
 @main.command()
 @click.argument("metadata", type=click.Path(path_type=Path))
 @click.option("--record", "record_file", type=click.Path(path_type=Path), help="The build's record (.dockerbuild).")
-@click.option(
-    "--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output of the build, as given to it."
-)
+@click.option("--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output, as given to the build.")
 @click.option("--tag", "-t", "tags", multiple=True, help="A tag of the build.")
 @click.option("--push", is_flag=True, help="The build had --push.")
 @click.option("--load", is_flag=True, help="The build had --load.")
 @_FORMAT
-def inspect(  # noqa: PLR0913
-    metadata: Path,
-    record_file: Path | None,
-    outputs: tuple[str, ...],
-    tags: tuple[str, ...],
-    form: str,
-    *,
-    push: bool,
-    load: bool,
-) -> None:
-    """Say what each output of a build is, from files that already exist.
+def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any) -> None:  # noqa: ANN401  # the same, and booleans
+    """Print the digest of each output of a build, from files that exist already.
 
-    METADATA is the file that --metadata-file wrote. Name the build's outputs in their order; the tars they wrote are
-    read where they still lie.
+    METADATA is the file that --metadata-file wrote. Give the outputs of the build in their order; the tars that they
+    wrote are read if they are still there.
     """
-    from action.pipeline.inspect import inspect_files  # noqa: PLC0415  # draws in what other commands do not need
+    from action.pipeline.inspect import inspect_files  # noqa: PLC0415  # other commands start faster without it
 
-    found, warnings = inspect_files(metadata, record_file, outputs, tags, push=push, load=load)
+    found, warnings = inspect_files(metadata, record_file, **options)
     for warning in warnings:
         print_message("warning", warning)
     print_results({"": found}, form, sys.stdout)
@@ -199,10 +187,10 @@ def inspect(  # noqa: PLR0913
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--schema", type=click.Choice(["metadata", "bake", "results", "digests"]), help="Found out if not given.")
+@click.option("--schema", type=_SCHEMAS, help="The schema; detected automatically if not given.")
 def validate(files: tuple[Path, ...], schema: str | None) -> None:
-    """Hold files against the JSON Schemas: a line per fault with file, JSON pointer and expectation."""
-    from action.evidence.validation import validate_file  # noqa: PLC0415  # draws in what other commands do not need
+    """Validate files against the JSON Schemas; print file, JSON pointer and expectation of each fault."""
+    from action.evidence.validation import validate_file  # noqa: PLC0415  # other commands start faster without it
 
     found = 0
     for file in files:
@@ -214,48 +202,26 @@ def validate(files: tuple[Path, ...], schema: str | None) -> None:
 
 
 @main.command()
-@click.argument("name", type=click.Choice(["metadata", "bake", "results", "digests"]))
+@click.argument("name", type=_SCHEMAS)
 def schema(name: str) -> None:
     """Print a JSON Schema."""
-    from action.documents.schema import schema_text  # noqa: PLC0415  # draws in what other commands do not need
+    from action.documents.schema import schema_text  # noqa: PLC0415  # other commands start faster without it
 
     click.echo(schema_text(name), nl=False)
 
 
-@main.group()
-def action() -> None:
-    """What the action.yml files call; inputs come from the environment variable INPUTS, a JSON object."""
+@main.command()
+@click.argument("step", type=click.Choice(["build", "bake", "merge"]))
+@_DRY_RUN
+def action(step: str, *, dry_run: bool) -> None:
+    """Run a step of the actions; its inputs are in the environment variable INPUTS, a JSON object."""
     ignore_write_errors()
+    # One of the modules, by its name: each of the others would cost the step its imports.
+    module = importlib.import_module(f"action.steps.{step}")
+    sys.exit(getattr(module, f"run_{step}_step")(dry_run=dry_run))
 
 
-@action.command("build")
-@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and run nothing.")
-def action_build(*, dry_run: bool) -> None:
-    """The build action."""
-    from action.steps.build import run_build_step  # noqa: PLC0415  # the terminal needs nothing of it
-
-    sys.exit(run_build_step(dry_run=dry_run))
-
-
-@action.command("bake")
-@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as a JSON array and build nothing.")
-def action_bake(*, dry_run: bool) -> None:
-    """The bake action."""
-    from action.steps.bake import run_bake_step  # noqa: PLC0415  # the terminal needs nothing of it
-
-    sys.exit(run_bake_step(dry_run=dry_run))
-
-
-@action.command("merge")
-@click.option("--dry-run", is_flag=True, help="Print buildx's arguments, a JSON array a line, and run nothing.")
-def action_merge(*, dry_run: bool) -> None:
-    """The merge action."""
-    from action.steps.merge import run_merge_step  # noqa: PLC0415  # the terminal needs nothing of it
-
-    sys.exit(run_merge_step(dry_run=dry_run))
-
-
-def main_program(arguments: Sequence[str] | None = None) -> NoReturn:
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit with its code: 0 fine, 1 failed or faulty, 2 bad usage or bad input."""
     try:
         _run(arguments)
@@ -263,8 +229,9 @@ def main_program(arguments: Sequence[str] | None = None) -> NoReturn:
         discard_output()
     except OSError as error:
         with contextlib.suppress(OSError):
-            name = error.filename or "standard output"
-            print_message("error", f"{name} cannot be written: {error.strerror or error}")
+            print_message(
+                "error", f"{error.filename or 'standard output'} cannot be written: {error.strerror or error}"
+            )
         discard_output()
     sys.exit(FAILED)
 
@@ -298,7 +265,7 @@ def _run_buildx(request: Request, policy: Policy, results_file: Path | None, for
             PreloadItem(EVALUATION.packages, (*EVALUATION.modules, "action.pipeline.results_document"))
         ) as preloader,
     ):
-        result = run(request, workspace, policy, _log(), preloader)
+        result = run_request(request, workspace, policy, _log(), preloader)
     if not request.bake and (warning := rewrite_image_id_file(request, result)):
         print_message("warning", warning)
     finish(result, results_file, form, _results_stream(result, request))

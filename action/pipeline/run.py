@@ -17,7 +17,7 @@ EVALUATION = PreloadItem(MODELS, ("action.pipeline.evaluate",))
 """What a run needs once buildx has ended: the one place from which that is loaded."""
 
 
-def run(request: Request, workspace: Path, policy: Policy, log: Log, preloader: Preloader) -> RunResult:
+def run_request(request: Request, workspace: Path, policy: Policy, log: Log, preloader: Preloader) -> RunResult:
     """Run a build or a bake and find what each of its exporters made.
 
     Args:

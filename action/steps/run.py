@@ -11,7 +11,7 @@ from action.inputs.policy import Policy
 from action.inputs.report_options import ReportOptions
 from action.packages.preload import Preloader, PreloadItem
 from action.pipeline.refs import refs_of
-from action.pipeline.run import EVALUATION, run
+from action.pipeline.run import EVALUATION, run_request
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
 from action.steps.common import (
@@ -62,7 +62,7 @@ def run_step(step: Step, outputs_of: Outputs) -> int:
     evaluation = PreloadItem(EVALUATION.packages, (*EVALUATION.modules, *AFTER_A_RUN))
     with temporary_folder() as workspace, Preloader(evaluation, *needed_by(step.report_options)) as preloader:
         with workflow_commands.stopped():
-            result = run(step.request, workspace, step.policy, step_log(), preloader)
+            result = run_request(step.request, workspace, step.policy, step_log(), preloader)
         code = end(result, _outputs(step, result, outputs_of))
         show_run(
             result,

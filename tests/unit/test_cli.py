@@ -165,7 +165,7 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         [
             sys.executable,
             "-c",
-            "import time; time.sleep(0.3); from action.cli import main_program; main_program(['schema', 'metadata'])",
+            "import time; time.sleep(0.3); from action.cli import run; run(['schema', 'metadata'])",
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
