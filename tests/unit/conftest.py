@@ -28,6 +28,14 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def uv_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A search path with uv, which installs in a tenth of the time that pip takes."""
+    folder = tmp_path_factory.mktemp("uv")
+    (folder / "uv").symlink_to(Path(sys.executable).parent / "uv")
+    return f"{folder}:/usr/bin:/bin"
+
+
+@pytest.fixture(scope="session")
 def tool_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path) -> Path:
     """A RUNNER_TOOL_CACHE in which a first step has installed the packages."""
     folder = tmp_path_factory.mktemp("tool-cache")

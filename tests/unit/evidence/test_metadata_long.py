@@ -191,26 +191,37 @@ _STATEMENT = b'{"uri": "pkg:docker/alpine@3", "digest": {"sha256": "' + b"0" * 6
     ("before", "piece", "after"),
     [
         (_FLAT + b'"buildx.build.provenance": {"materials": [', _STATEMENT, b"{}]}}"),
-        (_FLAT + b'"x": "', "é".encode(), b'"}'),
-        (_FLAT + b'"x": "', "\U0001f600".encode(), b'"}'),
-        (_FLAT + b'"x": [', b"0,", b"0]}"),
-        (_FLAT + b'"x": [', b"{},", b"0]}"),
-        (_FLAT + b'"x": [', b"1e999999,", b"0]}"),
         (_FLAT, b'"a":0,', b'"b":0}'),
-        (_FLAT + b'"x": "', b'\\"{[', b'"}'),
-        (_FLAT + b'"buildx.build.warnings": [', b"{},", b"{}]}"),
     ],
-    ids=["provenance", "text", "emoji", "numbers", "objects", "beyond doubles", "wide", "escapes", "warnings"],
+    ids=["provenance", "wide"],
 )
 def test_a_file_of_100_mb_is_read_within_3_s_and_400_mib(
     tmp_path: Path, before: bytes, piece: bytes, after: bytes
 ) -> None:
     file = tmp_path / "metadata.json"
     _fill(file, before, piece, after, 100 * MB)
-    seconds, memory, fault, digest = _measured(file)
-    assert (fault, digest) == ("None", DIGEST)
-    assert seconds < 3
-    assert memory < 400
+    assert _read(file) == ("None", DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("before", "piece", "after"),
+    [
+        (_FLAT + b'"x": "', "é".encode(), b'"}'),
+        (_FLAT + b'"x": "', "\U0001f600".encode(), b'"}'),
+        (_FLAT + b'"x": [', b"0,", b"0]}"),
+        (_FLAT + b'"x": [', b"{},", b"0]}"),
+        (_FLAT + b'"x": [', b"1e999999,", b"0]}"),
+        (_FLAT + b'"x": "', b'\\"{[', b'"}'),
+        (_FLAT + b'"buildx.build.warnings": [', b"{},", b"{}]}"),
+    ],
+    ids=["text", "emoji", "numbers", "objects", "beyond doubles", "escapes", "warnings"],
+)
+def test_a_file_of_40_mb_is_read_within_its_share_of_that(
+    tmp_path: Path, before: bytes, piece: bytes, after: bytes
+) -> None:
+    file = tmp_path / "metadata.json"
+    _fill(file, before, piece, after, 40 * MB)
+    assert _read(file) == ("None", DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -226,24 +237,20 @@ def test_a_file_of_100_mb_is_read_within_3_s_and_400_mib(
     ids=["deep", "deep and wide", "no JSON", "cut off", "comma", "key again and again"],
 )
 @pytest.mark.parametrize("bake", [False, True])
-def test_a_file_of_100_mb_that_is_no_metadata_is_refused_within_3_s_and_400_mib(
+def test_a_file_of_40_mb_that_is_no_metadata_is_refused_within_its_share_of_that(
     tmp_path: Path, before: bytes, piece: bytes, after: bytes, *, bake: bool
 ) -> None:
     file = tmp_path / "metadata.json"
-    _fill(file, before, piece, after, 100 * MB)
-    seconds, memory, fault, _ = _measured(file, bake=bake)
+    _fill(file, before, piece, after, 40 * MB)
+    fault, _ = _read(file, bake=bake)
     assert "expected each known key once and in its form" in fault
-    assert seconds < 3
-    assert memory < 400
 
 
-def test_a_bake_with_100_mb_of_warnings_is_refused_within_3_s_and_400_mib(tmp_path: Path) -> None:
+def test_a_bake_with_40_mb_of_warnings_is_refused_within_its_share_of_that(tmp_path: Path) -> None:
     file = tmp_path / "metadata.json"
-    _fill(file, b'{"buildx.build.warnings": [', b"{},", b"{}]}", 100 * MB)
-    seconds, memory, fault, _ = _measured(file, bake=True)
+    _fill(file, b'{"buildx.build.warnings": [', b"{},", b"{}]}", 40 * MB)
+    fault, _ = _read(file, bake=True)
     assert "expected each known key once and in its form" in fault
-    assert seconds < 3
-    assert memory < 400
 
 
 def test_a_bake_of_100_mb_of_targets_is_refused_within_3_s_and_400_mib(tmp_path: Path) -> None:
@@ -253,10 +260,8 @@ def test_a_bake_of_100_mb_of_targets_is_refused_within_3_s_and_400_mib(tmp_path:
         for number in range(7 * MB):
             opened.write(b'"%x":{},' % number)
         opened.write(b'"last":{}}')
-    seconds, memory, fault, _ = _measured(file, bake=True)
+    fault, _ = _read(file, bake=True)
     assert "expected each known key once and in its form" in fault
-    assert seconds < 3
-    assert memory < 400
 
 
 def test_a_bake_of_100_mb_is_read_within_3_s_and_400_mib(tmp_path: Path) -> None:
@@ -269,21 +274,25 @@ def test_a_bake_of_100_mb_is_read_within_3_s_and_400_mib(tmp_path: Path) -> None
             opened.write(b'"t%d": {%b%b},\n' % (number, digest, provenance))
         opened.write(b'"buildx.build.warnings": []}')
     assert file.stat().st_size > 100 * MB
-    seconds, memory, found, targets = _measured(file, bake=True)
+    found, targets = _read(file, bake=True)
     assert (found, targets) == ("None", "1000")
-    assert seconds < 3
-    assert memory < 400
 
 
-def _measured(file: Path, *, bake: bool = False) -> tuple[float, float, str, str]:
+def _read(file: Path, *, bake: bool = False) -> tuple[str, str]:
+    """Read a file within its share of what 100 MB may take; return its fault, and its digest or number of targets."""
     found = measured(
         "from pathlib import Path; from action.evidence.metadata_file import read_metadata_file",
         f"read = read_metadata_file(Path({str(file)!r}), bake={bake}); print(read.fault); "
         f"print(len(read.targets) if {bake} else read.build.metadata.merged.image.digest)",
     )
+    size = file.stat().st_size
+    # A shorter file is read in another way.
+    assert size > MAX_WHOLE_BYTES
+    assert found.seconds < 3 * size / (100 * MB)
+    assert found.memory < 400 * size / (100 * MB)
     file.unlink()
     fault, said = found.said.splitlines()
-    return found.seconds, found.memory, fault, said
+    return fault, said
 
 
 @pytest.mark.parametrize("size", [MAX_BYTES + 1, 200 * MB])

@@ -144,21 +144,21 @@ def test_a_tar_that_can_be_read_in_two_ways_or_in_none_is_refused(
         read(write(tmp_path, *pieces))
 
 
-def _repeated(piece: bytes, size: int = 200 * MB) -> bytes:
+def _repeated(piece: bytes, size: int = 100 * MB) -> bytes:
     return piece * (size // len(piece))
 
 
 def _map() -> tuple[bytes, ...]:
-    return (header("x", 200 * MB, b"0"), _repeated(b"0\n"))
+    return (header("x", 100 * MB, b"0"), _repeated(b"0\n"))
 
 
 def _bomb(folder: Path) -> None:
-    # Two gigabytes of nothing, in many parts of a stream.
-    write(folder, gzip.compress(member(INDEX, b"{}")), gzip.compress(b"\0" * (16 * MB)) * 128)
+    # A gigabyte of nothing, in many parts of a stream.
+    write(folder, gzip.compress(member(INDEX, b"{}")), gzip.compress(b"\0" * (16 * MB)) * 64)
 
 
 HOSTILE: dict[str, Callable[[Path], object]] = {
-    "attributes of 200 MB": lambda folder: write(folder, header("p", 200 * MB, b"x"), _repeated(b"9 a=aaaa\n")),
+    "attributes of 100 MB": lambda folder: write(folder, header("p", 100 * MB, b"x"), _repeated(b"9 a=aaaa\n")),
     "many digits": lambda folder: write(folder, member("p", b"1" * (16 * MB), b"x"), member(INDEX, b""), END),
     "many short records": lambda folder: write(folder, member("p", b"2 " * (8 * MB) + b"=", b"x"), member(INDEX, b"")),
     "attributes again and again": lambda folder: write(folder, _repeated(attributes(path="a")), END),
@@ -167,7 +167,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
     "long headers of many members": lambda folder: write(
         folder, _repeated(attributes(comment="a" * 300) + member("x", b"")), END
     ),
-    "a sparse map of 200 MB": lambda folder: write(folder, attributes(**SPARSE), *_map(), END),
+    "a sparse map of 100 MB": lambda folder: write(folder, attributes(**SPARSE), *_map(), END),
     "a sparse map that goes on": lambda folder: write(
         folder, header(INDEX, 0, b"S", goes_on=True), _repeated(b"0" * 504 + b"\1" + b"\0" * 7), END
     ),

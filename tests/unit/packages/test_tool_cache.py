@@ -78,13 +78,13 @@ def _file(folder: Path) -> None:
     ],
 )
 def test_damaged_packages_are_installed_again(
-    bare_python: Path, tool_cache: Path, tmp_path: Path, damage: Callable[[Path], None]
+    bare_python: Path, tool_cache: Path, uv_path: str, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     cache = tmp_path / "cache"
     shutil.copytree(tool_cache, cache)
     good = _files(_set(cache))
     damage(_set(cache))
-    done = start(bare_python, cache)
+    done = start(bare_python, cache, path=uv_path)
     assert (done.stdout, done.returncode) == (BAD_INPUT, 2), done.stderr
     assert _files(_set(cache)) == good
 
