@@ -1,9 +1,9 @@
-"""Which observed exporter is which requested one.
+"""Matching of the requested exporters with the exporters in the record or in the metadata file.
 
-buildx drops `cacheonly` outputs, keeps the order of the others and appends what it adds (docker/buildx 0.36,
-build/opt.go). So the observed list should be the requested one and then the additions. That is checked, exporter by
-exporter, by ID, type, name and attributes; where it does not hold, an exporter is matched only if no other choice that
-keeps the order is possible.
+buildx drops `cacheonly` outputs, keeps the order of the others and appends the exporters that it adds (docker/buildx
+0.36, build/opt.go). So the reported list should be the requested one and then the additions. Each pair is compared by
+ID, type, name and attributes. If a pair differs, an exporter is matched only if every other match that keeps the order
+is impossible: a wrong match would be a wrong digest.
 """
 
 from __future__ import annotations
@@ -11,136 +11,111 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from action.exporters.names import full_names
+from action.exporters.reported import ReportedExporter
 from action.exporters.requested import Requested, RequestedExporter, annotation_attribute
-from action.inputs.booleans import go_boolean
-from action.oci.reference import full_name
 
 _BECOMES: Mapping[str, frozenset[str]] = {
     "image": frozenset(("image", "moby")),
     "registry": frozenset(("image", "moby", "registry")),
     "docker": frozenset(("docker", "image", "moby", "oci")),
 }
-"""What buildx may turn an output's type into; any other type stays."""
+"""Type of an output to the types that buildx may turn it into; any other type stays as it is."""
 
 _CHANGED = frozenset(
     ("name", "push", "push-by-digest", "unpack", "context", "prefer-image-digest", "buildinfo-attrs"),
 )
-"""Attributes that buildx sets itself, so they are not compared (docker/buildx, build/opt.go and build/build.go)."""
+"""Attributes that buildx may set itself, so they are not compared (docker/buildx 0.36, build/opt.go, build.go)."""
 
 _DEFAULT_TYPES = frozenset(("image", "moby", "docker", "oci"))
 
 
 @dataclass(frozen=True)
-class ObservedExporter:
-    """An exporter that something observed speaks of.
-
-    Attributes:
-        type: its type, or None where that is not said.
-        id: its ID, or None.
-        names: its image names, or None where they are not said.
-        attributes: its attributes, or None where they are not said.
-    """
-
-    type: str | None = None
-    id: str | None = None
-    names: tuple[str, ...] | None = None
-    attributes: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
 class Matches:
-    """The outcome.
+    """Which requested exporter is which reported one; places in a list count from 0.
 
     Attributes:
-        places: requested exporter's place in the request to its place among the observed.
-        added: places of the observed exporters that buildx added; empty where that is not certain.
+        places: place among the requested exporters to place among the reported ones.
+        added: places of the reported exporters that buildx added; empty if that is not certain.
     """
 
     places: Mapping[int, int]
     added: tuple[int, ...] = ()
 
 
-def match(requested: Requested, observed: Sequence[ObservedExporter]) -> Matches:
-    """Match requested exporters with observed ones; one that could be another stays without a match."""
-    # `push` alone is no certain sign, for buildx sets it itself; but it counts if all exporters then have a match.
-    # `buildx bake --push --load` adds an image and a docker exporter in an order that is chance, anew in each run
-    # (docker/buildx 0.38, bake/bake.go, AddOverrides), and with the docker driver both are of the type `image`.
-    matches = _match(requested, observed, by_push=True)
+def match(requested: Requested, reported: Sequence[ReportedExporter]) -> Matches:
+    """Match requested exporters with reported ones; an exporter that could be another one stays without a match.
+
+    Args:
+        requested: the requested exporters.
+        reported: the exporters in the record or in the metadata file, in its order.
+    """
+    # buildx sets `push` itself, so a difference in it is not certain to be a difference of exporters. It is compared
+    # only if every exporter still has a match.
+    matches = _match(requested, reported, by_push=True)
     if len(matches.places) == len(requested.exporters):
-        if requested.by_chance and matches != _match(requested, observed, by_push=False):
+        # `buildx bake --push --load` adds an image and a docker exporter in an order that is random in each run
+        # (docker/buildx 0.38, bake/bake.go, AddOverrides), and with the docker driver both are of the type `image`.
+        if requested.by_chance and matches != _match(requested, reported, by_push=False):
             return Matches({})
         return matches
-    matches = _match(requested, observed, by_push=False)
-    if requested.reevaluated and len(matches.places) < len(requested.exporters) == len(observed):
-        # Names and attributes that come from functions differ. What is left, the types and IDs, must fit one by one.
-        loose = _match(requested, observed, by_push=True, by_value=False)
-        if all(loose.places.get(place) == place for place in range(len(observed))):
+    matches = _match(requested, reported, by_push=False)
+    if requested.reevaluated and len(matches.places) < len(requested.exporters) == len(reported):
+        # Names and attributes that functions compute are different in the build, so only types and IDs are compared.
+        # That is enough only if the lists fit place by place.
+        loose = _match(requested, reported, by_push=True, by_value=False)
+        if all(loose.places.get(place) == place for place in range(len(reported))):
             return loose
     return matches
 
 
 def _match(
-    requested: Requested, observed: Sequence[ObservedExporter], *, by_push: bool, by_value: bool = True
+    requested: Requested, reported: Sequence[ReportedExporter], *, by_push: bool, by_value: bool = True
 ) -> Matches:
     wanted = requested.exporters
-    has_ids = any(each.id is not None for each in observed)
+    has_ids = any(each.id is not None for each in reported)
     fits = [
         [
             (not has_ids or each.id == exporter.id)
             and _fits(exporter, each, requested, by_value=by_value)
             and not (by_push and _pushes_otherwise(exporter, each))
-            for each in observed
+            for each in reported
         ]
         for exporter in wanted
     ]
-    rest = range(len(wanted), len(observed))
+    rest = range(len(wanted), len(reported))
     if (
-        len(observed) >= len(wanted)
+        len(reported) >= len(wanted)
         and all(fits[place][place] for place in range(len(wanted)))
-        and _are_additions(requested, [observed[place] for place in rest])
+        and _are_additions(requested, [reported[place] for place in rest])
     ):
         return Matches({place: place for place in range(len(wanted))}, tuple(rest))
-    certain = _only_choices(fits, len(observed))
+    certain = _only_choices(fits, len(reported))
     if certain is None:
-        certain = _mutual(fits, len(observed))
+        certain = _mutual(fits, len(reported))
     return Matches(certain)
 
 
-def _fits(exporter: RequestedExporter, observed: ObservedExporter, requested: Requested, *, by_value: bool) -> bool:
-    """Whether nothing but the ID speaks against the two being one."""
-    if observed.type is not None and not _may_become(exporter, observed.type):
+def _fits(exporter: RequestedExporter, reported: ReportedExporter, requested: Requested, *, by_value: bool) -> bool:
+    """Return whether the two can be the same exporter; IDs are not compared."""
+    if reported.type is not None and not _may_become(exporter, reported.type):
         return False
     if not by_value:
         return True
-    if not requested.tags and observed.names is not None and full_names(observed.names) != full_names(exporter.names):
+    if not requested.tags and reported.names is not None and full_names(reported.names) != full_names(exporter.names):
         return False
-    if not observed.attributes:
+    if not reported.attributes:
         return True
     return all(
-        observed.attributes.get(name) == value
+        reported.attributes.get(name) == value
         for name, value in exporter.attributes.items()
         if name not in _CHANGED and annotation_attribute(name) not in requested.overwritten
     )
 
 
-def _pushes_otherwise(exporter: RequestedExporter, observed: ObservedExporter) -> bool:
-    """Whether one of the two pushes and the other does not."""
-    pushes = is_pushed(observed)
-    return pushes is not None and exporter.push != pushes
-
-
-def is_pushed(observed: ObservedExporter) -> bool | None:
-    """Tell whether an image exporter pushes; None if it is no image exporter, or its attributes are not known."""
-    if observed.type != "image" or not observed.attributes:
-        return None
-    push = observed.attributes.get("push", "false")
-    # BuildKit reads a push without a value as true.
-    return not push or bool(go_boolean(push))
-
-
-def full_names(names: Sequence[str]) -> frozenset[str]:
-    """The names in full, as buildx passes them on: `app` is `docker.io/library/app:latest` (distribution/reference)."""
-    return frozenset(map(full_name, names))
+def _pushes_otherwise(exporter: RequestedExporter, reported: ReportedExporter) -> bool:
+    """Return whether it is known that one of the two pushes and the other does not."""
+    return reported.pushes is not None and exporter.push != reported.pushes
 
 
 def _may_become(exporter: RequestedExporter, kind: str) -> bool:
@@ -149,14 +124,14 @@ def _may_become(exporter: RequestedExporter, kind: str) -> bool:
     return kind in _BECOMES.get(exporter.type, (exporter.type,))
 
 
-def _are_additions(requested: Requested, rest: Sequence[ObservedExporter]) -> bool:
-    """Whether buildx can have added exactly these: those it surely adds, and at most those it may add."""
+def _are_additions(requested: Requested, rest: Sequence[ReportedExporter]) -> bool:
+    """Return whether buildx can have added exactly these: all that it surely adds, and no more than it may add."""
     images = sum(1 for each in rest if each.type in {None, "image", "moby"})
     if requested.may_default:
         return len(rest) <= 1 and all(each.type is None or each.type in _DEFAULT_TYPES for each in rest)
-    least = requested.adds_image + requested.adds_docker
-    most = requested.adds_image + requested.may_add_docker
-    if any(each.id is not None for each in rest) or not least <= len(rest) <= most:
+    min_count = requested.adds_image + requested.adds_docker
+    max_count = requested.adds_image + requested.may_add_docker
+    if any(each.id is not None for each in rest) or not min_count <= len(rest) <= max_count:
         return False
     if any(each.type is not None and each.type not in _DEFAULT_TYPES for each in rest):
         return False
@@ -164,17 +139,24 @@ def _are_additions(requested: Requested, rest: Sequence[ObservedExporter]) -> bo
 
 
 def _only_choices(fits: list[list[bool]], count: int) -> dict[int, int] | None:
-    """Matches that are the same in every choice that keeps the order; None where no such choice takes all."""
-    first = _in_order(fits, range(count))
-    if first is None:
+    """Return the matches that all complete matchings in order have in common; None if there is no complete one.
+
+    Args:
+        fits: for each requested exporter, whether it can be each of the reported ones.
+        count: the number of reported exporters.
+    """
+    # The earliest and the latest possible place of each exporter: all other matchings lie between these two.
+    earliest = _in_order(fits, range(count))
+    latest = _in_order(fits[::-1], range(count - 1, -1, -1))
+    if earliest is None or latest is None:
         return None
-    backwards = _in_order(fits[::-1], range(count - 1, -1, -1))
-    assert backwards is not None  # noqa: S101  # what fits in one direction fits in the other
-    last = backwards[::-1]
-    return {place: early for place, (early, late) in enumerate(zip(first, last, strict=True)) if early == late}
+    return {
+        place: early for place, (early, late) in enumerate(zip(earliest, latest[::-1], strict=True)) if early == late
+    }
 
 
 def _in_order(fits: list[list[bool]], places: range) -> list[int] | None:
+    """Return for each row the first place that it fits after the place of the row before; None if a row has none."""
     chosen: list[int] = []
     left = iter(places)
     for row in fits:
@@ -186,7 +168,7 @@ def _in_order(fits: list[list[bool]], places: range) -> list[int] | None:
 
 
 def _mutual(fits: list[list[bool]], count: int) -> dict[int, int]:
-    """Pairs of which each fits nothing else."""
+    """Return the pairs of which neither fits any other exporter."""
     matches = {}
     for wanted, row in enumerate(fits):
         places = [place for place in range(count) if row[place]]

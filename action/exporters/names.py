@@ -1,7 +1,7 @@
-"""The names that a bake's exporters really had.
+"""The image names that exporters really had, if these can differ from the names in the definition of a bake.
 
-buildx evaluates a definition anew for the build, so that names from `uuidv4()` or `timestamp()` are not those that
-`bake --print` gave.
+`bake` evaluates its definition again after `bake --print` has, so names that come from `uuidv4()` or `timestamp()` are
+different in the build.
 """
 
 from __future__ import annotations
@@ -10,20 +10,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from action.evidence.responses import Metadata
-from action.exporters.matching import ObservedExporter, full_names, is_pushed
+from action.exporters.reported import ReportedExporter
 from action.exporters.requested import Requested, RequestedExporter
+from action.oci.reference import full_name
+
+
+def full_names(names: Sequence[str]) -> frozenset[str]:
+    """Return names in full, as distribution/reference writes them: `app` is `docker.io/library/app:latest`."""
+    return frozenset(map(full_name, names))
 
 
 def with_reported_names(requested: Requested, metadata: Metadata) -> Requested:
-    """Return the exporters with the names in the merged response, if it is certain whose they are.
+    """Return the exporters with the names in the merged response, if it is certain which exporters have them.
 
     Args:
-        requested: the exporters asked for.
-        metadata: what the metadata file says.
+        requested: the requested exporters.
+        metadata: the metadata of their build.
     """
-    # An image without a name of its own is kept under its digest (moby/buildkit, exporter/containerimage/export.go).
+    # BuildKit keeps an image without a name under `…@digest` (moby/buildkit, exporter/containerimage/export.go).
     names = tuple(name for name in metadata.merged.names or () if "@" not in name)
     named = [exporter for exporter in requested.exporters if exporter.names]
+    # `tags` give all images the same names. Otherwise the names of several exporters are mixed in this response.
     if not requested.reevaluated or not names or not (requested.tags or len(named) == 1):
         return requested
     exporters = tuple(_renamed(exporter, names) if exporter.names else exporter for exporter in requested.exporters)
@@ -31,19 +38,19 @@ def with_reported_names(requested: Requested, metadata: Metadata) -> Requested:
 
 
 def as_reported(
-    requested: Requested, exporter: RequestedExporter, reported: ObservedExporter | None
+    requested: Requested, exporter: RequestedExporter, reported: ReportedExporter | None
 ) -> RequestedExporter:
-    """Return an exporter with the names in its own response or in the record, and with its push in the record.
+    """Return an exporter with the names in its own response or in the record, and with the push in the record.
 
     Args:
-        requested: all exporters asked for.
+        requested: all requested exporters.
         exporter: one of them.
-        reported: what was observed of it, or None.
+        reported: the same exporter in the evidence, or None.
     """
     if reported is None:
         return exporter
-    if requested.by_chance and (pushes := is_pushed(reported)) is not None:
-        exporter = replace(exporter, push=pushes)
+    if requested.by_chance and reported.pushes is not None:
+        exporter = replace(exporter, push=reported.pushes)
     if not requested.reevaluated or not reported.names or not exporter.names:
         return exporter
     return _renamed(exporter, reported.names)

@@ -16,7 +16,7 @@ from action.evidence.record import Record
 from action.evidence.record_file import read_records
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedExporter
-from action.exporters.attribution import BuildEvidence, asked_by_tag, needs_record
+from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag
 from action.exporters.output import STDOUT
 from action.exporters.requested import Requested
 from action.oci.image import Image
@@ -98,7 +98,7 @@ def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, prove
     """
     missing: list[str] = []
     record = None
-    spread = is_spread(metadata)
+    spread = is_multi_node(metadata)
     if not spread and needs_record(requested, metadata):
         try:
             record = _record(metadata.ref, record_of)
@@ -120,15 +120,15 @@ def with_engine_facts(observed: BuildEvidence, requested: Requested, prove: Prov
     """
     metadata = observed.metadata
     docker = uses_docker_driver(state_folder(os.environ), metadata.ref) if metadata.ref else None
-    if docker is False or not asked_by_tag(metadata):
+    if docker is False or not resolved_by_tag(metadata):
         return replace(observed, docker=bool(docker))
     names = [name for exporter in requested.exporters if exporter.push for name in exporter.names]
     repositories = repositories_of((*names, *(requested.tags if requested.push else ())))
     proved = prove(metadata.ref, metadata.merged.image, repositories) if repositories else frozenset()
-    return replace(observed, docker=bool(docker), asked_by_tag=True, proved=proved)
+    return replace(observed, docker=bool(docker), resolved_by_tag=True, proved=proved)
 
 
-def is_spread(metadata: Metadata) -> bool:
+def is_multi_node(metadata: Metadata) -> bool:
     """Whether several nodes built it and the metadata are those of one: what buildx joined itself names no build."""
     return metadata.ref is not None and node_count(state_folder(os.environ), metadata.ref) > 1
 

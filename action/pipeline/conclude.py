@@ -10,7 +10,8 @@ from action.errors import BuildDigestsError, DisagreementError, EvidenceError, M
 from action.evidence.metadata_file import MetadataFile, TargetMetadata
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild, first_image_exporter
-from action.exporters.attribution import Attribution, attribute, makes_image, needs_record, uses_response
+from action.exporters.attribution import Attribution, attribute
+from action.exporters.build_evidence import makes_image, needs_record, uses_response
 from action.exporters.names import with_reported_names
 from action.exporters.requested import Requested
 from action.pipeline.collect import RecordOf, Sources, collect, misleading_folders, records_of

@@ -16,12 +16,13 @@ from action.evidence.record import Record
 from action.evidence.record_file import read_record
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild
-from action.exporters.attribution import BuildEvidence, attribute
+from action.exporters.attribution import attribute
+from action.exporters.build_evidence import BuildEvidence
 from action.exporters.output import Output, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image
 from action.packages.sets import SCHEMAS, provide
-from action.pipeline.collect import collect_artifacts, is_spread, with_engine_facts
+from action.pipeline.collect import collect_artifacts, is_multi_node, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
 from action.process.docker import find_buildx
 
@@ -81,7 +82,7 @@ def inspect_files(  # noqa: PLR0913  # one for each option of the command
     artifacts, missing = collect_artifacts(requested, Path())
     if record is None:
         missing.append("no --record was given")
-    observed = BuildEvidence(metadata, record, artifacts, tuple(missing), is_spread(metadata))
+    observed = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))
     attribution = attribute(requested, with_engine_facts(observed, requested, _prove))
     warnings = deviation_warnings(read.deviations) + missing_digests(attribution)
     return AttributedBuild(ref, attribution.exporters), warnings

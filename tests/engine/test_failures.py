@@ -191,7 +191,7 @@ def test_a_tar_that_says_something_else_than_the_record_fails_the_step_and_names
     step = work.step(outputs=lines(f"type=image,name={work.image},push=true", "type=oci,dest=a.tar,id=tar"))
     assert step.code == 1
     assert "::error::exporter tar (oci): the build record says digest sha256:" in step.log
-    assert f"the artifact a.tar says {other.outputs['digest']}; neither is handed on" in step.log
+    assert f"the artifact a.tar says {other.outputs['digest']}; neither is reported" in step.log
     assert step.digests == {}
 
 

@@ -57,7 +57,7 @@ def test_of_two_pushed_images_only_the_merged_one_has_a_digest(nodes: Workplace,
     assert step.digests == {"release": digest}
     assert step.outputs["digest"] == step.outputs["imageid"] == digest
     assert json.loads(step.outputs["refs"]) == [f"{nodes.image}@{digest}"]
-    assert "::warning::exporter 1 has no digest: several nodes built it, and buildx joins" in step.log
+    assert "::warning::exporter 1 has no digest: several nodes built it, and buildx merges" in step.log
 
 
 def test_an_unpushed_image_in_front_of_the_pushed_one_does_not_get_its_digest(nodes: Workplace) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
-from action.exporters.attribution import BuildEvidence
+from action.exporters.build_evidence import BuildEvidence
 from action.exporters.output import Output, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image, ManifestDescriptor

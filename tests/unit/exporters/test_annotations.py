@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from action.exporters.attribution import BuildEvidence, attribute
+from action.exporters.attribution import attribute
+from action.exporters.build_evidence import BuildEvidence
 from action.exporters.output import parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image

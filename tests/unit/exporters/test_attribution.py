@@ -9,7 +9,8 @@ import pytest
 from action.errors import DisagreementError
 from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
-from action.exporters.attribution import BuildEvidence, attribute, needs_record
+from action.exporters.attribution import attribute
+from action.exporters.build_evidence import BuildEvidence, needs_record
 from action.exporters.output import parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image, ManifestDescriptor, PlatformImage
@@ -76,10 +77,10 @@ def test_a_digest_alone_is_a_digest_where_the_image_was_pushed_or_written_to_a_f
 def test_what_one_of_several_nodes_made_is_no_digest_of_the_whole() -> None:
     asked = requested("type=image,name=a", "type=oci,dest=o.tar")
     one = recorded(("image", {"name": "a"}), ("oci", {}), _0=Image(A), _1=Image(B))
-    spread = BuildEvidence(flat(A, C), one, {1: Image(C)}, spread=True)
-    assert digests(asked, spread) == {"0": None, "1": C}
-    assert digests(requested("type=image,name=a"), spread) == {"0": None}
-    assert attribute(asked, spread).unknown["0"].startswith("several nodes built it")
+    one_node = BuildEvidence(flat(A, C), one, {1: Image(C)}, multi_node=True)
+    assert digests(asked, one_node) == {"0": None, "1": C}
+    assert digests(requested("type=image,name=a"), one_node) == {"0": None}
+    assert attribute(asked, one_node).unknown["0"].startswith("several nodes built it")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_what_buildx_joined_of_several_nodes_is_the_first_pushed_image_alone(
     attribution = attribute(asked, BuildEvidence(metadata))
     digests_found = {each.key: each.digest for each in attribution.exporters if each.digest}
     assert digests_found == {joined: A}
-    assert all(why.startswith("several nodes built it, and buildx joins") for why in attribution.unknown.values())
+    assert all(why.startswith("several nodes built it, and buildx merges") for why in attribution.unknown.values())
 
 
 @pytest.mark.parametrize("key", ["containerimage.descriptor", "containerimage.config.digest", "image.name"])

@@ -10,7 +10,8 @@ from action.errors import DisagreementError
 from action.evidence.record import Record
 from action.evidence.responses import Metadata, Response
 from action.exporters.attributed import AttributedDescriptor, AttributedExporter, AttributedPlatform
-from action.exporters.attribution import BuildEvidence, attribute, needs_record, uses_response
+from action.exporters.attribution import attribute
+from action.exporters.build_evidence import BuildEvidence, needs_record, uses_response
 from action.exporters.requested import Requested
 from action.oci.image import Image, PlatformImage
 from tests.unit.exporters.test_attribution import digests, flat, recorded, requested
@@ -125,7 +126,7 @@ def test_a_result_has_what_was_asked_for_and_what_was_found() -> None:
             BuildEvidence(record=recorded()),
             "the build record does not say which exporters ran: update BuildKit to 0.14 or later (Docker 27)",
         ),
-        (BuildEvidence(record=recorded(("oci", {}))), "nothing in the build record is certain to be its result"),
+        (BuildEvidence(record=recorded(("oci", {}))), "no result in the build record is certain to be this exporter's"),
         # An image ID in a tar does not tell which store an engine has.
         (
             BuildEvidence(artifacts={0: Image(imageid=C)}),
@@ -211,16 +212,16 @@ _STORE = "containerd image store (https://docs.docker.com/engine/storage/contain
     ("observed", "reason"),
     [
         (
-            BuildEvidence(flat(A, C), spread=True),
+            BuildEvidence(flat(A, C), multi_node=True),
             (
                 "several nodes built it, and buildx says what the first of them made; push the image, so that buildx "
-                "joins what they made, or build with one node"
+                "merges what they made, or build with one node"
             ),
         ),
         (
             BuildEvidence(Metadata(None, Response({"containerimage.digest": A}))),
             (
-                "several nodes built it, and buildx joins what they made for the first image that is pushed alone; "
+                "several nodes built it, and buildx merges what they made for the first image that is pushed only; "
                 "build each image by itself, or all with one node"
             ),
         ),
@@ -236,7 +237,7 @@ def test_the_reason_says_what_to_do(observed: BuildEvidence, reason: str) -> Non
 
 
 def test_the_reason_of_an_unproved_digest_says_what_to_do() -> None:
-    observed = BuildEvidence(flat(A, C), asked_by_tag=True)
+    observed = BuildEvidence(flat(A, C), resolved_by_tag=True)
     assert why(requested("type=image,name=a,push=true"), observed)["0"] == (
         "the registry's digest is not proved to be this build's: with this image store buildx asks the registry by tag "
         f"after the push, and another push may have moved the tag; run one after the other, or use the {_STORE}"
@@ -246,5 +247,5 @@ def test_the_reason_of_an_unproved_digest_says_what_to_do() -> None:
 def test_a_dispute_says_what_may_have_caused_it() -> None:
     with pytest.raises(DisagreementError) as error:
         attribute(requested("type=oci,dest=o.tar"), BuildEvidence(flat(A), artifacts={0: image(B, MANIFEST)}))
-    end = "neither is handed on. If another build writes to the same place, run one after the other"
+    end = "neither is reported. If another build writes to the same place, run one after the other"
     assert str(error.value).endswith(end)

@@ -6,7 +6,8 @@ import pytest
 
 from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
-from action.exporters.attribution import BuildEvidence, attribute
+from action.exporters.attribution import attribute
+from action.exporters.build_evidence import BuildEvidence
 from action.exporters.output import parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image, ManifestDescriptor, PlatformImage

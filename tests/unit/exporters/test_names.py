@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from action.evidence.responses import Metadata, Response
-from action.exporters.matching import ObservedExporter, match
+from action.exporters.matching import match
 from action.exporters.names import as_reported, with_reported_names
 from action.exporters.output import parse_outputs
+from action.exporters.reported import ReportedExporter
 from action.exporters.requested import Requested, requested_exporters
 
 
@@ -23,9 +24,9 @@ def names_of(found: Requested) -> list[tuple[str, ...]]:
     return [exporter.names for exporter in found.exporters]
 
 
-def observed(kind: str, names: str, **attributes: str) -> ObservedExporter:
+def observed(kind: str, names: str, **attributes: str) -> ReportedExporter:
     given = {"name": names, **attributes}
-    return ObservedExporter(kind, attributes.get("id"), tuple(filter(None, names.split(","))), given)
+    return ReportedExporter(kind, attributes.get("id"), tuple(filter(None, names.split(","))), given)
 
 
 def test_the_merged_response_names_the_only_exporter_that_has_a_name() -> None:

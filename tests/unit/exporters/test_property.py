@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
 from action.exporters.attributed import AttributedExporter
-from action.exporters.attribution import BuildEvidence, asked_by_tag, attribute, needs_record
+from action.exporters.attribution import attribute
+from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag
 from action.oci.image import Image
 from tests.unit.exporters.simulation import (
     Asked,
@@ -109,7 +110,7 @@ def _observed(draw: st.DrawFn, simulated: Simulated) -> BuildEvidence:
         draw(_partial_record(simulated)),
         artifacts,
         docker=draw(st.booleans()),
-        asked_by_tag=draw(st.booleans()) and asked_by_tag(metadata),
+        resolved_by_tag=draw(st.booleans()) and resolved_by_tag(metadata),
         proved=proved,
     )
 

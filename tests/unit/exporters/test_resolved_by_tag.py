@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from action.exporters.attribution import BuildEvidence, asked_by_tag, attribute
+from action.exporters.attribution import attribute
+from action.exporters.build_evidence import BuildEvidence, resolved_by_tag
 from action.exporters.requested import Requested
 from action.oci.image import Image
 from tests.unit.exporters.test_attribution import flat, recorded
@@ -24,14 +25,14 @@ def observed(*images: tuple[str, Image], proved: frozenset[str] = _PROVED) -> Bu
     made = recorded(*(("image", {"name": name}) for name, _ in images)) if images else None
     if made is not None:
         made.images.update({place: image for place, (_, image) in enumerate(images)})
-    return BuildEvidence(flat(A, C), made, docker=True, asked_by_tag=True, proved=proved)
+    return BuildEvidence(flat(A, C), made, docker=True, resolved_by_tag=True, proved=proved)
 
 
 def test_buildkit_names_a_descriptor_and_a_registry_does_not() -> None:
-    assert asked_by_tag(response(A, C, None))
-    assert not asked_by_tag(response(A, C, MANIFEST))
-    assert not asked_by_tag(response(A, None, None))
-    assert not asked_by_tag(response(C, C, None))
+    assert resolved_by_tag(response(A, C, None))
+    assert not resolved_by_tag(response(A, C, MANIFEST))
+    assert not resolved_by_tag(response(A, None, None))
+    assert not resolved_by_tag(response(C, C, None))
 
 
 @pytest.mark.parametrize(
