@@ -1,8 +1,9 @@
-"""Reads the results files of many jobs."""
+"""The results files of several jobs, completed with the platforms that registries know."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -10,20 +11,22 @@ import msgspec
 from action.documents.schema import faults
 from action.documents.strict_json import read_document
 from action.errors import BuildDigestsError, DocumentError, InputError, MergeError
-from action.exporters.attributed import AttributedBuild
+from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
+from action.oci.models import Document, parse
+from action.oci.reference import parse_reference
 from action.pipeline.results_document import attributed_build
 from action.results import BakeResults, BuildResults
 
-_MOST_FILES = 10_000
+_MAX_FILES = 10_000
 
 
 @dataclass(frozen=True)
 class JobResults:
-    """What one job made.
+    """The results of one job.
 
     Attributes:
-        file: the results file, by its place in the folder.
-        results: the results in it; of a bake those of the target asked for.
+        file: the path of the results file, relative to the folder.
+        results: the results in it; if they are of a bake, those of the chosen target.
     """
 
     file: str
@@ -31,27 +34,27 @@ class JobResults:
 
 
 def read_folder(folder: Path, target: str) -> tuple[tuple[JobResults, ...], tuple[BuildDigestsError, ...]]:
-    """Read every results file of a folder and of the folders in it: each `*.json` there must be one.
+    """Read every results file in a folder and its subfolders; each `*.json` there must be a results file.
 
     Args:
         folder: the folder.
-        target: the bake target that is meant where a file has several, or empty.
+        target: the bake target to use if a file has several, or empty.
 
     Returns:
-        The results, in the order of the files' names, and what is wrong with files that cannot be used.
+        The results, in the order of the files' paths, and an error for each file that cannot be used.
 
     Raises:
-        InputError: there is no such folder, or no results file in it.
+        InputError: the folder does not exist, or contains no results file or too many.
     """
     if not folder.is_dir():
-        what = "no folder" if folder.exists() else "not there"
-        raise InputError("results", f"{folder} is {what}", "name the folder that the jobs' results files are in")
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise InputError("results", f"{folder} {what}", "name the folder with the jobs' results files")
     files = sorted(path for path in folder.rglob("*.json") if path.is_file())
     if not files:
-        rule = "upload each job's results file (steps.….outputs.results), and download them all into one folder"
+        rule = "upload each job's results file (steps.….outputs.results), and download all of them into one folder"
         raise InputError("results", f"there is no results file (*.json) in {folder}", rule)
-    if len(files) > _MOST_FILES:
-        raise InputError("results", f"there are {len(files)} files in {folder}", f"at most {_MOST_FILES} are read")
+    if len(files) > _MAX_FILES:
+        raise InputError("results", f"there are {len(files)} files in {folder}", f"at most {_MAX_FILES} are allowed")
     found, errors = [], []
     for path in files:
         name = path.relative_to(folder).as_posix()
@@ -60,6 +63,55 @@ def read_folder(folder: Path, target: str) -> tuple[tuple[JobResults, ...], tupl
         except BuildDigestsError as error:
             errors.append(error)
     return tuple(found), tuple(errors)
+
+
+def source_reference(exporter: AttributedExporter) -> str | None:
+    """Return an exporter's image as `repository@digest`, or None if it was not pushed."""
+    reference = parse_reference(exporter.names[0]) if exporter.names else None
+    if reference is None or not exporter.push or exporter.digest is None:
+        return None
+    return f"{reference.repository}@{exporter.digest}"
+
+
+def platforms_in(data: bytes, source: str) -> tuple[AttributedPlatform, ...]:
+    """Return the platforms that an index names, without attestation manifests; empty for a manifest.
+
+    Args:
+        data: the index or manifest that a registry serves.
+        source: its name in error messages.
+
+    Raises:
+        EvidenceError: the data is not an index or manifest.
+    """
+    return tuple(
+        AttributedPlatform(platform=str(entry.platform), digest=entry.digest, imageid=None)
+        for entry in parse(Document, data, source).manifests or ()
+        if entry.platform is not None and str(entry.platform) and not entry.is_attestation
+    )
+
+
+def with_platforms(
+    jobs: Sequence[JobResults], known: Mapping[str, tuple[AttributedPlatform, ...]]
+) -> tuple[JobResults, ...]:
+    """Return the jobs' results, with platforms filled in if they contain none.
+
+    Args:
+        jobs: the jobs' results.
+        known: an image's digest to its platforms.
+    """
+
+    def filled(exporter: AttributedExporter) -> AttributedExporter:
+        if exporter.digest is None or exporter.digest not in known or any(each.platform for each in exporter.platforms):
+            return exporter
+        return replace(exporter, platforms=known[exporter.digest])
+
+    return tuple(
+        JobResults(
+            job.file,
+            replace(job.results, exporters=tuple(filled(each) for each in job.results.exporters)),
+        )
+        for job in jobs
+    )
 
 
 def _read(path: Path, name: str, target: str) -> AttributedBuild:
@@ -76,7 +128,7 @@ def _read(path: Path, name: str, target: str) -> AttributedBuild:
     if isinstance(results, BakeResults):
         return _target(results, name, target)
     if target:
-        raise MergeError(f"{name}: these are the results of a build, which has no target {target}: leave target out")
+        raise MergeError(f"{name}: these are the results of a build, which has no target {target}: leave target empty")
     return attributed_build(results)
 
 

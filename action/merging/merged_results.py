@@ -1,4 +1,4 @@
-"""What a merge made, as results and as a metadata file tells of it."""
+"""The results of a merge, and the same as a metadata file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from action.merging.plan import PlannedImage
 def exporter_result(
     planned: PlannedImage, merged: MergedImage | None, platforms: tuple[AttributedPlatform, ...]
 ) -> AttributedExporter:
-    """The result of one image.
+    """Return the result of one merged image.
 
     Args:
-        planned: what was to be merged.
-        merged: the index that its registries serve; None where one does not.
+        planned: the image that was planned.
+        merged: the image that every repository serves, or None if one does not serve it.
         platforms: its platforms.
     """
     digest = merged.descriptor.digest if merged else None
@@ -46,7 +46,11 @@ def exporter_result(
 
 
 def metadata_text(build: AttributedBuild) -> str:
-    """The images as a metadata file tells of them: the first one's response, and one for each beside it."""
+    """Return the merged images in the form of buildx's metadata file: JSON text, empty if there is no image.
+
+    As in BuildKit's own files, the response of the first image is at the top, and `exporter.responses` has one for each
+    image.
+    """
     responses = [
         (
             exporter,

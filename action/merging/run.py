@@ -12,10 +12,9 @@ from action.exporters.attributed import AttributedBuild, AttributedExporter, Att
 from action.inputs.merge import MergeRequest
 from action.inputs.policy import RetryPolicy
 from action.merging.check import MergedImage, check_merged, image_id
-from action.merging.job_results import JobResults, read_folder
+from action.merging.job_results import JobResults, platforms_in, read_folder, source_reference, with_platforms
 from action.merging.merged_results import exporter_result, metadata_text
 from action.merging.plan import PlannedImage, in_brackets, plan, platform_digests
-from action.merging.platforms import platforms_in, source_reference, with_platforms
 from action.oci.reference import check_digest
 from action.pipeline.run_result import RunResult
 from action.process.docker import find_buildx

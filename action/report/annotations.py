@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import msgspec
-from msgspec import Struct
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError
+from action.oci.models import Items
 from action.report.safe_text import one_line
 
 _LINE_AT_END = re.compile(r"\(line \d+\)$")
@@ -44,6 +44,48 @@ class Annotation:
     line: int | None
 
 
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+class _Position(_Model):
+    line: int = 0
+
+
+class _Range(_Model):
+    start: _Position = _Position()
+
+
+class _Source(_Model):
+    filename: str = ""
+    data: str = ""
+
+
+class _Warning(_Model):
+    short: str = ""
+    url: str = ""
+    source: _Source | None = Field(default=None, alias="sourceInfo")
+    ranges: Items[_Range] | None = Field(default=None, alias="range")
+
+
+class _Location(_Model):
+    ranges: Items[_Range] | None = None
+    source: int = Field(default=0, alias="sourceIndex")
+
+
+class _Finding(_Model):
+    rule: str = Field(default="", alias="ruleName")
+    description: str = ""
+    url: str = ""
+    detail: str = ""
+    location: _Location = _Location()
+
+
+class _Check(_Model):
+    warnings: Items[_Finding] | None = None
+    sources: Items[_Source] | None = None
+
+
 @dataclass(frozen=True)
 class _Problem:
     rule: str
@@ -51,45 +93,6 @@ class _Problem:
     url: str
     source: _Source | None
     line: int | None
-
-
-class _Position(Struct, frozen=True):
-    line: int = 0
-
-
-class _Range(Struct, frozen=True):
-    start: _Position = _Position()
-
-
-class _Source(Struct, frozen=True):
-    filename: str = ""
-    data: str = ""
-
-
-class _Warning(Struct, frozen=True, rename={"source": "sourceInfo", "ranges": "range"}):
-    short: str = ""
-    detail: tuple[str, ...] | None = None
-    url: str = ""
-    source: _Source | None = None
-    ranges: tuple[_Range, ...] | None = None
-
-
-class _Location(Struct, frozen=True, rename={"source": "sourceIndex"}):
-    ranges: tuple[_Range, ...] | None = None
-    source: int = 0
-
-
-class _Finding(Struct, frozen=True, rename={"rule": "ruleName"}):
-    rule: str = ""
-    description: str = ""
-    url: str = ""
-    detail: str = ""
-    location: _Location = _Location()
-
-
-class _Check(Struct, frozen=True):
-    warnings: tuple[_Finding, ...] | None = None
-    sources: tuple[_Source, ...] | None = None
 
 
 def read_annotations(metadata: str, find_file: FindFile) -> list[Annotation]:
@@ -124,8 +127,8 @@ def _problems(document: object) -> Iterator[_Problem]:
 
 def _of_warning(item: object) -> Iterator[_Problem]:
     try:
-        warning = msgspec.convert(item, _Warning)
-    except msgspec.ValidationError:
+        warning = _Warning.model_validate(item)
+    except ValidationError:
         return
     short = _LINE_AT_END.sub("", _decoded(warning.short)).rstrip()
     rule, colon, text = short.partition(": ")
@@ -139,8 +142,8 @@ def _of_warning(item: object) -> Iterator[_Problem]:
 
 def _of_check(value: object) -> Iterator[_Problem]:
     try:
-        check = msgspec.convert(value, _Check)
-    except msgspec.ValidationError:
+        check = _Check.model_validate(value)
+    except ValidationError:
         return
     sources = check.sources or ()
     for finding in check.warnings or ():

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.report.safe_text import log_line
-
-if TYPE_CHECKING:
-    from action.exporters.attributed import AttributedBuild, AttributedExporter
 
 _COLUMNS = ("KEY", "TYPE", "NAME OR DEST", "DIGEST", "EVIDENCE")
 # Wider than any table, to measure how wide a table would be: rich never reports more than the width that it is given.

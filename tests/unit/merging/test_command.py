@@ -77,7 +77,7 @@ def test_all_faulty_files_are_reported_together(folder: Path) -> None:
     ("arguments", "message"),
     [
         (("FOLDER",), "Missing option '--tag'"),
-        (("FOLDER/nowhere", "-t", "app:1"), "is not there; name the folder"),
+        (("FOLDER/nowhere", "-t", "app:1"), "does not exist; name the folder"),
         (("FOLDER", "-t", "App"), "tags: 'App' is not a tag"),
         (("FOLDER", "-t", "app:1", "--expect-platforms", "arm64"), "'arm64' is not a platform"),
         (("FOLDER", "-t", "app:1", "--retries", "many"), "retries: 'many' is not valid"),

@@ -16,7 +16,7 @@ def write(folder: Path, name: str, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def test_every_results_file_of_the_folder_and_of_folders_in_it_is_read(tmp_path: Path) -> None:
+def test_every_results_file_in_a_folder_and_its_subfolders_is_read(tmp_path: Path) -> None:
     write(tmp_path, "b.json", document(results(exporter(digest="b"))))
     write(tmp_path, "a/deep/results.json", document(results(exporter(digest="a"))))
     write(tmp_path, "notes.txt", "not read")
@@ -38,7 +38,7 @@ def test_every_results_file_of_the_folder_and_of_folders_in_it_is_read(tmp_path:
         ('{"version": 1, "ref": null, "digest": "x", "imageid": null, "exporters": []}', "bad.json: at /digest: "),
     ],
 )
-def test_a_file_that_fails_its_schema_is_named_with_the_place(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_does_not_match_the_schema_is_named_with_the_place(tmp_path: Path, text: str, message: str) -> None:
     write(tmp_path, "good.json", document(results(exporter())))
     write(tmp_path, "bad.json", text)
     jobs, errors = read_folder(tmp_path, "")
@@ -46,13 +46,13 @@ def test_a_file_that_fails_its_schema_is_named_with_the_place(tmp_path: Path, te
     assert str(errors[0]).startswith(message)
 
 
-def test_members_that_a_later_version_adds_are_no_fault(tmp_path: Path) -> None:
+def test_unknown_members_are_accepted(tmp_path: Path) -> None:
     text = document(results(exporter())).replace('"version"', '"later": {"x": 1}, "version"')
     write(tmp_path, "r.json", text)
     assert read_folder(tmp_path, "")[1] == ()
 
 
-def test_a_bake_of_one_target_is_that_target_and_of_several_the_one_named(tmp_path: Path) -> None:
+def test_the_only_target_of_a_bake_is_used_and_otherwise_the_one_named(tmp_path: Path) -> None:
     web, api = results(exporter(digest="web")), results(exporter(digest="api"))
     write(tmp_path, "r.json", json_text(results_of({"web": web}, bake=True)))
     assert read_folder(tmp_path, "")[0][0].results == web
@@ -62,13 +62,17 @@ def test_a_bake_of_one_target_is_that_target_and_of_several_the_one_named(tmp_pa
     assert "no target wbe; it has: web, api" in str(read_folder(tmp_path, "wbe")[1][0])
 
 
-def test_a_build_has_no_target(tmp_path: Path) -> None:
+def test_a_target_is_rejected_for_the_results_of_a_build(tmp_path: Path) -> None:
     write(tmp_path, "r.json", document(results(exporter())))
-    assert "leave target out" in str(read_folder(tmp_path, "web")[1][0])
+    assert "leave target empty" in str(read_folder(tmp_path, "web")[1][0])
 
 
-def test_a_folder_that_is_not_there_or_has_no_results_is_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_or_one_without_results_is_rejected(tmp_path: Path) -> None:
     write(tmp_path, "file", "")
-    for name, what in (("nowhere", "not there"), ("file", "no folder"), (".", r"no results file \(\*.json\)")):
+    for name, what in (
+        ("nowhere", "does not exist"),
+        ("file", "is not a folder"),
+        (".", r"no results file \(\*.json\)"),
+    ):
         with pytest.raises(InputError, match=what):
             read_folder(tmp_path / name, "")

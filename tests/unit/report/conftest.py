@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -19,18 +20,26 @@ Mermaid = Callable[[Sequence[str]], list[dict[str, Any]]]
 """Takes diagrams; returns for each one the tasks that Mermaid finds in it, or an error."""
 
 
+def _install() -> None:
+    lock = (SOURCE / "package-lock.json").read_bytes()
+    CACHE.parent.mkdir(exist_ok=True)
+    # Each worker of pytest-xdist is a process with its own session: only one of them may install at a time.
+    with CACHE.with_suffix(".lock").open("w") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        if not (CACHE / "ready").is_file() or (CACHE / "ready").read_bytes() != lock:
+            shutil.rmtree(CACHE, ignore_errors=True)
+            shutil.copytree(SOURCE, CACHE)
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run(command, cwd=CACHE, check=True, capture_output=True, timeout=240)
+            (CACHE / "ready").write_bytes(lock)
+        shutil.copy(SOURCE / "server.mjs", CACHE)
+
+
 @pytest.fixture(scope="session")
 def mermaid() -> Iterator[Mermaid]:
     if shutil.which("npm") is None:
         pytest.skip("npm, which installs Mermaid, is not on this machine")
-    lock = (SOURCE / "package-lock.json").read_bytes()
-    if not (CACHE / "ready").is_file() or (CACHE / "ready").read_bytes() != lock:
-        shutil.rmtree(CACHE, ignore_errors=True)
-        shutil.copytree(SOURCE, CACHE)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=CACHE, check=True, capture_output=True, timeout=240)
-        (CACHE / "ready").write_bytes(lock)
-    shutil.copy(SOURCE / "server.mjs", CACHE)
+    _install()
     with subprocess.Popen(
         ["node", "server.mjs"], cwd=CACHE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     ) as node:
