@@ -65,6 +65,15 @@ def test_what_deviates_in_a_separate_response_is_named(before: object) -> None:
     assert judged.distrusted is (before == 1)
 
 
+def test_what_deviates_in_a_list_of_responses_is_named_with_its_place(tmp_path: Path) -> None:
+    value = [GOOD, {"exporter.type": "oci", "cache.manifest": 1}]
+    assert judge(value).deviations == ("/1/cache.manifest",)
+    assert judge(value).distrusted is False
+    file = tmp_path / "m.json"
+    file.write_text(json.dumps({"web": value}))
+    assert read_metadata_file(file, bake=True).deviations == ("/web/1/cache.manifest",)
+
+
 @pytest.mark.parametrize("key", ["cache.manifest", "buildx.build.provenance"])
 def test_a_file_with_a_key_twice_that_no_digest_is_derived_from_is_read_and_not_called_valid(key: str) -> None:
     target = f'{{"containerimage.digest": "{DIGEST}", "{key}": 1, "x": {{"{key}": 1}}, "{key}": %s}}'
