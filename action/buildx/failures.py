@@ -34,7 +34,8 @@ _OLD_FLAG = re.compile(r"unknown flag: (--[\w-]+)")
 
 # Errors of docker/buildx 0.36 (build/opt.go, build/build.go, build/utils.go).
 _NO_ATTESTATIONS = re.compile(
-    r"Attestations? (?:is|are) not supported (?:for the \S+ driver|by the current BuildKit daemon)"
+    # 0.10 to 0.12 of docker/buildx write it in lower case and name the daemon buildkitd (build/build.go).
+    r"[Aa]ttestations? (?:is|are) not supported (?:for the \S+ driver|by the current (?:BuildKit daemon|buildkitd))"
     r"|unknown flag: --attest\b"
 )
 _NOT_THIS_DRIVER = re.compile(r"(?:Multi-platform build|(?:OCI|Docker) exporter) is not supported for the \S+ driver")

@@ -186,6 +186,8 @@ def test_a_long_line_is_cut() -> None:
             ),
             True,
         ),
+        # docker/buildx 0.10 to 0.12, build/build.go
+        (CompletedProgram(1, stderr="ERROR: attestations are not supported by the current buildkitd"), True),
         (CompletedProgram(125, stderr="unknown flag: --attest\nSee 'docker buildx build --help'."), True),
         (CompletedProgram(0, stderr="Attestation is not supported for the docker driver."), False),
         (CompletedProgram(1, stderr="ERROR: no such file"), False),
