@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
-from action.buildx.command_line import read_build_command_line, read_options
+from action.buildx.command_line import read_build_command_line
 from action.buildx.definition import read_definition
+from action.buildx.options import read_options
 from action.errors import InputError
 from action.exporters.output import parse_outputs
 from action.exporters.requested import requested_exporters

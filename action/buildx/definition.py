@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from action.buildx.command_line import read_options
 from action.buildx.failures import failure
+from action.buildx.options import read_options
 from action.buildx.version import LAZY_OUTPUTS, Version, query_version, satisfies
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError, InputError, ProgramError

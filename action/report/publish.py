@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -22,7 +22,6 @@ from action.evidence.status_log import StatusLog, read_status_log
 from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
 from action.github import workflow_commands
 from action.github.context import read_workflow_run
-from action.inputs.report_options import ReportOptions
 from action.oci.image import Image, PlatformImage
 from action.pipeline.refs import refs_of
 from action.pipeline.run_result import RunResult, Trace
@@ -30,6 +29,7 @@ from action.report.annotations import FindFile, read_annotations
 from action.report.comment import LIMIT as COMMENT_LIMIT
 from action.report.comment import CommentSource, comment_text
 from action.report.model import Report, Target
+from action.report.request import ReportRequest
 from action.report.safe_text import one_line
 from action.report.summary import LIMIT, failure_excerpt, outputs_table, render, shown_inputs
 
@@ -47,27 +47,6 @@ _DISTINGUISHING_INPUTS = ("context", "file", "target", "source", "targets", "wor
 _SECRET_INPUTS = ("github-token", "secrets", "secret-envs", "secret-files")
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class ReportRequest:
-    """The parts of a report that a step wants, and what they need besides the run's result.
-
-    Attributes:
-        title: `Build`, `Bake` or `Merge`.
-        report_options: the parts that the step wants.
-        inputs: the step's inputs, input name to its text.
-        secrets: texts that must not be shown.
-        token: the token to write a comment with, or empty.
-        folder: the folder that paths in outputs are relative to.
-    """
-
-    title: str
-    report_options: ReportOptions
-    inputs: Mapping[str, str] = field(repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    token: str = field(default="", repr=False)
-    folder: str = "."
 
 
 def publish_report(result: RunResult, request: ReportRequest) -> None:

@@ -1,4 +1,4 @@
-"""The bake action's step: its inputs, and its outputs, which have a member for each target."""
+"""The step of the bake action: reads its inputs and returns step outputs with a member for each target."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import read_report_options
 from action.pipeline.run_result import RunResult
 from action.process.docker import find_buildx
-from action.steps.common import asking_github, compact, exit_code_of, mask_all, print_arguments, warn
-from action.steps.run import Step, run_step
+from action.report.request import ReportRequest
+from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, warn
+from action.steps.outputs import compact
+from action.steps.run import run_step
 
 
 def run_bake_step(*, dry_run: bool = False) -> int:
     """Run the bake action's step.
 
     Args:
-        dry_run: print buildx's arguments as a JSON array instead, and build nothing but the definition.
+        dry_run: print buildx's arguments as a JSON array and build nothing; buildx still prints the definition.
 
     Returns:
         The exit code.
@@ -32,7 +34,7 @@ def run_bake_step(*, dry_run: bool = False) -> int:
 
 
 def _run(*, dry_run: bool) -> int:
-    # INPUTS holds the secrets: from here on no program gets it.
+    # INPUTS contains the secrets. It is removed, so that no program inherits it.
     raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), BAKE_NAMES)
     warn(undeclared, dry_run=dry_run)
     inputs = read_bake_inputs(raw)
@@ -42,7 +44,7 @@ def _run(*, dry_run: bool) -> int:
     report_options = read_report_options(
         os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record
     )
-    is_private = counts_as_private if dry_run else asking_github(inputs.github_token)
+    is_private = counts_as_private if dry_run else privacy_from_github(inputs.github_token)
     buildx = find_buildx()
     version = query_version(buildx, os.environ)
     bake = read_bake(inputs, os.environ, lambda: satisfies(version, GIT_QUERY), version)
@@ -53,11 +55,12 @@ def _run(*, dry_run: bool) -> int:
     request = bake_request(bake, inputs, targets, os.environ, is_private, driver=driver)
     if dry_run:
         return print_arguments(request.arguments)
-    return run_step(Step(request, inputs.policy, report_options, raw, secrets, inputs.github_token), _outputs)
+    report = ReportRequest("Bake", report_options, raw, secrets, inputs.github_token, request.folder)
+    return run_step(request, inputs.policy, report, _outputs)
 
 
 def _outputs(result: RunResult) -> Mapping[str, str]:
-    """Return the outputs of a bake: `digests` is target to key to digest."""
+    """Return the step outputs of a bake, in which `digests` is target to key to digest."""
     builds = result.builds or {}
     return {
         "digests": compact({name: build.digests for name, build in builds.items()}),

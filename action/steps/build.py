@@ -1,4 +1,4 @@
-"""The build action's step: its inputs, and its outputs, which are those of one build."""
+"""The step of the build action: reads its inputs and returns the step outputs of one build."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import read_report_options
 from action.inputs.secrets import secret_values
 from action.pipeline.run_result import RunResult
-from action.steps.common import asking_github, compact, exit_code_of, mask_all, print_arguments, sends_query, warn
-from action.steps.run import Step, run_step
+from action.report.request import ReportRequest
+from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, sends_query, warn
+from action.steps.outputs import compact
+from action.steps.run import run_step
 
 
 def run_build_step(*, dry_run: bool = False) -> int:
     """Run the build action's step.
 
     Args:
-        dry_run: print buildx's arguments as a JSON array instead, and run nothing.
+        dry_run: print buildx's arguments as a JSON array and run nothing.
 
     Returns:
         The exit code.
@@ -31,7 +33,7 @@ def run_build_step(*, dry_run: bool = False) -> int:
 
 
 def _run(*, dry_run: bool) -> int:
-    # INPUTS holds the secrets: from here on no program gets it.
+    # INPUTS contains the secrets. It is removed, so that no program inherits it.
     raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), BUILD_NAMES)
     warn(undeclared, dry_run=dry_run)
     inputs = read_build_inputs(raw)
@@ -41,17 +43,18 @@ def _run(*, dry_run: bool) -> int:
     report_options = read_report_options(
         os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record
     )
-    is_private = counts_as_private if dry_run else asking_github(inputs.github_token)
+    is_private = counts_as_private if dry_run else privacy_from_github(inputs.github_token)
     driver = find_driver(os.environ, inputs.builder)
     request, warnings = build_request(inputs, os.environ, sends_query, is_private, driver)
     warn(warnings, dry_run=dry_run)
     if dry_run:
         return print_arguments(request.arguments)
-    return run_step(Step(request, inputs.policy, report_options, raw, secrets, inputs.github_token), _outputs)
+    report = ReportRequest("Build", report_options, raw, secrets, inputs.github_token, request.folder)
+    return run_step(request, inputs.policy, report, _outputs)
 
 
 def _outputs(result: RunResult) -> Mapping[str, str]:
-    """Return the outputs of one build: `digests` is key to digest."""
+    """Return the step outputs of one build, in which `digests` is key to digest."""
     if result.builds is None:
         return {"digests": "{}", "imageids": "{}", "exporters": "[]"}
     build = result.builds.get("", AttributedBuild(None))

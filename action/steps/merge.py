@@ -1,4 +1,4 @@
-"""The merge action's step: inputs from the environment, step outputs at the end."""
+"""The step of the merge action: reads its inputs and returns the step outputs of the merged image."""
 
 from __future__ import annotations
 
@@ -12,42 +12,32 @@ from action.inputs.report_options import read_report_options
 from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
-from action.steps.common import (
-    compact,
-    end,
-    exit_code_of,
-    mask_all,
-    needed_by,
-    print_arguments,
-    show_digests,
-    show_run,
-    step_log,
-    warn,
-    write_checksums,
-    write_results,
-)
+from action.report.request import ReportRequest
+from action.steps.common import exit_code_of, mask_all, print_arguments, step_log, warn
+from action.steps.outputs import compact, finish_step, print_digests, write_checksums, write_results
+from action.steps.reporting import report_packages, report_run
 
 
 def run_merge_step(*, dry_run: bool = False) -> int:
     """Run the merge action's step.
 
     Args:
-        dry_run: print buildx's arguments instead, a JSON array a line, and run nothing.
+        dry_run: print buildx's arguments, one JSON array per line, and run nothing.
 
     Returns:
         The exit code.
     """
-    return exit_code_of(lambda: _run_merge(dry_run=dry_run))
+    return exit_code_of(lambda: _run(dry_run=dry_run))
 
 
-def _run_merge(*, dry_run: bool) -> int:
+def _run(*, dry_run: bool) -> int:
     raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), MERGE_NAMES)
-    # An input that is missing may be there under a wrong name.
+    # These come first: a required input that is missing may be misspelled.
     warn(undeclared, dry_run=dry_run)
     request = read_merge_inputs(raw)
     for packages in (MODELS, RETRIES, SCHEMAS):
         provide(packages)
-    from action.merging.run import commands_of, run_merge  # noqa: PLC0415  # not importable before
+    from action.merging.run import commands_of, run_merge  # noqa: PLC0415  # its packages are provided only now
 
     if dry_run:
         for arguments in commands_of(request):
@@ -56,20 +46,21 @@ def _run_merge(*, dry_run: bool) -> int:
     secrets = (request.github_token,) if request.github_token else ()
     mask_all(secrets)
     report_options = read_report_options(os.environ, summary=request.summary, comment=request.comment, record=False)
-    with Preloader(*needed_by(report_options)) as ready:
-        ready.start()
+    report = ReportRequest("Merge", report_options, raw, secrets, request.github_token)
+    with Preloader(*report_packages(report_options)) as preloader:
+        preloader.start()
         with workflow_commands.stopped():
             result = run_merge(request, step_log())
-        code = end(result, _merge_outputs(result))
-        show_run(result, report_options, ready, "Merge", raw, secrets, request.github_token)
+        code = finish_step(result, _outputs(result))
+        report_run(result, report, preloader)
     return code
 
 
-def _merge_outputs(result: RunResult) -> Mapping[str, str]:
+def _outputs(result: RunResult) -> Mapping[str, str]:
     outputs = {"metadata": result.metadata or "", "digests": "{}", "exporters": "[]", "refs": "[]"}
     if result.builds is None:
         return outputs
-    show_digests(result.builds)
+    print_digests(result.builds)
     build = result.builds[""]
     return {
         **outputs,

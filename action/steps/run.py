@@ -3,86 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from action.buildx.request import Request
 from action.github import workflow_commands
 from action.inputs.policy import Policy
-from action.inputs.report_options import ReportOptions
 from action.packages.preload import Preloader, PreloadItem
 from action.pipeline.refs import refs_of
 from action.pipeline.run import EVALUATION, run_request
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
-from action.steps.common import (
-    AFTER_A_RUN,
-    end,
-    needed_by,
-    show_digests,
-    show_run,
-    step_log,
+from action.report.request import ReportRequest
+from action.steps.common import step_log
+from action.steps.outputs import (
+    OUTPUT_MODULES,
+    finish_step,
+    print_digests,
     write_checksums,
     write_record,
     write_results,
 )
+from action.steps.reporting import report_packages, report_run
 
 Outputs = Callable[[RunResult], Mapping[str, str]]
-"""Gives the step outputs of a run that are not the same for a build and a bake."""
+"""Returns the step outputs of a run that differ between a build and a bake: output name to text."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step.
-
-    Attributes:
-        request: what to run.
-        policy: what the run must keep to.
-        report_options: what is reported of it.
-        inputs: input name to its text, as the user wrote it.
-        secrets: texts that must not be shown.
-        github_token: the token that a comment is written with, or empty.
-    """
-
-    request: Request
-    policy: Policy
-    report_options: ReportOptions
-    inputs: Mapping[str, str] = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
-    github_token: str = field(repr=False)
-
-
-def run_step(step: Step, outputs_of: Outputs) -> int:
+def run_step(request: Request, policy: Policy, report: ReportRequest, outputs_of: Outputs) -> int:
     """Run a step and return its exit code.
 
     Args:
-        step: the step.
-        outputs_of: gives the step outputs that depend on whether it is a build or a bake.
+        request: what to run.
+        policy: the rules for the run.
+        report: what is reported of the run.
+        outputs_of: returns the step outputs that differ between a build and a bake.
+
+    Raises:
+        BuildDigestsError: buildx cannot be started.
+        Interrupted: a signal ended the run.
     """
-    title = "Bake" if step.request.bake else "Build"
-    evaluation = PreloadItem(EVALUATION.packages, (*EVALUATION.modules, *AFTER_A_RUN))
-    with temporary_folder() as workspace, Preloader(evaluation, *needed_by(step.report_options)) as preloader:
+    evaluation = PreloadItem(EVALUATION.packages, (*EVALUATION.modules, *OUTPUT_MODULES))
+    report_items = report_packages(report.report_options)
+    with temporary_folder() as workspace, Preloader(evaluation, *report_items) as preloader:
+        # A line of a Dockerfile's output must not be taken for a workflow command.
         with workflow_commands.stopped():
-            result = run_request(step.request, workspace, step.policy, step_log(), preloader)
-        code = end(result, _outputs(step, result, outputs_of))
-        show_run(
-            result,
-            step.report_options,
-            preloader,
-            title,
-            step.inputs,
-            step.secrets,
-            step.github_token,
-            folder=step.request.folder,
-        )
+            result = run_request(request, workspace, policy, step_log(), preloader)
+        saves_record = report.report_options.record
+        code = finish_step(result, _outputs(result, outputs_of, saves_record=saves_record))
+        report_run(result, report, preloader)
     return code
 
 
-def _outputs(step: Step, result: RunResult, outputs_of: Outputs) -> Mapping[str, str]:
+def _outputs(result: RunResult, outputs_of: Outputs, *, saves_record: bool) -> Mapping[str, str]:
     outputs = {"metadata": result.metadata or "", "refs": "[]", **outputs_of(result)}
-    if step.report_options.record:
+    if saves_record:
         outputs |= write_record(result.trace, list(refs_of(result).values()))
     if result.builds is None:
         return outputs
-    show_digests(result.builds)
+    print_digests(result.builds)
     exporters = [exporter for build in result.builds.values() for exporter in build.exporters]
     return {**outputs, "results": write_results(result), **write_checksums(exporters)}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from action.buildx.command_line import read_build_command_line, read_options
+from action.buildx.command_line import read_build_command_line
+from action.buildx.options import read_options
 from action.errors import InputError
 
 

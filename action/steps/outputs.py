@@ -1,0 +1,124 @@
+"""The end of a step: its step outputs, the files that they name, and its messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from action.errors import EvidenceError
+from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, references
+from action.github import workflow_commands
+from action.pipeline.run_result import RunResult, Trace
+from action.pipeline.workspace import folder_for_later_steps
+from action.process.signals import Interrupted
+
+OUTPUT_MODULES = ("action.pipeline.results_document", "actions_toolkit.file_command")
+"""Modules that write the step outputs; they are loaded while buildx runs."""
+
+
+def finish_step(result: RunResult, outputs: Mapping[str, str]) -> int:
+    """Print the messages of a run, set the step outputs and return the exit code.
+
+    Args:
+        result: the result of the run.
+        outputs: step output name to its text.
+
+    Raises:
+        Interrupted: a signal ended the run; its outputs are set.
+    """
+    for notice in result.notices:
+        workflow_commands.notice(notice)
+    for warning in result.warnings:
+        workflow_commands.warning(warning)
+    for error in result.errors:
+        workflow_commands.error(str(error))
+    workflow_commands.set_outputs(outputs)
+    if result.signal is not None:
+        raise Interrupted(result.signal)
+    return result.errors[0].exit_code if result.errors else 0
+
+
+def print_digests(builds: Mapping[str, AttributedBuild]) -> None:
+    """Print the digest of each exporter, or that it has none, in a group of the log.
+
+    Args:
+        builds: target name, empty for a build that is not of a bake, to its exporters with their digests.
+    """
+    lines = [
+        f"{' '.join(part for part in (target, exporter.key) if part)}: {exporter.digest or 'no digest'}\n"
+        for target, build in builds.items()
+        for exporter in build.exporters
+    ]
+    if lines:
+        with workflow_commands.group("Digests"):
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+
+
+def compact(value: object) -> str:
+    """Return a value as JSON without white space, such as `{"0":"sha256:…"}`."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def write_results(result: RunResult) -> str:
+    """Write the results file for later steps and return its path; if that fails, print a warning and return ''."""
+    from action.pipeline.results_document import json_text, results_of  # noqa: PLC0415  # loaded while buildx ran
+
+    return _write("results", ".json", json_text(results_of(result.builds or {}, bake=result.bake)) + "\n")
+
+
+def write_checksums(exporters: Iterable[AttributedExporter]) -> Mapping[str, str]:
+    """Return the step outputs for attesting and signing, and write the file that `checksums` names.
+
+    Args:
+        exporters: all exporters of the run.
+
+    Returns:
+        `refs`, and `checksums` if there is a ref.
+    """
+    every = tuple(exporters)
+    pushed = references(every)
+    if not pushed:
+        return {"refs": "[]"}
+    return {"refs": compact(pushed), "checksums": _write("checksums", ".txt", checksums(every))}
+
+
+def write_record(trace: Trace | None, refs: Sequence[str]) -> Mapping[str, str]:
+    """Return the step output `record`, and write its file; if that fails, print a warning and return no output.
+
+    Args:
+        trace: what the run left behind, or None.
+        refs: `builder/node/ref` of each build whose record goes into the file.
+    """
+    if trace is None or not refs:
+        return {}
+    try:
+        exported = trace.records.file(refs)
+        file = _new_file("record", ".dockerbuild")
+        shutil.copyfile(exported, file)
+    except (EvidenceError, OSError) as error:
+        workflow_commands.warning(f"the build's record is missing: {error}")
+        return {}
+    return {"record": str(file)}
+
+
+def _write(kind: str, suffix: str, text: str) -> str:
+    try:
+        file = _new_file(kind, suffix)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        # The images are built and pushed. A step that failed now would make the user build them again.
+        path = f" {error.filename}" if error.filename else ""
+        workflow_commands.warning(f"the {kind} file{path} cannot be written: {error.strerror}; the output is empty")
+        return ""
+    return str(file)
+
+
+def _new_file(kind: str, suffix: str) -> Path:
+    """Return the path of a file that does not exist, in a folder that does."""
+    # The folder is shared by all steps of a job, so the name is random.
+    return folder_for_later_steps() / f"{kind}-{os.urandom(16).hex()}{suffix}"
