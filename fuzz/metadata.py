@@ -9,11 +9,12 @@ from action.documents.schema import SCHEMAS, faults
 from action.documents.strict_json import parse_bytes
 from action.evidence.metadata_file import read_metadata_file
 from action.evidence.metadata_long import read_known, read_known_bake
-from action.evidence.metadata_places import WARNINGS, Judged, judge
+from action.evidence.metadata_places import WARNINGS, judge
 from action.evidence.responses import Metadata, read_responses
 from action.evidence.validation import validate_file
 from action.oci.image import DIGEST_PATTERN
 from fuzz.reader import Reader, folder, printable
+from tests.unit.evidence.test_metadata_long import assert_same_responses
 
 _DIGEST = "sha256:" + "a" * 64
 _DESCRIPTOR = {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": _DIGEST, "size": 855}
@@ -57,7 +58,7 @@ def _metadata(data: bytes) -> None:
         assert document.fault is None or "twice" in document.fault.problem, document.fault
         if document.fault is None:
             assert not (known.is_valid and list(faults(document.value, "metadata", "x")))
-            _same(read_responses(known.document), judge(document.value))
+            assert_same_responses(read_responses(known.document), judge(document.value))
     elif document.fault is None:
         valid = not list(faults(document.value, "metadata", "x"))
         assert valid is not bool(read.faults or read.deviations)
@@ -83,7 +84,7 @@ def _bake(data: bytes) -> None:
         assert not (known.is_valid and list(faults(document.value, "bake", "x")))
         assert list(known.document) == [name for name in document.value if name != WARNINGS]
         for name, value in known.document.items():
-            _same(read_responses(value), judge(document.value[name]))
+            assert_same_responses(read_responses(value), judge(document.value[name]))
     elif known is not None:
         assert "twice" in str(document.fault), document.fault
     elif document.fault is None:
@@ -97,15 +98,6 @@ def _validate(data: bytes) -> None:
     for schema in (None, *SCHEMAS):
         for fault in validate_file(file, schema):
             printable(str(fault))
-
-
-def _same(known: Metadata, judged: Judged) -> None:
-    assert not judged.distrusted
-    whole = read_responses(judged.document)
-    assert known.ref == whole.ref
-    assert known.merged.image == whole.merged.image
-    assert known.merged.names == whole.merged.names
-    assert known.separate is whole.separate is None
 
 
 def _check(metadata: Metadata) -> None:

@@ -36,22 +36,22 @@ def is_command(line: str) -> bool:
 def _checks(data: bytes) -> None:
     (text,) = texts(data, 1)
     for annotation in read_annotations(text, lambda name, _: name if name == "Dockerfile" else None):
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
             workflow_commands.annotate(
                 annotation.message, title=annotation.rule, file=annotation.file, line=annotation.line
             )
-        printable(said.getvalue())
-        (line,) = _NEWLINE.split(said.getvalue().rstrip("\n"))
+        printable(output.getvalue())
+        (line,) = _NEWLINE.split(output.getvalue().rstrip("\n"))
         assert re.match(r"::warning( [a-z]+=[^,:]*(,[a-z]+=[^,:]*)*)?::", line), line
 
 
 def _log(data: bytes) -> None:
     log, name, command = texts(data, 3)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         workflow_commands.say(log)
-    lines = _NEWLINE.split(said.getvalue())
+    lines = _NEWLINE.split(output.getvalue())
     assert len(lines) == 2, lines
     assert not any(map(is_command, lines)), lines
     excerpt = failure_excerpt(log)

@@ -62,7 +62,7 @@ def expected_exporters(case: Case, target: Target, kind: EngineKind) -> tuple[Ex
     if case.call:
         return ()
     outputs = _without_duplicates(target.outputs) if case.kind == "bake" else target.outputs
-    asked = [
+    requested = [
         _asked(output, index, target, pushes=_pushes(output, kind, push=case.push))
         for index, output in enumerate(outputs)
         if output.type != "cacheonly"
@@ -82,7 +82,7 @@ def expected_exporters(case: Case, target: Target, kind: EngineKind) -> tuple[Ex
         )
         for place, each in enumerate(kinds)
     ]
-    return (*asked, *added)
+    return (*requested, *added)
 
 
 def _without_duplicates(outputs: Sequence[Output]) -> list[Output]:

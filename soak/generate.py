@@ -91,7 +91,7 @@ class _Maker:
         if not self.abilities.attests and provenance not in {"", "false"}:
             provenance = "false"
         form = chance.one(_FORMS)
-        targets = tuple(self.target(name, form, provenance, push=push, load=load) for name in self.named(bake))
+        targets = tuple(self.target(name, form, provenance, push=push, load=load) for name in self.named(bake=bake))
         exports = any(
             output.type not in {"local", "tar", "cacheonly", "path"} for each in targets for output in each.outputs
         )
@@ -113,7 +113,7 @@ class _Maker:
             nonce=self.names.nonce,
         )
 
-    def named(self, bake: bool) -> tuple[str, ...]:  # noqa: FBT001
+    def named(self, *, bake: bool) -> tuple[str, ...]:
         return self.chance.several(_TARGETS, 3) if bake else ("",)
 
     def target(self, name: str, form: Form, provenance: str, *, push: bool, load: bool) -> Target:

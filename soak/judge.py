@@ -55,82 +55,82 @@ def paired(
     if keys != [exporter.key for exporter in expected]:
         text = f"the exporters are {keys}, expected {[exporter.key for exporter in expected]}"
         return [], [Fault("exporters", text)]
-    asked = [exporter for exporter in expected if exporter.output]
+    requested = [exporter for exporter in expected if exporter.output]
     added = [exporter for exporter in expected if not exporter.output]
-    reported = result.exporters[len(asked) :]
+    reported = result.exporters[len(requested) :]
     if len(added) > 1 and bool(reported[0]["push"]) != added[0].push:
         added.reverse()
-    return list(zip((*asked, *added), result.exporters, strict=True)), []
+    return list(zip((*requested, *added), result.exporters, strict=True)), []
 
 
-def judge_exporter(exporter: Exporter, said: Mapping[str, Any], truth: Truth) -> list[Fault]:
+def judge_exporter(exporter: Exporter, actual: Mapping[str, Any], truth: Truth) -> list[Fault]:
     """Compare an exporter of the step's result with the truth.
 
     Args:
         exporter: the expected exporter.
-        said: the exporter's object in the output `exporters`.
+        actual: the exporter's object in the output `exporters`.
         truth: the truth about it.
     """
-    faults = [*_judge_listed(exporter, said), *_judge_digests(exporter, said, truth)]
-    if truth.image and truth.digests == {said["digest"]}:
-        faults += _judge_image(said, truth.image)
+    faults = [*_judge_listed(exporter, actual), *_judge_digests(exporter, actual, truth)]
+    if truth.image and truth.digests == {actual["digest"]}:
+        faults += _judge_image(actual, truth.image)
     return faults
 
 
-def _differs(kind: str, said: Mapping[str, Any], what: str, right: object, source: str = "the case") -> Fault:
+def _differs(kind: str, actual: Mapping[str, Any], what: str, right: object, source: str = "the case") -> Fault:
     return Fault(
-        kind, f"exporter {said['key']} ({said['type']}): {what} is {said[what]!r}, expected {right!r} ({source})"
+        kind, f"exporter {actual['key']} ({actual['type']}): {what} is {actual[what]!r}, expected {right!r} ({source})"
     )
 
 
-def _judge_listed(exporter: Exporter, said: Mapping[str, Any]) -> Iterator[Fault]:
+def _judge_listed(exporter: Exporter, actual: Mapping[str, Any]) -> Iterator[Fault]:
     """Compare the members that do not depend on the build: type, ID, dest, push and names."""
-    if said["type"] not in exporter.types:
-        yield _differs("exporters", said, "type", sorted(exporter.types))
+    if actual["type"] not in exporter.types:
+        yield _differs("exporters", actual, "type", sorted(exporter.types))
     for member, right in (("id", exporter.id), ("dest", exporter.dest), ("push", exporter.push)):
-        if said[member] != right:
-            yield _differs("exporters", said, member, right)
-    if exporter.is_image and set(map(full_name, said["names"])) != set(map(full_name, exporter.names)):
-        yield _differs("names", said, "names", exporter.names)
+        if actual[member] != right:
+            yield _differs("exporters", actual, member, right)
+    if exporter.is_image and set(map(full_name, actual["names"])) != set(map(full_name, exporter.names)):
+        yield _differs("names", actual, "names", exporter.names)
 
 
-def _judge_digests(exporter: Exporter, said: Mapping[str, Any], truth: Truth) -> Iterator[Fault]:
+def _judge_digests(exporter: Exporter, actual: Mapping[str, Any], truth: Truth) -> Iterator[Fault]:
     """Compare the digest, the image ID, and whether a registry serves the image."""
     source = truth.source or "the case"
-    digest, imageid = said["digest"], said["imageid"]
+    digest, imageid = actual["digest"], actual["imageid"]
     if exporter.push != bool(truth.pushed):
-        yield _differs("push", said, "push", bool(truth.pushed), source)
+        yield _differs("push", actual, "push", bool(truth.pushed), source)
     if digest is None and truth.knowable:
-        yield _differs("absent digest", said, "digest", sorted(truth.digests) or "any", source)
+        yield _differs("absent digest", actual, "digest", sorted(truth.digests) or "any", source)
     if digest is not None and truth.digests != {digest}:
-        yield _differs("wrong digest", said, "digest", sorted(truth.digests), source)
+        yield _differs("wrong digest", actual, "digest", sorted(truth.digests), source)
     if imageid is None and truth.imageids:
-        yield _differs("absent image ID", said, "imageid", sorted(truth.imageids), source)
+        yield _differs("absent image ID", actual, "imageid", sorted(truth.imageids), source)
     if imageid is not None and imageid not in truth.imageids:
-        yield _differs("wrong image ID", said, "imageid", sorted(truth.imageids), source)
+        yield _differs("wrong image ID", actual, "imageid", sorted(truth.imageids), source)
 
 
-def _judge_image(said: Mapping[str, Any], image: Image) -> Iterator[Fault]:
+def _judge_image(actual: Mapping[str, Any], image: Image) -> Iterator[Fault]:
     """Compare the descriptor and the platforms."""
-    descriptor = said["descriptor"]
+    descriptor = actual["descriptor"]
     if descriptor:
         found = (descriptor["digest"], descriptor["size"], descriptor["mediaType"])
         # The OCI specification does not require a manifest to name its own media type.
         right = (image.digest, image.size, image.media_type or descriptor["mediaType"])
         if found != right:
-            yield _differs("descriptor", said, "descriptor", right)
-    platforms = said["platforms"]
+            yield _differs("descriptor", actual, "descriptor", right)
+    platforms = actual["platforms"]
     if platforms and {each["digest"] for each in platforms} != {child.digest for child in image.children}:
-        yield _differs("platforms", said, "platforms", image.children)
+        yield _differs("platforms", actual, "platforms", image.children)
     children = {child.digest: child for child in image.children}
     for each in platforms:
         child = children.get(each["digest"])
         if child is None:
             continue
         if child.platform and each["platform"] and each["platform"] != child.platform:
-            yield _differs("platforms", said, "platforms", child)
+            yield _differs("platforms", actual, "platforms", child)
         if child.config and each["imageid"] not in {None, child.config}:
-            yield _differs("platforms", said, "platforms", child)
+            yield _differs("platforms", actual, "platforms", child)
 
 
 def judge_target(
@@ -139,14 +139,14 @@ def judge_target(
     """Compare the result of one target: every exporter, then the outputs digests, imageids, digest and imageid."""
     faults = [
         fault
-        for (exporter, said), truth in zip(pairs, truths, strict=True)
-        for fault in judge_exporter(exporter, said, truth)
+        for (exporter, actual), truth in zip(pairs, truths, strict=True)
+        for fault in judge_exporter(exporter, actual, truth)
     ]
     for name, found in (("digest", result.digests), ("imageid", result.imageids)):
-        right = {said["key"]: said[name] for _, said in pairs if said[name]}
+        right = {actual["key"]: actual[name] for _, actual in pairs if actual[name]}
         if found != right or list(found) != list(right):
             faults.append(Fault("outputs", f"{name}s is {found}, expected {right}"))
-    first = next((said for exporter, said in pairs if exporter.is_image), None)
+    first = next((actual for exporter, actual in pairs if exporter.is_image), None)
     for name in ("digest", "imageid"):
         right_one = first[name] if first else None
         if result.results.get(name) != right_one:

@@ -79,8 +79,8 @@ def _failed(case: Case, place: Place, result: StepResult) -> Verdict:
         return Verdict(
             (Fault("failed", f"the step fails, but buildx alone does not: {errors}"),), Counts(builds=1), result.log
         )
-    said = [line for line in log.splitlines() if line.startswith("ERROR: ")]
-    return Verdict((), Counts(builds=1, refused=1), result.log, said[-1] if said else log[-300:])
+    errors = [line for line in log.splitlines() if line.startswith("ERROR: ")]
+    return Verdict((), Counts(builds=1, refused=1), result.log, errors[-1] if errors else log[-300:])
 
 
 def _bare(case: Case, place: Place) -> tuple[int, str]:
@@ -96,16 +96,16 @@ def _succeeded(case: Case, place: Place, folder: Path, nonce: str, result: StepR
     faults: list[Fault] = []
     everywhere: list[Truth] = []
     for target in case.builds:
-        said = result.of(target.name)
+        actual = result.of(target.name)
         expected = expected_exporters(case, target, place.kind)
-        pairs, odd = paired(expected, said)
+        pairs, odd = paired(expected, actual)
         faults += odd
         metadata = result.metadata.get(target.name, {}) if target.name else result.metadata
         ref = str(metadata.get("buildx.build.ref", "")).rpartition("/")[2]
         end = OtherEnd(case, target, [exporter for exporter, _ in pairs], place, folder, ref, nonce)
         truths = [end.truth(exporter, Claim(each["digest"], each["imageid"])) for exporter, each in pairs]
         everywhere += truths
-        found = judge_target(pairs, said, truths)
+        found = judge_target(pairs, actual, truths)
         if not target.name:
             found += _legacy(result)
         faults += found

@@ -123,7 +123,7 @@ def test_tags_in_another_registry_take_the_image_there(work: Workplace, second_r
     assert _entries(index) == _entries(*indexes.values())
 
 
-def test_a_manifest_without_attestations_is_joined_by_the_platform_of_its_config(work: Workplace) -> None:
+def test_a_manifest_without_attestations_gets_the_platform_of_its_config(work: Workplace) -> None:
     for platform in (AMD64, ARM64):
         name = platform.replace("/", "-")
         # The tar makes it a build of several images, in whose results the platforms are not known.
@@ -174,7 +174,7 @@ def test_annotations_that_dockers_media_types_cannot_hold_are_refused_before_any
     _is_not_served(work, "1")
 
 
-def test_the_joined_digest_does_not_depend_on_the_names_of_files(work: Workplace) -> None:
+def test_the_merged_digest_does_not_depend_on_the_names_of_files(work: Workplace) -> None:
     _jobs(work, AMD64, ARM64)
     first = work.merge_step(tags=f"{work.image}:1")
     (work.folder / "results" / "linux-amd64").rename(work.folder / "results" / "z")
@@ -339,14 +339,14 @@ def test_a_registry_that_serves_something_else_for_a_digest_is_refused(work: Wor
 def test_a_registry_that_serves_something_else_after_the_push_is_refused(work: Workplace, proxy: Proxy) -> None:
     _jobs(work, AMD64, ARM64)
     _through(work, proxy)
-    joined = work.merge_step(tags=f"{proxy.address}/{work.name}:2")
-    assert joined.code == 0
+    merged = work.merge_step(tags=f"{proxy.address}/{work.name}:2")
+    assert merged.code == 0
     # The index itself is asked for by its digest, which nothing asked for before the push.
-    proxy.faults = [Fault("GET", f"/manifests/{joined.digests['release']}", "tamper")]
+    proxy.faults = [Fault("GET", f"/manifests/{merged.digests['release']}", "tamper")]
     step = work.merge_step(tags=f"{proxy.address}/{work.name}:1")
     assert step.code == 1
     (error,) = _errors(step)
-    assert f"and not {joined.digests['release']}" in error
+    assert f"and not {merged.digests['release']}" in error
     assert step.digests == {}
     assert step.outputs.get("digest", "") == ""
 
@@ -362,7 +362,7 @@ def test_the_commands_of_a_dry_run_are_those_that_do_it(work: Workplace) -> None
     assert step.digests == {"release": served_digest(work.image, "1")}
 
 
-def test_the_summary_has_a_row_for_the_joined_image(work: Workplace) -> None:
+def test_the_summary_has_a_row_for_the_merged_image(work: Workplace) -> None:
     _jobs(work, AMD64, ARM64)
     summary = work.folder / "summary.md"
     work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
@@ -386,13 +386,13 @@ def test_the_command_prints_a_table_and_writes_results(work: Workplace) -> None:
         "--expect-platforms",
         f"{AMD64},{ARM64}",
         "--results",
-        "joined.json",
+        "merged.json",
     )
     done = work.python("-m", "action", "merge", *arguments)
     assert done.returncode == 0, done.stderr
     digest = served_digest(work.image, "1")
     assert digest in done.stdout
-    assert json.loads((work.folder / "joined.json").read_text())["digest"] == digest
+    assert json.loads((work.folder / "merged.json").read_text())["digest"] == digest
 
 
 def test_images_that_share_a_layer_are_copied_to_another_registry_every_time(

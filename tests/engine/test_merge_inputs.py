@@ -39,7 +39,7 @@ def test_each_key_has_a_name_of_its_own(work: Workplace, github: GitHub) -> None
     assert step.digests["release"].replace(":", "&#58;") in comment
 
 
-def test_one_target_of_bakes_is_joined(work: Workplace) -> None:
+def test_one_target_of_bakes_is_merged(work: Workplace) -> None:
     for architecture in ("amd64", "arm64"):
         target = {
             name: {

@@ -46,13 +46,13 @@ def describe_result(step: Step, truths: Callable[[], Truths]) -> str:
     for key, digest in digests.items():
         assert digest == truth.get(key), f"{key}: {digest} is WRONG, expected {truth.get(key)}\n{step.log}"
     assert step.outputs.get("digest") in {None, "", *truth.values()}
-    said = {key: f"right ({evidence})" for key, evidence in _evidence(step).items() if key in digests}
+    texts = {key: f"right ({evidence})" for key, evidence in _evidence(step).items() if key in digests}
     for key in _evidence(step).keys() - digests.keys():
         target, _, exporter = key.rpartition("/")
         prefix = f"::warning::target {target}: " if target else "::warning::"
         (warning,) = [each for each in step.log.splitlines() if each.startswith(f"{prefix}exporter {exporter} has no")]
-        said[key] = f"absent: {_reason(warning)}"
-    return _grouped(said) if said else "nothing exported"
+        texts[key] = f"absent: {_reason(warning)}"
+    return _grouped(texts) if texts else "nothing exported"
 
 
 def _evidence(step: Step) -> dict[str, str | None]:
@@ -77,10 +77,10 @@ def _flat(digests: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
-def _grouped(said: Mapping[str, str]) -> str:
+def _grouped(texts: Mapping[str, str]) -> str:
     """Return each text once; if there are several texts, with the keys that it applies to."""
     keys: dict[str, list[str]] = {}
-    for key, text in sorted(said.items()):
+    for key, text in sorted(texts.items()):
         keys.setdefault(text, []).append(key)
     if len(keys) == 1:
         return next(iter(keys))

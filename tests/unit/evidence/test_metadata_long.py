@@ -41,15 +41,15 @@ def _agrees(data: bytes, schema: str) -> bool:
         assert any(f"{pointer}/".startswith(f"{place}/") for pointer in found), (place, found)
     assert isinstance(value, dict)
     if schema == "metadata":
-        _same(read_responses(known.document), judge(value))
+        assert_same_responses(read_responses(known.document), judge(value))
     else:
         assert list(known.document) == [name for name in value if name != WARNINGS]
         for name, target in known.document.items():
-            _same(read_responses(target), judge(value[name]))
+            assert_same_responses(read_responses(target), judge(value[name]))
     return known.is_valid
 
 
-def _same(known: Metadata, judged: Judged) -> None:
+def assert_same_responses(known: Metadata, judged: Judged) -> None:
     assert not judged.distrusted
     whole = read_responses(judged.document)
     assert known.ref == whole.ref
