@@ -151,8 +151,8 @@ def merge(
     \b
     build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64
     """  # noqa: D301  # the same
-    from action.inputs.merge import merge_request  # noqa: PLC0415  # other commands start faster without it
-    from action.merging.run import commands_of, run_merge  # noqa: PLC0415  # the same
+    from action.inputs.merge import merge_request
+    from action.merging.run import commands_of, run_merge
 
     platforms = [platform for each in expect_platforms for platform in each.split(",")]
     request = merge_request(results=str(folder), expect_platforms=platforms, **options)
@@ -177,7 +177,7 @@ def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any)
     METADATA is the file that --metadata-file wrote. Give the outputs of the build in their order; the tars that they
     wrote are read if they are still there.
     """
-    from action.pipeline.inspect import inspect_files  # noqa: PLC0415  # other commands start faster without it
+    from action.pipeline.inspect import inspect_files
 
     found, warnings = inspect_files(metadata, record_file, **options)
     for warning in warnings:
@@ -190,7 +190,7 @@ def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any)
 @click.option("--schema", type=_SCHEMAS, help="The schema; detected automatically if not given.")
 def validate(files: tuple[Path, ...], schema: str | None) -> None:
     """Validate files against the JSON Schemas; print file, JSON pointer and expectation of each fault."""
-    from action.evidence.validation import validate_file  # noqa: PLC0415  # other commands start faster without it
+    from action.evidence.validation import validate_file
 
     found = 0
     for file in files:
@@ -205,7 +205,7 @@ def validate(files: tuple[Path, ...], schema: str | None) -> None:
 @click.argument("name", type=_SCHEMAS)
 def schema(name: str) -> None:
     """Print a JSON Schema."""
-    from action.documents.schema import schema_text  # noqa: PLC0415  # other commands start faster without it
+    from action.documents.schema import schema_text
 
     click.echo(schema_text(name), nl=False)
 

@@ -48,7 +48,7 @@ def main() -> int:
     """
     # With -I Python adds no folder of its own to the search path, so nothing of this package can be imported before.
     sys.path.insert(0, str(_ROOT))
-    from action.process.streams import ignore_write_errors, open_closed_streams  # noqa: PLC0415  # see the line above
+    from action.process.streams import ignore_write_errors, open_closed_streams
 
     open_closed_streams()
     ignore_write_errors()
@@ -62,9 +62,9 @@ def main() -> int:
         found = ".".join(map(str, sys.version_info[:3]))
         rule = "3.10 or later is needed: run actions/setup-python before this step"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
-    from action.errors import PackagesError  # noqa: PLC0415  # an old Python cannot parse it
-    from action.packages.sets import STEP, provide  # noqa: PLC0415  # the same
-    from action.process.signals import Interrupted, interrupt_on_signals  # noqa: PLC0415  # the same
+    from action.errors import PackagesError
+    from action.packages.sets import STEP, provide
+    from action.process.signals import Interrupted, interrupt_on_signals
 
     try:
         # A signal during the installation must not leave half of it.

@@ -105,7 +105,7 @@ def read_bake(
     return Bake(tuple(options), place, inputs.targets, folder, variables, attests, tuple(warnings))
 
 
-def bake_request(  # noqa: PLR0913  # what a bake depends on
+def bake_request(
     bake: Bake,
     inputs: BakeInputs,
     targets: Mapping[str, Target],

@@ -30,7 +30,7 @@ def failed_target(log: str, targets: Collection[str]) -> str | None:
     return found["name"] if found and found["name"] in targets else None
 
 
-def refs_of_failed_bake(  # noqa: PLR0913, PLR0917  # a bake, and the state before it
+def refs_of_failed_bake(  # noqa: PLR0917  # a bake, and the state before it
     folder: Path,
     targets: Collection[str],
     contexts: Mapping[str, str],

@@ -44,7 +44,7 @@ class Target:
     context: str = "."
 
 
-def query_definition(  # noqa: PLR0913  # a program with its environment, and what it may not do
+def query_definition(
     buildx: tuple[str, ...],
     environment: Mapping[str, str],
     arguments: Sequence[str],

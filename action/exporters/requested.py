@@ -132,7 +132,7 @@ def annotation_attribute(name: str) -> str:
     return _ANNOTATION_PLATFORM.sub(r"\1", name)
 
 
-def requested_exporters(  # noqa: PLR0913  # what one build asks for
+def requested_exporters(
     outputs: Sequence[Output],
     *,
     tags: tuple[str, ...] = (),

@@ -38,7 +38,7 @@ def is_private_repository(name: str, token: str, environment: Mapping[str, str])
         return bool(client.get_repo(name).private)
 
 
-def put_comment(  # noqa: PLR0913  # the place, the credentials and the text of one comment
+def put_comment(
     name: str,
     number: int,
     token: str,

@@ -109,14 +109,14 @@ def _records(name: str, text: str) -> list[list[str]]:
     place = 0
     while True:
         field = _FIELD.match(text, place)
-        assert field is not None  # noqa: S101  # the last alternative matches anything
+        assert field is not None  # the last alternative matches anything
         if field["open"]:
             # The message shows the number of the line and no text, which may be a secret.
             line = text.count("\n", 0, place) + 1
             raise InputError(name, f"the double quote that opens an item in line {line} is not closed", _QUOTES)
         records[-1].append(_value(field))
         end = _END.match(text, field.end())
-        assert end is not None  # noqa: S101  # a field ends only at one of these
+        assert end is not None  # a field ends only at one of these
         if not end[0]:
             return [record for record in records if record != [""]]
         if end[0] != ",":

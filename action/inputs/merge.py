@@ -111,7 +111,7 @@ def read_merge_inputs(raw: Mapping[str, str]) -> MergeRequest:
     )
 
 
-def merge_request(  # noqa: PLR0913  # one argument for each input
+def merge_request(
     *,
     results: str,
     tags: Iterable[str],

@@ -18,6 +18,9 @@ MAX_HEADER_BYTES = 16 * 1024 * 1024
 """Most bytes of long headers (names, attributes) that are read of one tar: those of real ones are a few hundred."""
 
 _BLOCK = 512
+_BASE_256 = 0x80
+"""The first byte of a number that is not in octal digits but in bytes (GNU tar, tar.h)."""
+
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
 """A number in a header. What comes after a NUL is part of it to some readers, so nothing may."""
 
@@ -191,7 +194,7 @@ def _name(header: bytes) -> bytes:
 
 def _number(field: bytes) -> int:
     """A number in a header: octal digits, or bytes after a bit that says so."""
-    if field[0] == 0x80:  # noqa: PLR2004
+    if field[0] == _BASE_256:
         return int.from_bytes(field[1:], "big")
     said = _OCTAL.fullmatch(field)
     if said is None:

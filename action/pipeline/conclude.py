@@ -127,7 +127,7 @@ def _failed_bake(
     return replace(result, errors=(failed, *result.errors), warnings=(warning, *result.warnings))
 
 
-def _conclude_targets(  # noqa: PLR0913  # a run and all of its evidence
+def _conclude_targets(
     request: Request,
     read: MetadataFile,
     files: Mapping[str, TargetMetadata],

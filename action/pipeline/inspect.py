@@ -36,7 +36,7 @@ _OTHER_KINDS = {
 }
 
 
-def inspect_files(  # noqa: PLR0913  # one for each option of the command
+def inspect_files(
     metadata_file: Path,
     record_file: Path | None,
     outputs: Sequence[str],

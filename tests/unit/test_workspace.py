@@ -226,7 +226,7 @@ def index() -> Iterator[tuple[str, list[str]]]:
         ("uv", "", "", {"UV_DEFAULT_INDEX": "{url}"}),
     ],
 )
-def test_the_index_that_the_machine_or_its_user_has_set_is_asked(  # noqa: PLR0913, PLR0917
+def test_the_index_that_the_machine_or_its_user_has_set_is_asked(  # noqa: PLR0917
     bare_python: Path,
     workspace: Path,
     index: tuple[str, list[str]],

@@ -33,7 +33,7 @@ def time(seconds: float) -> bytes:
     return field(1, int(seconds)) + field(2, round(seconds % 1 * 1e9))
 
 
-def vertex(  # noqa: PLR0913
+def vertex(
     digest: str,
     name: str,
     started: float | None = None,

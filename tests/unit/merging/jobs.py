@@ -14,7 +14,7 @@ def digest_of(owner: str) -> str:
     return "sha256:" + hashlib.sha256(owner.encode()).hexdigest()
 
 
-def exporter(  # noqa: PLR0913  # one for each member of a result that a test sets
+def exporter(  # one for each member of a result that a test sets
     key: str = "release",
     *,
     names: tuple[str, ...] = ("ghcr.io/octo/app",),

@@ -28,7 +28,7 @@ def no_proof(*_: object) -> frozenset[str]:
     return frozenset()
 
 
-def conclude_bake(  # noqa: PLR0913
+def conclude_bake(
     targets: Mapping[str, Requested],
     failed: BuildDigestsError | None,
     read: MetadataFile,
