@@ -10,7 +10,7 @@ PATHS := action benchmarks engine examples fuzz soak tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines lint lint-style lint-types lint-layers lint-security lint-workflows lint-schemas format demo bench instructions fuzz soak lock clean
+.PHONY: help setup test engines lint lint-style lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo bench instructions fuzz soak lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -64,6 +64,9 @@ lint-schemas: setup
 format: setup ## Format the code.
 	@$(VENV)/bin/ruff check --fix-only $(PATHS)
 	@$(VENV)/bin/ruff format $(PATHS)
+
+schemas: setup ## Generate the schemas of our own documents from their models.
+	@$(RUN) -m action.documents.results_schema schemas
 
 demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and print each one's digest.
 	@$(RUN) -m engine run -- $(RUN) examples/demo.py

@@ -17,7 +17,7 @@ from action.buildx.command_line import read_bake_command_line, read_bake_options
 from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
-from action.packages.preload import Preloader, PreloadItem
+from action.packages.preload import Preloader
 from action.pipeline.image_id_file import rewrite_image_id_file
 from action.pipeline.run import EVALUATION, run_request
 from action.pipeline.run_result import RunResult
@@ -261,9 +261,7 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
 def _run_buildx(request: Request, policy: Policy, results_file: Path | None, form: str) -> None:
     with (
         temporary_folder() as workspace,
-        Preloader(
-            PreloadItem(EVALUATION.packages, (*EVALUATION.modules, "action.pipeline.results_document"))
-        ) as preloader,
+        Preloader(EVALUATION) as preloader,
     ):
         result = run_request(request, workspace, policy, _log(), preloader)
     if not request.bake and (warning := rewrite_image_id_file(request, result)):

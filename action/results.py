@@ -1,81 +1,180 @@
-"""The results document (`schemas/results.schema.json`) as models."""
+"""Models of the results document (`schemas/results.schema.json`) and of the step output `digests`.
+
+The two schemas are generated from these models (`make schemas`), so that the description of a field is what a message
+about a faulty document says. All models are immutable and ignore unknown members.
+
+Example:
+    results = BuildResults.model_validate_json(Path("results.json").read_bytes())
+    print(results.digests["release"])
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import msgspec
-from msgspec import Meta, Struct
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
-from action.oci.image import DIGEST_PATTERN, MAX_DIGEST_LENGTH
+from action.oci.models import Digest as OciDigest
+from action.oci.models import Items
+
+_DIGEST_SCHEMA = {
+    "description": "a digest: algorithm, colon, encoded hash; of sha256 64 lower-case hexadecimal digits",
+    "type": "string",
+    "maxLength": 256,
+    "pattern": "^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-zA-Z=_-]+$(?!\\n)",
+    "if": {"type": "string", "pattern": "^sha256:"},
+    "then": {
+        "description": "a sha256 digest: sha256: and 64 lower-case hexadecimal digits",
+        "pattern": "^sha256:[0-9a-f]{64}$(?!\\n)",
+    },
+}
+
+_DIGEST_OR_NULL = f"{_DIGEST_SCHEMA['description']}; or null if it is unknown"
+
+Digest = TypeAliasType("Digest", Annotated[OciDigest, WithJsonSchema(_DIGEST_SCHEMA)])
+"""A digest."""
+
+Key = TypeAliasType(
+    "Key",
+    Annotated[
+        str,
+        Field(
+            description="an exporter's key: its ID of letters, digits, '_', '.' and '-', or its index as a text",
+            pattern=r"^[A-Za-z0-9_.-]+$",
+        ),
+    ],
+)
+"""The key of an exporter."""
 
 Evidence = Literal["response", "record", "artifact"]
 """Where a digest comes from."""
 
 
-Digest = Annotated[str, Meta(pattern=DIGEST_PATTERN, max_length=MAX_DIGEST_LENGTH)]
+def _version(number: int) -> int:
+    if number != 1:
+        raise PydanticCustomError("version", "expected the version of this form: 1")
+    return number
 
 
-class ResultDescriptor(Struct, frozen=True, kw_only=True):
-    """The descriptor of a manifest or index; `size` in bytes."""
+# Not `Literal[1]`: it accepts true and 1.0, which are equal to 1 in Python.
+_Version = Annotated[
+    int, AfterValidator(_version), WithJsonSchema({"description": "the version of this form: 1", "const": 1})
+]
 
-    mediaType: str  # noqa: N815  # the name in the OCI specification, and in the document
+
+def _described(text: str) -> ConfigDict:
+    """Return the configuration of a model; the text describes it in the schema."""
+    return ConfigDict(
+        frozen=True,
+        extra="ignore",
+        strict=True,
+        serialize_by_alias=True,
+        json_schema_extra={"description": text},
+    )
+
+
+class ResultDescriptor(BaseModel):
+    """The OCI descriptor of a manifest or an index."""
+
+    model_config = _described("an OCI descriptor: an object with mediaType, digest and size")
+
+    media_type: str = Field(alias="mediaType", description="a media type: a text", min_length=1)
     digest: Digest
-    size: int
+    size: int = Field(description="a size in bytes: a whole number, not negative", ge=0)
 
 
-class PlatformResult(Struct, frozen=True, kw_only=True):
-    """One platform's image: its manifest's digest, and its image ID where that is known."""
+class PlatformResult(BaseModel):
+    """One platform's image."""
 
-    platform: str | None
+    model_config = _described("one platform's image: an object with platform, digest and imageid")
+
+    platform: str | None = Field(description="a platform such as linux/arm64, or null")
     digest: Digest
-    imageid: Digest | None
+    imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
 
 
-class ExporterResult(Struct, frozen=True, kw_only=True):
-    """One exporter of a build; see the schema for each member's meaning."""
+class ExporterResult(BaseModel):
+    """An exporter of a build and what it made."""
 
-    key: str
-    index: int
-    id: str | None
-    type: str
-    names: tuple[str, ...]
-    push: bool
-    dest: str | None
-    digest: Digest | None
-    imageid: Digest | None
-    descriptor: ResultDescriptor | None
-    platforms: tuple[PlatformResult, ...]
-    evidence: Evidence | None
+    model_config = _described("an exporter: an object")
+
+    key: Key
+    index: int = Field(description="an index: the output's place, from 0", ge=0)
+    id: str | None = Field(
+        description="an exporter ID: letters, digits, '_', '.' and '-', not all digits; or null",
+        pattern=r"^[0-9]*[A-Za-z_.-][A-Za-z0-9_.-]*$",
+    )
+    type: str = Field(description="an exporter type: a text", min_length=1)
+    names: Items[Annotated[str, Field(description="an image name: a text")]] = Field(
+        description="image names: a list of texts"
+    )
+    push: bool = Field(description="whether it was pushed: true or false")
+    dest: str | None = Field(description="the path it was written to: a text, or null")
+    digest: Digest | None = Field(description=_DIGEST_OR_NULL)
+    imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
+    descriptor: ResultDescriptor | None = Field(description="an OCI descriptor, or null")
+    platforms: Items[PlatformResult] = Field(description="platforms: a list")
+    evidence: Evidence | None = Field(description="where the digest comes from: response, record, artifact or null")
 
 
-class BuildResults(Struct, frozen=True, kw_only=True):
-    """The results of one build: `ref` is `builder/node/ref`."""
+class BuildResults(BaseModel):
+    """The results of one build.
 
-    version: Literal[1] = 1
-    ref: str | None
-    digest: Digest | None
-    imageid: Digest | None
-    exporters: tuple[ExporterResult, ...]
+    `digest` and `imageid` are those of the first exporter that makes an image.
+    """
+
+    model_config = _described("results of one build: an object with ref, digest, imageid and exporters")
+
+    version: _Version = 1
+    ref: str | None = Field(
+        description="a build reference: builder/node/ref, or null where it is not known",
+        pattern=r"^[^/\s]+/[^/\s]+/[^/\s]+$",
+    )
+    digest: Digest | None = Field(description=_DIGEST_OR_NULL)
+    imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
+    exporters: Items[ExporterResult] = Field(
+        description="exporters: a list, in the user's order, those that buildx added last"
+    )
 
     @property
     def digests(self) -> dict[str, str]:
-        """Key to digest, in the user's order, of every exporter that has one."""
+        """Exporter key to digest, in the user's order, of every exporter that has a digest."""
         return {exporter.key: exporter.digest for exporter in self.exporters if exporter.digest}
 
     @property
     def imageids(self) -> dict[str, str]:
-        """Key to image ID, in the user's order, of every exporter that has one."""
+        """Exporter key to image ID, in the user's order, of every exporter that has an image ID."""
         return {exporter.key: exporter.imageid for exporter in self.exporters if exporter.imageid}
 
 
-class BakeResults(Struct, frozen=True, kw_only=True):
+class BakeResults(BaseModel):
     """The results of a bake: target name to the results of its build."""
 
-    version: Literal[1] = 1
-    targets: dict[str, BuildResults]
+    model_config = _described("results of a bake: an object with targets")
+
+    version: _Version = 1
+    targets: dict[str, BuildResults] = Field(description="targets: an object of target name to its results")
 
 
-def json_text(results: BuildResults | BakeResults) -> str:
-    """Return the results document as text, indented by two spaces."""
-    return msgspec.json.format(msgspec.json.encode(results), indent=2).decode()
+class Digests(
+    RootModel[
+        dict[
+            str,
+            Annotated[
+                Digest | Annotated[dict[Key, Digest], Field(description="an object of exporter key to digest")],
+                Field(description="a digest, or an object of exporter key to digest"),
+            ],
+        ]
+    ]
+):
+    """The step output `digests`: exporter key to digest, or for a bake target name to such an object."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        json_schema_extra={
+            "description": "digests: an object of exporter key to digest, or of bake target to such an object"
+        },
+    )

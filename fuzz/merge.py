@@ -6,14 +6,12 @@ import json
 import re
 import shutil
 
-import msgspec
-
 from action.merging.job_results import read_folder
 from action.oci.image import DIGEST_PATTERN
 from fuzz.reader import SEPARATOR, Reader, allowing_errors, folder, input_of, printable
-from tests.unit.merging.jobs import exporter, results
+from tests.unit.merging.jobs import document, exporter, results
 
-_RESULTS = msgspec.json.encode(results(exporter(platforms={"linux/amd64": "a"}), exporter("1", names=(), digest=None)))
+_RESULTS = document(results(exporter(platforms={"linux/amd64": "a"}), exporter("1", names=(), digest=None))).encode()
 _BAKE = b'{"version": 1, "targets": {"web": %b}}' % _RESULTS
 
 
@@ -30,7 +28,7 @@ def _attempt(data: bytes) -> None:
         for error in errors:
             printable(str(error))
         for job in found:
-            printable(json.dumps(msgspec.to_builtins(job.results), ensure_ascii=False))
+            printable(json.dumps(job.results.document(), ensure_ascii=False))
             for each in job.results.exporters:
                 assert re.fullmatch(r"[A-Za-z0-9_.-]+", each.key)
                 assert each.digest is None or re.match(DIGEST_PATTERN, each.digest)

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
+from pydantic import ValidationError
 
 from action.documents.schema import faults
 from action.documents.strict_json import read_document
 from action.errors import BuildDigestsError, DocumentError, InputError, MergeError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
-from action.oci.models import Document, parse
+from action.oci.models import Document, first_problem, parse
 from action.oci.reference import parse_reference
 from action.pipeline.results_document import attributed_build
 from action.results import BakeResults, BuildResults
@@ -122,9 +122,10 @@ def _read(path: Path, name: str, target: str) -> AttributedBuild:
     if fault is not None:
         raise fault
     try:
-        results = msgspec.convert(document.value, _kind(document.value))
-    except msgspec.ValidationError as error:
-        raise DocumentError(name, "", str(error)) from None
+        results = _model(document.value).model_validate(document.value)
+    except ValidationError as error:
+        # The schema counts 1.0 as an integer.
+        raise DocumentError(name, *first_problem(error)) from None
     if isinstance(results, BakeResults):
         return _target(results, name, target)
     if target:
@@ -132,7 +133,7 @@ def _read(path: Path, name: str, target: str) -> AttributedBuild:
     return attributed_build(results)
 
 
-def _kind(value: object) -> type[BuildResults | BakeResults]:
+def _model(value: object) -> type[BuildResults | BakeResults]:
     return BakeResults if isinstance(value, dict) and "targets" in value else BuildResults
 
 

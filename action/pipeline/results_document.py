@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from action.exporters.attributed import (
     AttributedBuild,
     AttributedDescriptor,
     AttributedExporter,
     AttributedPlatform,
 )
-from action.results import BakeResults, BuildResults, ExporterResult, json_text
-
-__all__ = ["attributed_build", "bake_results", "build_results", "json_text", "results_of"]
+from action.results import BakeResults, BuildResults, ExporterResult
 
 
 def results_of(builds: Mapping[str, AttributedBuild], *, bake: bool) -> BuildResults | BakeResults:
@@ -29,13 +25,13 @@ def results_of(builds: Mapping[str, AttributedBuild], *, bake: bool) -> BuildRes
 
 def build_results(build: AttributedBuild) -> BuildResults:
     """Return the results of a build."""
-    return msgspec.convert(build.document(), BuildResults)
+    return BuildResults.model_validate(build.document())
 
 
 def bake_results(builds: Mapping[str, AttributedBuild]) -> BakeResults:
     """Return the results of a bake: target name to the results of its build."""
     targets = {name: build.document() for name, build in builds.items()}
-    return msgspec.convert({"version": 1, "targets": targets}, BakeResults)
+    return BakeResults.model_validate({"version": 1, "targets": targets})
 
 
 def attributed_build(results: BuildResults) -> AttributedBuild:
@@ -55,9 +51,9 @@ def _attributed_exporter(exporter: ExporterResult) -> AttributedExporter:
         dest=exporter.dest,
         digest=exporter.digest,
         imageid=exporter.imageid,
-        descriptor=AttributedDescriptor(media_type=descriptor.mediaType, digest=descriptor.digest, size=descriptor.size)
-        if descriptor is not None
-        else None,
+        descriptor=None
+        if descriptor is None
+        else AttributedDescriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size),
         platforms=tuple(
             AttributedPlatform(platform=each.platform, digest=each.digest, imageid=each.imageid)
             for each in exporter.platforms

@@ -9,7 +9,7 @@ from typing import TextIO
 import click
 
 from action.errors import FAILED, InputError
-from action.exporters.attributed import AttributedBuild
+from action.exporters.attributed import AttributedBuild, document_text
 from action.pipeline.run_result import RunResult
 from action.process.signals import Interrupted
 from action.report.safe_text import log_line
@@ -81,9 +81,7 @@ def print_results(builds: Mapping[str, AttributedBuild], form: str, target: Text
 
 
 def _document(builds: Mapping[str, AttributedBuild], *, bake: bool) -> str:
-    from action.pipeline.results_document import json_text, results_of  # noqa: PLC0415  # loaded while buildx ran
-
-    return json_text(results_of(builds, bake=bake)) + "\n"
+    return document_text(builds, bake=bake) + "\n"
 
 
 def _write(file: Path, builds: Mapping[str, AttributedBuild], *, bake: bool) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from action.errors import EvidenceError
-from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, references
+from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, document_text, references
 from action.github import workflow_commands
 from action.pipeline.run_result import RunResult, Trace
 from action.pipeline.workspace import folder_for_later_steps
 from action.process.signals import Interrupted
 
-OUTPUT_MODULES = ("action.pipeline.results_document", "actions_toolkit.file_command")
+OUTPUT_MODULES = ("actions_toolkit.file_command",)
 """Modules that write the step outputs; they are loaded while buildx runs."""
 
 
@@ -66,9 +66,7 @@ def compact(value: object) -> str:
 
 def write_results(result: RunResult) -> str:
     """Write the results file for later steps and return its path; if that fails, print a warning and return ''."""
-    from action.pipeline.results_document import json_text, results_of  # noqa: PLC0415  # loaded while buildx ran
-
-    return _write("results", ".json", json_text(results_of(result.builds or {}, bake=result.bake)) + "\n")
+    return _write("results", ".json", document_text(result.builds or {}, bake=result.bake) + "\n")
 
 
 def write_checksums(exporters: Iterable[AttributedExporter]) -> Mapping[str, str]:

@@ -6,18 +6,15 @@ A new case is a new file: in `valid/SCHEMA`, or in `invalid/SCHEMA` with pointer
 from __future__ import annotations
 
 import json
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
 
 from action.documents.schema import SCHEMAS, faults, guess_schema, schema_text
 from action.evidence.validation import validate_file
-from action.results import BuildResults, ExporterResult, PlatformResult, ResultDescriptor
 from tests.measured import Measured, measured
 
 FOLDER = Path(__file__).parent
@@ -69,29 +66,6 @@ def _nodes(node: object, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for key, value in node.items():
             if key not in {"enum", "const", "required"}:
                 yield from _nodes(value, f"{place}/{key}")
-
-
-def test_the_results_models_have_the_members_of_the_schema() -> None:
-    defs = json.loads(schema_text("results"))["$defs"]
-    metadata = json.loads(schema_text("metadata"))["$defs"]
-    assert (
-        set(typing.get_type_hints(ExporterResult))
-        == set(defs["exporter"]["required"])
-        == set(defs["exporter"]["properties"])
-    )
-    assert set(typing.get_type_hints(BuildResults)) - {"version"} == set(defs["build"]["required"])
-    platform = defs["exporter"]["properties"]["platforms"]["items"]
-    assert set(typing.get_type_hints(PlatformResult)) == set(platform["required"])
-    assert set(typing.get_type_hints(ResultDescriptor)) == set(metadata["descriptor"]["required"])
-
-
-def test_a_results_document_reads_into_the_models_and_out_again() -> None:
-    text = (FOLDER / "valid/results/build.json").read_bytes()
-    value = json.loads(text)
-    for exporter in value["exporters"]:
-        if exporter["descriptor"]:
-            exporter["descriptor"] = {key: exporter["descriptor"][key] for key in ("mediaType", "digest", "size")}
-    assert json.loads(msgspec.json.encode(msgspec.json.decode(text, type=BuildResults))) == value
 
 
 def test_at_most_a_hundred_faults_are_reported() -> None:

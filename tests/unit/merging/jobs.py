@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
+from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform, document_text
 from action.merging.job_results import JobResults
-from action.pipeline.results_document import json_text, results_of
 
 
 def digest_of(owner: str) -> str:
@@ -49,7 +48,7 @@ def results(*exporters: AttributedExporter) -> AttributedBuild:
 
 def document(build: AttributedBuild) -> str:
     """The results file of a job."""
-    return json_text(results_of({"": build}, bake=False))
+    return document_text({"": build}, bake=False)
 
 
 def job(file: str, *exporters: AttributedExporter) -> JobResults:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from action.errors import InputError
+from action.exporters.attributed import document_text
 from action.merging.job_results import read_folder
-from action.pipeline.results_document import json_text, results_of
 from tests.unit.merging.jobs import digest_of, document, exporter, results
 
 
@@ -54,9 +54,9 @@ def test_unknown_members_are_accepted(tmp_path: Path) -> None:
 
 def test_the_only_target_of_a_bake_is_used_and_otherwise_the_one_named(tmp_path: Path) -> None:
     web, api = results(exporter(digest="web")), results(exporter(digest="api"))
-    write(tmp_path, "r.json", json_text(results_of({"web": web}, bake=True)))
+    write(tmp_path, "r.json", document_text({"web": web}, bake=True))
     assert read_folder(tmp_path, "")[0][0].results == web
-    write(tmp_path, "r.json", json_text(results_of({"web": web, "api": api}, bake=True)))
+    write(tmp_path, "r.json", document_text({"web": web, "api": api}, bake=True))
     assert read_folder(tmp_path, "api")[0][0].results == api
     assert "the targets web, api: set target" in str(read_folder(tmp_path, "")[1][0])
     assert "no target wbe; it has: web, api" in str(read_folder(tmp_path, "wbe")[1][0])
