@@ -252,3 +252,14 @@ def fake_docker(work: Workplace, script: str) -> None:
     program.write_text(f"#!/bin/bash\nREAL={real}\n{script}\n")
     program.chmod(0o755)
     work.environment = {**work.environment, "PATH": f"{folder}:{work.environment['PATH']}"}
+
+
+def push_and_load(work: Workplace, tags: str) -> Step:
+    """Push and load an image under names that the engine knows already.
+
+    Two exporters give these names to an image at once. BuildKit updates a name that is there, and creates one that is
+    not (exporter/containerimage/export.go): both would create it, and one of them would find that it already exists.
+    """
+    assert work.step(load="true", tags=tags).code == 0
+    (work.folder / "hello.txt").write_text(f"hello again {uuid.uuid4()}\n")
+    return work.step(push="true", load="true", tags=tags)

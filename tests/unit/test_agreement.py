@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.test_cli import command
+from tests.unit.command_line import command
 
 
 @pytest.mark.parametrize("name", ["build", "bake"])

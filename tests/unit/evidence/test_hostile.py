@@ -62,7 +62,7 @@ def _many_results() -> Members:
 
 def _indexes_in_indexes() -> Members:
     """An index of many indexes, each of which names many: all are short, but all that they name is not."""
-    inner = [entries(4000) + b" " * place for place in range(100)]
+    inner = [entries(4000) + b" " * place for place in range(60)]
     outer = encode({"manifests": [descriptor(each, INDEX) for each in inner]})
     return of_index(outer, *inner)
 

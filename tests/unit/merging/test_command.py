@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from action.exporters.attributed import AttributedExporter
+from tests.unit.command_line import command
 from tests.unit.merging.jobs import digest_of, document, exporter, results
-from tests.unit.test_cli import command
 
 # No program listens on port 1, so a connection fails at once.
 NOWHERE = "localhost:1/octo/app"

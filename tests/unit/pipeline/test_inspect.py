@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.command_line import command
 from tests.unit.evidence.records import write_record
-from tests.unit.test_cli import DIGEST, command
 
-OTHER = "sha256:" + "b" * 64
+DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 REF = "b/n/r"
 
 
