@@ -1,1 +1,1 @@
-"""Outputs as the user wrote them, the exporters they ask for, and which digest belongs to which exporter."""
+"""The user's outputs, the exporters of a build, and the attribution of a digest to each of them."""

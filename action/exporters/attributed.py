@@ -1,4 +1,4 @@
-"""What a build's exporters made: each with its digest, and where that digest comes from.
+"""The exporters of a build with their digests, and the source of each digest.
 
 Plain data classes, so that a step can report its digests without any package. `action.results` has the same members as
 models of the results document.
@@ -110,7 +110,7 @@ class AttributedExporter:
 
 @dataclass(frozen=True)
 class AttributedBuild:
-    """What one build made.
+    """One build with its exporters.
 
     Attributes:
         ref: `builder/node/ref`, or None if it is not known.

@@ -1,4 +1,4 @@
-"""One entry of the `outputs` input, read as buildx reads it (docker/buildx 0.36, util/buildflags/export.go)."""
+"""Entries of the `outputs` input, parsed as buildx parses them (docker/buildx 0.36, util/buildflags/export.go)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from action.inputs.booleans import go_boolean
 from action.inputs.csv_lists import csv_fields
 
 NO_EXPORTER = "cacheonly"
-"""The output type that asks for no exporter."""
+"""The output type that runs no exporter."""
 
 STDOUT = "-"
 """The `dest` that means standard output."""
@@ -26,14 +26,14 @@ _ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True)
 class Output:
-    """What one output asks for.
+    """One output.
 
     Attributes:
-        index: its place in the user's list, from 0.
-        type: the exporter's type as written; buildx decides which types there are.
+        index: its zero-based position in the user's list.
+        type: the exporter type as written; buildx checks that it exists.
         id: the exporter ID, or None.
-        dest: the path it writes to, `-` for standard output, or None.
-        attributes: every other attribute, lower-case name to value.
+        dest: the path that it writes to, `-` for standard output, or None.
+        attributes: all other attributes, lower-case name to value.
     """
 
     index: int
@@ -49,10 +49,10 @@ class Output:
 
     @property
     def pushes(self) -> bool:
-        """Whether it asks for a push by itself.
+        """Whether its own attributes request a push, without the `push` input.
 
-        Only an image exporter pushes; `docker` without `dest` becomes one with the docker driver. `push=` counts:
-        BuildKit takes it for true (moby/buildkit 0.32, exporter/containerimage/export.go).
+        Only an image exporter pushes; with the docker driver `docker` without `dest` becomes one. BuildKit reads
+        `push=` as true (moby/buildkit 0.32, exporter/containerimage/export.go).
         """
         if self.type == "registry":
             return True
@@ -63,15 +63,15 @@ class Output:
 
 
 def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Output, ...]:
-    """Read all outputs of a build.
+    """Parse all outputs of a build.
 
     Args:
         texts: the entries in the user's order.
-        source: the input or option they come from, for errors.
+        source: the input or option that they come from, for error messages.
 
     Raises:
-        InputError: an entry that is no CSV, an attribute without a value, an entry without `type`, or an `id` that is
-            malformed, all digits or used twice.
+        InputError: an entry is not CSV or has no `type`, an attribute has no value, or an `id` is malformed, all digits
+            or used twice.
     """
     outputs = tuple(
         parse_output(text, index, source=source) for index, text in enumerate(text for text in texts if text)
@@ -81,10 +81,10 @@ def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Out
 
 
 def check_ids(outputs: Sequence[Output], *, source: str) -> None:
-    """Check that no `id` names two outputs of one build.
+    """Check that the `id` of each output is unique in the build.
 
     Raises:
-        InputError: one does.
+        InputError: two outputs have the same `id`.
     """
     seen: dict[str, int] = {}
     for output in outputs:
@@ -97,12 +97,12 @@ def check_ids(outputs: Sequence[Output], *, source: str) -> None:
 
 
 def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
-    """Read one output.
+    """Parse one output.
 
     Args:
-        text: the entry, such as `type=image,name=ghcr.io/o/app,push=true,id=release`, or a folder's path.
-        index: its place in the user's list, from 0.
-        source: the input or option it comes from, for errors.
+        text: the entry, such as `type=image,name=ghcr.io/o/app,push=true,id=release`, or the path of a folder.
+        index: its zero-based position in the user's list.
+        source: the input or option that it comes from, for error messages.
 
     Raises:
         InputError: as for `parse_outputs`.
@@ -125,15 +125,15 @@ def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
 
 
 def output_of(written: Mapping[str, str], index: int, *, source: str = "outputs") -> Output:
-    """Read one output from its attributes.
+    """Return an output from its attributes.
 
     Args:
-        written: every attribute, lower-case name to value, `type`, `dest` and `id` among them.
-        index: its place in the user's list, from 0.
-        source: the input, option or bake target it comes from, for errors.
+        written: all attributes, lower-case name to value, including `type`, `dest` and `id`.
+        index: its zero-based position in the user's list.
+        source: the input, option or bake target that it comes from, for error messages.
 
     Raises:
-        InputError: it has no type, or an `id` that is malformed or all digits.
+        InputError: it has no type, or its `id` is malformed or all digits.
     """
     attributes = dict(written)
     kind = attributes.pop("type", "")
@@ -143,7 +143,7 @@ def output_of(written: Mapping[str, str], index: int, *, source: str = "outputs"
     identifier = attributes.pop("id", None)
     if identifier is not None:
         _check_id(identifier, source)
-    # To buildx an empty dest is none.
+    # buildx treats an empty dest as no dest.
     return Output(index, kind, identifier, attributes.pop("dest", None) or None, attributes)
 
 

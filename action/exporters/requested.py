@@ -1,4 +1,4 @@
-"""Which exporters a build is expected to run, from the outputs and from what buildx adds to them.
+"""The exporters that a build is expected to run: those of the outputs and those that buildx adds.
 
 buildx changes the list before BuildKit sees it (docker/buildx 0.36, build/opt.go and commands/build.go): `cacheonly`
 entries vanish, `push` pushes every image exporter or appends one, `load` appends a docker exporter in most cases,
@@ -25,17 +25,17 @@ _ANNOTATION_PLATFORM = re.compile(r"^(annotation[a-z-]*)\[[^\]]*\]")
 
 @dataclass(frozen=True)
 class RequestedExporter:
-    """One exporter that was asked for, by an output or by `push` or `load`.
+    """One exporter that an output, `push` or `load` requests.
 
     Attributes:
-        index: the output's place in the user's list; those that buildx adds come after it.
+        index: the zero-based position of its output; exporters that buildx adds come after the outputs.
         id: the exporter ID, or None.
-        type: as the user wrote it, or what buildx adds.
-        names: the image names it is given, tags included.
-        push: whether it asks for a push; the builder may not do it for `push=` or for a type other than an image's.
-        dest: the path it writes to, `-` for standard output, or None.
-        attributes: the output's attributes, `name` and `push` among them; as written, but for `push` if the build has
-            that too.
+        type: the type as the user wrote it, or of the exporter that buildx adds.
+        names: the image names that it is given, including tags.
+        push: whether a push is requested. Some builders ignore `push=`, or the push of a type other than `image`.
+        dest: the path that it writes to, `-` for standard output, or None.
+        attributes: the output's attributes as written, including `name` and `push`; `push` is `true` if the build has
+            `push`.
     """
 
     index: int
@@ -48,26 +48,26 @@ class RequestedExporter:
 
     @property
     def key(self) -> str:
-        """What the exporter is called in `digests`: its ID, or else its index."""
+        """The key of the exporter in `digests`: its ID, or its index if it has no ID."""
         return self.id or str(self.index)
 
 
 @dataclass(frozen=True)
 class Requested:
-    """What one build was asked to export.
+    """The exporters that one build requests.
 
     Attributes:
-        exporters: those that the outputs ask for, in the user's order.
-        outputs: how many entries the user's list has, `cacheonly` ones included.
+        exporters: the exporters of the outputs, in the user's order.
+        outputs: the number of entries in the user's list, including `cacheonly`.
         tags: the image names that `tags` gives to every image.
-        push: whether `push` was set.
-        load: whether `load` was set.
-        exports: whether the build exports at all; `call` asks for something else than a build.
-        overwritten: the attributes that the build's annotations set in every output, as `annotation_attribute` names
-            them.
-        reevaluated: whether buildx evaluates all this anew for the build, as it does for a bake: then names and
-            attributes that come from `uuidv4()` or `timestamp()` have other values.
-        by_chance: whether that may also give other outputs, and other ones that push (`outputs_by_chance`).
+        push: whether `push` is set.
+        load: whether `load` is set.
+        exports: whether the build exports anything; with `call` it does not.
+        overwritten: the attributes that the build's annotations set in every output, in the form of
+            `annotation_attribute`.
+        reevaluated: whether buildx evaluates the definition again for the build, as it does for a bake. Names and
+            attributes that come from `uuidv4()` or `timestamp()` then have other values.
+        by_chance: whether the second evaluation may also give other outputs or other pushes (`outputs_by_chance`).
     """
 
     exporters: tuple[RequestedExporter, ...]
@@ -87,40 +87,40 @@ class Requested:
 
     @property
     def adds_docker(self) -> bool:
-        """Whether buildx surely appends a docker exporter for `load`."""
+        """Whether it is certain that buildx appends a docker exporter for `load`."""
         return self.exports and self.load and not any(e.type == "docker" for e in self.exporters)
 
     @property
     def may_add_docker(self) -> bool:
-        """Whether buildx may append one: which docker outputs keep it from doing so changed between releases."""
+        """Whether buildx may append one: releases differ in which docker outputs prevent that."""
         return self.exports and self.load
 
     @property
     def may_default(self) -> bool:
-        """Whether the driver's default exporter may run: nothing was asked for, not even `cacheonly`."""
+        """Whether the driver's default exporter may run, because there is no output, not even `cacheonly`."""
         return self.exports and not (self.outputs or self.push or self.load)
 
     def added(self, place: int, kind: str, names: tuple[str, ...] | None = None) -> RequestedExporter:
-        """Describe an exporter that buildx added.
+        """Return an exporter that buildx added.
 
         Args:
-            place: its place among those added, from 0.
+            place: its zero-based position among the added exporters.
             kind: its type.
-            names: its names, where something observed says them; else the tags.
+            names: its reported names, or None for the tags.
         """
-        # buildx appends the image that is pushed first, and then the one that is loaded.
+        # buildx appends the exporter for `push` first and then the exporter for `load`.
         pushes = self.adds_image and place == 0
         known = self.tags if names is None else names
         return RequestedExporter(self.outputs + place, None, kind, known, pushes, None, {})
 
     @property
     def writes_stdout(self) -> bool:
-        """Whether buildx itself writes to standard output: an output that goes there, or the result of a `call`."""
+        """Whether buildx writes data to standard output: an output with that `dest`, or the result of a `call`."""
         return not self.exports or any(map(_goes_to_stdout, self.exporters))
 
 
 def _goes_to_stdout(exporter: RequestedExporter) -> bool:
-    """Whether an output is written to standard output, which is the default of a tar (docker/buildx, build/opt.go)."""
+    """Return whether an output is written to standard output, the default of a tar (docker/buildx, build/opt.go)."""
     if exporter.dest:
         return exporter.dest in STDOUT_PATHS
     as_tar = go_boolean(exporter.attributes.get("tar", "true")) is not False
@@ -128,7 +128,7 @@ def _goes_to_stdout(exporter: RequestedExporter) -> bool:
 
 
 def annotation_attribute(name: str) -> str:
-    """Return an attribute's name; that of an annotation without its platform, which can be written in many ways."""
+    """Return the name of an attribute, without the platform of an annotation, which has several spellings."""
     return _ANNOTATION_PLATFORM.sub(r"\1", name)
 
 
@@ -141,20 +141,20 @@ def requested_exporters(
     call: str = "",
     annotations: Sequence[str] = (),
 ) -> Requested:
-    """Say which exporters the outputs ask for.
+    """Return the exporters that a build requests.
 
     Args:
         outputs: the user's outputs.
         tags: the `tags` input.
         push: the `push` input.
         load: the `load` input.
-        call: the `call` input; anything but empty and `build` exports nothing.
+        call: the `call` input; the build exports nothing unless it is empty or `build`.
         annotations: the `annotations` input.
 
     Raises:
-        InputError: a `call` that is no CSV.
+        InputError: `call` is not CSV.
     """
-    # A call is CSV: one method, and attributes such as format=json.
+    # `call` is CSV: one method, and attributes such as format=json.
     exports = not call or [field for field in csv_fields("call", call) if "=" not in field] == ["build"]
     exporters = tuple(
         RequestedExporter(
@@ -178,7 +178,7 @@ def _attributes(output: Output, *, push: bool) -> Mapping[str, str]:
 
 
 def _overwritten(annotation: str) -> Iterator[str]:
-    """Yield the attributes that buildx makes of `[type[platform],…:]key=value` (util/buildflags/export.go)."""
+    """Yield the attributes that buildx sets for `[type[platform],…:]key=value` (util/buildflags/export.go)."""
     types, colon, key = annotation.partition("=")[0].partition(":")
     if not colon:
         types, key = "", types

@@ -1,4 +1,4 @@
-"""Collects the evidence of a build that has ended: its record, the artifacts that it wrote, and facts of its engine."""
+"""The evidence of a build that has ended: its record, the tars that it wrote, and facts of its engine."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ from action.oci.image import Image
 from action.oci.reference import repositories_of
 
 RecordOf = Callable[[str], Record]
-"""Gives the record of the build with a given `builder/node/ref`, or raises an EvidenceError."""
+"""Returns the record of the build with a `builder/node/ref`, or raises an EvidenceError."""
 
 Prove = Callable[[str | None, Image, frozenset[str]], frozenset[str]]
-"""Gives `repository@digest` of each repository that surely holds an image by the digest that a registry gave for a tag.
+"""Returns `repository@digest` of each repository that is proved to contain this build's image under that digest.
 
-Its arguments: the build's `builder/node/ref`, the image with that digest and its own config, the repositories.
+Arguments: the build's `builder/node/ref`; the image with the digest that a registry returned for a tag, and with its
+config's digest; the repositories.
 """
 
 Export = Callable[[Sequence[str]], Iterable[Path]]
-"""Writes the records of builds, by their `builder/node/ref`, to files, and yields each; a missing record is in none."""
+"""Exports the records of builds, named by `builder/node/ref`, and yields the path of each file; some may be missing."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The evidence of a run besides its metadata file.
+    """The sources of evidence besides the metadata file.
 
     Attributes:
-        export: writes records.
-        prove: proves a registry's answer, if buildx asked the registry by tag.
-        folder: the folder that paths in outputs start from.
+        export: exports records.
+        prove: proves the digest that buildx resolved by tag.
+        folder: the folder that paths in outputs are relative to.
         begun: the builds that a failed bake began: target name to `builder/node/ref`.
     """
 
@@ -53,29 +54,30 @@ class Sources:
 
 
 def records_of(refs: Sequence[str], export: Export) -> RecordOf:
-    """Return a function that gives the record of each build.
+    """Return a function that returns the record of each build.
 
-    All records are exported at once, several in a call; a missing one is exported alone when it is asked for.
+    Several records are exported together, which takes less time than one by one. A record that is missing then is
+    exported alone when it is needed.
 
     Args:
         refs: `builder/node/ref` of each build whose record is needed.
-        export: writes records.
+        export: exports records.
     """
     known: dict[str, Record] = {}
-    given_up: EvidenceError | None = None
+    export_error: EvidenceError | None = None
     try:
         for file in export(refs) if len(refs) > 1 else ():
             with contextlib.suppress(EvidenceError):
                 known |= {record.ref: record for record in read_records(file)}
     except EvidenceError as error:
-        # Each record alone would take longer still.
-        given_up = error
+        # Exporting each record alone would take even longer.
+        export_error = error
 
     def record_of(ref: str) -> Record:
         identifier = build_id(ref)
         if identifier not in known:
-            if given_up is not None:
-                raise given_up
+            if export_error is not None:
+                raise export_error
             for file in export([ref]):
                 known.update({record.ref: record for record in read_records(file)})
         if identifier not in known:
@@ -87,57 +89,61 @@ def records_of(refs: Sequence[str], export: Export) -> RecordOf:
 
 
 def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, prove: Prove, folder: Path) -> BuildEvidence:
-    """Collect the evidence of a build.
+    """Return the evidence of a build; missing evidence is named in it and is not an error.
 
     Args:
-        requested: the exporters asked for.
-        metadata: what the metadata file says.
-        record_of: gives the build's record.
-        prove: proves what a registry answered; called only if it was asked by tag.
-        folder: where paths in outputs start from.
+        requested: the requested exporters.
+        metadata: the responses in the metadata file.
+        record_of: returns the build's record. It is called only if the record is needed.
+        prove: proves the merged digest. It is called only if buildx resolved that by tag.
+        folder: the folder that paths in outputs are relative to.
     """
     missing: list[str] = []
     record = None
-    spread = is_multi_node(metadata)
-    if not spread and needs_record(requested, metadata):
+    multi_node = is_multi_node(metadata)
+    if not multi_node and needs_record(requested, metadata):
         try:
             record = _record(metadata.ref, record_of)
         except EvidenceError as error:
             missing.append(f"the build record is missing: {error}")
     artifacts, unreadable = collect_artifacts(requested, folder)
-    return with_engine_facts(
-        BuildEvidence(metadata, record, artifacts, (*missing, *unreadable), spread), requested, prove
-    )
+    evidence = BuildEvidence(metadata, record, artifacts, (*missing, *unreadable), multi_node)
+    return with_engine_facts(evidence, requested, prove)
 
 
-def with_engine_facts(observed: BuildEvidence, requested: Requested, prove: Prove) -> BuildEvidence:
-    """Add what depends on the engine: whether it keeps its images itself, and whether a registry's answer is proved.
+def with_engine_facts(evidence: BuildEvidence, requested: Requested, prove: Prove) -> BuildEvidence:
+    """Add the facts that depend on the engine: whether it keeps images, and whether a digest from a tag is proved.
 
     Args:
-        observed: what was seen of the build.
-        requested: the exporters asked for.
-        prove: proves what a registry answered; called only if it was asked by tag.
+        evidence: the evidence without these facts.
+        requested: the requested exporters.
+        prove: proves the merged digest. It is called only if buildx resolved that by tag.
     """
-    metadata = observed.metadata
+    metadata = evidence.metadata
     docker = uses_docker_driver(state_folder(os.environ), metadata.ref) if metadata.ref else None
     if docker is False or not resolved_by_tag(metadata):
-        return replace(observed, docker=bool(docker))
+        return replace(evidence, docker=bool(docker))
     names = [name for exporter in requested.exporters if exporter.push for name in exporter.names]
     repositories = repositories_of((*names, *(requested.tags if requested.push else ())))
     proved = prove(metadata.ref, metadata.merged.image, repositories) if repositories else frozenset()
-    return replace(observed, docker=bool(docker), resolved_by_tag=True, proved=proved)
+    return replace(evidence, docker=bool(docker), resolved_by_tag=True, proved=proved)
 
 
 def is_multi_node(metadata: Metadata) -> bool:
-    """Whether several nodes built it and the metadata are those of one: what buildx joined itself names no build."""
+    """Return whether several nodes built it and the metadata file describes the image of one of them."""
+    # If buildx merged the images of the nodes, its response names no build.
     return metadata.ref is not None and node_count(state_folder(os.environ), metadata.ref) > 1
 
 
 def collect_artifacts(requested: Requested, folder: Path) -> tuple[dict[int, Image], list[str]]:
-    """Read the tars and folders that outputs wrote.
+    """Read the tars that outputs wrote.
+
+    Args:
+        requested: the requested exporters.
+        folder: the folder that paths in outputs are relative to.
 
     Returns:
-        Output's index to what its artifact says, and why an artifact says nothing.
+        An output's index to the image in its tar; and for each tar that cannot be read, why.
     """
     artifacts: dict[int, Image] = {}
     missing: list[str] = []
@@ -149,12 +155,17 @@ def collect_artifacts(requested: Requested, folder: Path) -> tuple[dict[int, Ima
         try:
             artifacts[exporter.index] = read_artifact(folder / exporter.dest)
         except EvidenceError as error:
-            missing.append(f"the artifact of exporter {exporter.key} says nothing: {error}")
+            missing.append(f"the artifact of exporter {exporter.key} cannot be used: {error}")
     return artifacts, missing
 
 
 def misleading_folders(exporters: Iterable[AttributedExporter], start: Path) -> list[str]:
-    """Warnings of image layouts in folders whose `index.json` does not name what the exporter put there."""
+    """Return a warning for each folder with an OCI layout whose `index.json` names another image than its exporter's.
+
+    Args:
+        exporters: the exporters of a build with their digests.
+        start: the folder that paths in outputs are relative to.
+    """
     warnings = []
     for exporter in exporters:
         if exporter.type != "oci" or exporter.digest is None or exporter.dest is None:
@@ -176,8 +187,8 @@ def misleading_folders(exporters: Iterable[AttributedExporter], start: Path) -> 
 def _record(ref: str | None, record_of: RecordOf) -> Record:
     if ref is None:
         message = (
-            "the metadata file names no build (buildx.build.ref); a build that was spread over several nodes has none, "
-            "and before buildx 0.13 none has"
+            "the metadata file names no build (buildx.build.ref), as after a build on several nodes, and before buildx "
+            "0.13"
         )
         raise EvidenceError(message)
     return record_of(ref)

@@ -1,4 +1,4 @@
-"""Concludes what the exporters of each build made, from its metadata and its evidence."""
+"""The result of a run that has ended: the digests of each build, errors, warnings and notices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from action.pipeline.collect import RecordOf, Sources, collect, misleading_folde
 from action.pipeline.run_result import RunResult
 
 _NOTHING_EXPORTED = (
-    "nothing was exported: this builder keeps a build in its cache unless it is told where to put it; set push, load "
+    "nothing was exported: this builder keeps a build only in its cache if no output is set; set push, load "
     "or outputs (such as outputs: type=image,name=…,push=true)"
 )
 
@@ -26,8 +26,8 @@ _MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class _Concluded:
-    """What was concluded of one target's build; `build` is None if two sources disagree."""
+class _TargetResult:
+    """The result of one target's build; `build` is None if two sources disagree."""
 
     build: AttributedBuild | None
     errors: tuple[BuildDigestsError, ...] = ()
@@ -43,13 +43,15 @@ def conclude(
     *,
     require_digests: bool,
 ) -> RunResult:
-    """Conclude what each exporter of each target made; of a failed bake, of each target that was exported.
+    """Return the result of a run with the digest of each exporter.
+
+    A failed build has no digests, only its reference. A failed bake has the digests of the targets that were exported.
 
     Args:
-        request: what was run.
+        request: the request that was run.
         failed: why buildx failed, or None if it did not.
         read: the metadata file.
-        sources: the other evidence.
+        sources: the sources of other evidence.
         require_digests: whether an exporter that makes an image and has no digest is an error.
     """
     # With `call` a frontend writes all of a target's metadata (docker/buildx 0.36, build/build.go): none of it is used.
@@ -59,7 +61,8 @@ def conclude(
         return _failed_build(failed, read, files.get(""))
     if failed:
         return _failed_bake(request, failed, read, files, sources)
-    # No other records: on a busy engine each takes time, and a digest must not wait for what only a summary shows.
+    # Records that only the summary needs are read later: on a busy engine each takes time, and the step outputs must
+    # not wait for them.
     refs = [
         file.metadata.ref
         for name, file in files.items()
@@ -94,10 +97,10 @@ def missing_digests(attribution: Attribution) -> list[str]:
 
 
 def _failed_build(failed: BuildDigestsError, read: MetadataFile, file: TargetMetadata | None) -> RunResult:
-    """Return the result of a failed build: its reference, if it wrote metadata."""
+    """Return the result of a failed build: its reference, if buildx wrote it to the metadata file."""
     if read.text is None:
         return RunResult(None, None, (failed,))
-    # No list of exporters tells which of them ran before the build failed.
+    # Nothing lists which exporters had finished before the build failed, so none is reported.
     ref = file.metadata.ref if file is not None else None
     return RunResult({"": AttributedBuild(ref)}, read.text, (failed, *read.faults))
 
@@ -109,7 +112,7 @@ def _failed_bake(
     files: Mapping[str, TargetMetadata],
     sources: Sources,
 ) -> RunResult:
-    """Return the result of a failed bake: the targets that were exported before it failed, or beside a failed one."""
+    """Return the result of a failed bake: the targets that were exported although another target failed."""
     refs = {file.metadata.ref for file in files.values() if file.metadata.ref}
     record_of = records_of(tuple(sorted(refs | set(sources.begun.values()))), sources.export)
     succeeded = {
@@ -142,29 +145,29 @@ def _conclude_targets(
     warnings = deviation_warnings(read.deviations) + ([read.too_long] if read.too_long else [])
     for name, requested in request.targets.items():
         file = files.get(name, TargetMetadata(Metadata(), read.fault))
-        concluded = _conclude_target(requested, file, record_of, sources, require_digests=require_digests)
+        result = _conclude_target(requested, file, record_of, sources, require_digests=require_digests)
         # The fault of the whole file is the same for each target.
-        errors += [_of_target(name, error) for error in concluded.errors if error is not read.fault]
-        if read.fault in concluded.errors and read.fault not in errors:
+        errors += [_of_target(name, error) for error in result.errors if error is not read.fault]
+        if read.fault in result.errors and read.fault not in errors:
             errors.append(read.fault)
         prefix = f"target {name}: " if name else ""
-        warnings += [prefix + warning for warning in concluded.warnings]
-        notices += [prefix + notice for notice in concluded.notices]
-        if concluded.build is not None:
-            builds[name] = concluded.build
+        warnings += [prefix + warning for warning in result.warnings]
+        notices += [prefix + notice for notice in result.notices]
+        if result.build is not None:
+            builds[name] = result.build
     known = builds if builds or request.bake else None
     return RunResult(known, read.text, tuple(errors), tuple(warnings), tuple(notices), bake=request.bake)
 
 
 def _conclude_target(
     requested: Requested, file: TargetMetadata, record_of: RecordOf, sources: Sources, *, require_digests: bool
-) -> _Concluded:
+) -> _TargetResult:
     requested = with_reported_names(requested, file.metadata)
     evidence = collect(requested, file.metadata, record_of, sources.prove, sources.folder)
     try:
         attribution = attribute(requested, evidence)
     except DisagreementError as error:
-        return _Concluded(None, (*file.faults, error), evidence.missing)
+        return _TargetResult(None, (*file.faults, error), evidence.missing)
     by_record = evidence.record is not None and not attribution.unknown
     errors, warnings = _faults(requested, file, by_record=by_record)
     build = AttributedBuild(file.metadata.ref, attribution.exporters)
@@ -174,13 +177,13 @@ def _conclude_target(
     if require_digests and attribution.unknown:
         errors.append(_missing(attribution))
     nothing = requested.may_default and not build.exporters and not errors
-    return _Concluded(build, tuple(errors), tuple(warnings), (_NOTHING_EXPORTED,) if nothing else ())
+    return _TargetResult(build, tuple(errors), tuple(warnings), (_NOTHING_EXPORTED,) if nothing else ())
 
 
 def _faults(
     requested: Requested, file: TargetMetadata, *, by_record: bool
 ) -> tuple[list[BuildDigestsError], list[str]]:
-    """Split the faults of a target's metadata into errors, if a digest is derived from the place, and warnings."""
+    """Split the faults of a target's metadata into errors and warnings; it is an error if a digest depends on it."""
     errors: list[BuildDigestsError] = []
     warnings: list[str] = []
     uses = uses_response(requested) and not by_record

@@ -1,4 +1,4 @@
-"""Finds what a run's exporters made, once buildx has ended: metadata, evidence, conclusion, verification."""
+"""The evaluation of a run that has ended: metadata file, evidence, digests, verification."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def evaluate(request: Request, executed: Executed, policy: Policy, log: Log, pre
     """Return the result of a run that has ended.
 
     Args:
-        request: what was run.
+        request: the request that was run.
         executed: how buildx ended.
-        policy: what the run must keep to.
+        policy: the rules for the run, such as `verify`.
         log: the destination of the log.
         preloader: provides the packages that `verify` needs.
 
@@ -48,7 +48,7 @@ def evaluate(request: Request, executed: Executed, policy: Policy, log: Log, pre
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
     if policy.verify and result.builds is not None:
         preloader.wait(RETRIES)
-        from action.pipeline.verify import verified  # noqa: PLC0415  # its packages are there only now
+        from action.pipeline.verify import verified  # noqa: PLC0415  # few runs verify; its packages are there only now
 
         result = verified(result, folder, executed.buildx, log)
     build = result.builds.get("") if result.builds else None

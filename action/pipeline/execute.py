@@ -1,4 +1,4 @@
-"""Runs buildx once, and tells what is left of the run: how it ended, and whether it wrote its metadata file."""
+"""The run of buildx itself: with retries, and without options that this buildx or builder does not support."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from action.process.log import Log
 from action.process.program import CompletedProgram, run_program
 
 _NO_PROVENANCE = (
-    "this builder takes no attestations, so the image was built again without the default provenance; set provenance "
-    "to false to avoid the first attempt"
+    "this builder does not support attestations, so the image was built again without the default provenance; set "
+    "provenance to false to avoid the first attempt"
 )
 
 
@@ -33,11 +33,11 @@ class Executed:
         buildx: the command that runs buildx.
         failed: why it failed, or None.
         signal: the signal that ended it, or None.
-        metadata_file: where its metadata file is.
-        written: whether this run wrote that file; one that an earlier run wrote says nothing of this one.
-        notices: what the user may not expect.
-        warnings: what was left out because buildx is too old for it.
-        trace: what is left of the run.
+        metadata_file: the path of its metadata file.
+        written: whether this run wrote that file. A file of an earlier run describes other images.
+        notices: what may surprise the user.
+        warnings: the options that were left out because buildx is too old for them.
+        trace: the traces that the run left besides its metadata file.
     """
 
     buildx: tuple[str, ...]
@@ -51,19 +51,18 @@ class Executed:
 
 
 def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: Log, preloader: Preloader) -> Executed:
-    """Run buildx.
+    """Run buildx, and run it again if an attempt fails for a transient reason or because of an unsupported option.
 
     Args:
         request: what to run.
         workspace: an empty folder for temporary files.
-        retry_policy: how often it is run again if it fails for a reason that passes by itself, which is known only if
-            its output is captured.
-        log: where the log goes.
-        preloader: makes ready, while buildx runs, what is needed after it.
+        retry_policy: how often transient failures are retried; they are recognized only if the output is captured.
+        log: the destination of the log.
+        preloader: loads what is needed after buildx has ended, while buildx runs.
 
     Raises:
-        ProgramError: there is no buildx, or it cannot be started.
-        Interrupted: a signal came between two attempts.
+        ProgramError: buildx is not installed, or cannot be started.
+        Interrupted: a signal arrived between two attempts.
     """
     buildx = find_buildx()
     environment = {**os.environ, **request.environment}
@@ -85,7 +84,7 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
                 environment,
                 folder=request.folder,
                 log=log,
-                # Not before: the build would wait for the imports.
+                # Imports that start earlier would delay the start of the build.
                 on_start=preloader.start,
             )
 
@@ -126,7 +125,7 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
 
 
 def _version(file: Path) -> tuple[int, int] | None:
-    """What changes with every writing of a file: its inode and its time in nanoseconds; None where there is no file."""
+    """Return what changes each time a file is written: its inode and its time in nanoseconds; None without a file."""
     try:
         status = file.stat()
     except OSError:

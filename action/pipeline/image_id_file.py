@@ -1,4 +1,4 @@
-"""The file of `--iidfile`: buildx writes the ID of the exporter that ran last, whichever that was."""
+"""The file of `--iidfile`. With several outputs buildx writes the image ID of whichever exporter ran last."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from action.pipeline.run_result import RunResult
 
 
 def rewrite_image_id_file(request: Request, result: RunResult) -> str | None:
-    """Put the right image's ID into the file: that of the image in the engine, else that of the first image.
+    """Write the ID of the image in the engine to the file, or of the first image if no image is in the engine.
 
-    The file is removed if that ID is not known and buildx may have written another image's.
+    If that ID is not known, the file is removed, because buildx may have written the ID of another image.
 
     Args:
         request: the build.
-        result: what became of it.
+        result: its result.
+
+    Returns:
+        A warning if the file was removed, otherwise None.
 
     Raises:
         InputError: the file cannot be written or removed.
@@ -30,7 +33,7 @@ def rewrite_image_id_file(request: Request, result: RunResult) -> str | None:
     if request.image_id_file is None or not requested.exports:
         return None
     if result.signal is not None or any(isinstance(error, (BuildFailedError, ProgramError)) for error in result.errors):
-        # buildx has removed the file, or has not come so far.
+        # buildx failed: it has removed the file, or has not written it.
         return None
     file = Path(request.folder, request.image_id_file)
     if file.is_symlink() or not file.is_file():
@@ -51,7 +54,7 @@ def rewrite_image_id_file(request: Request, result: RunResult) -> str | None:
 
 
 def _exporter(requested: Requested, build: AttributedBuild) -> AttributedExporter | None:
-    """Return the exporter whose image ID belongs in the file; None if no exporter makes an image."""
+    """Return the exporter whose image ID belongs in the file, or None if no exporter makes an image."""
     added = requested.outputs + requested.adds_image
     loaded = [
         each

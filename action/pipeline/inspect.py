@@ -1,4 +1,4 @@
-"""Results of a build from the files that it left behind."""
+"""The results of a build from the files that it wrote: metadata file, record and tars."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ def inspect_files(
     push: bool,
     load: bool,
 ) -> tuple[AttributedBuild, list[str]]:
-    """Say what each output of a build is.
+    """Return the digest of each exporter of a build.
 
     Args:
-        metadata_file: what `--metadata-file` wrote.
-        record_file: the build's record, or a bundle of records with it in it, or None.
+        metadata_file: the file that `--metadata-file` wrote.
+        record_file: a file with the build's record, which may contain other records too, or None.
         outputs: the build's outputs, in their order.
         tags: the build's tags.
         push: whether the build had `--push`.
         load: whether the build had `--load`.
 
     Returns:
-        The results, and why digests are missing.
+        The build with its exporters; and warnings, such as why digests are missing.
 
     Raises:
-        DocumentError: the metadata file is faulty.
-        InputError: an output breaks a rule, the record cannot be read, the file is of another kind, or nothing says
-            which outputs the build had.
-        DisagreementError: two sources say different things of one exporter.
+        DocumentError: the metadata file is invalid.
+        InputError: an output breaks a rule, the record cannot be read, the metadata file is a file of another kind, or
+            the outputs of the build are not known.
+        DisagreementError: two sources claim different images for one exporter.
     """
     requested = requested_exporters(parse_outputs(outputs, source="--output"), tags=tuple(tags), push=push, load=load)
     read = read_metadata_file(metadata_file)
@@ -78,26 +78,26 @@ def inspect_files(
         except EvidenceError as error:
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
     if requested.may_default:
-        requested = _undeclared(metadata_file, metadata, record)
+        requested = _listed_exporters(metadata_file, metadata, record)
     artifacts, missing = collect_artifacts(requested, Path())
     if record is None:
         missing.append("no --record was given")
-    observed = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))
-    attribution = attribute(requested, with_engine_facts(observed, requested, _prove))
+    evidence = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))
+    attribution = attribute(requested, with_engine_facts(evidence, requested, _prove))
     warnings = deviation_warnings(read.deviations) + missing_digests(attribution)
     return AttributedBuild(ref, attribution.exporters), warnings
 
 
 def _check_kind(file: Path, read: MetadataFile) -> None:
-    """Refuse a results file, a digests file, a bake's metadata and any other file that is no build's metadata.
+    """Check that a file is the metadata file of a build, and not a results file or the metadata file of a bake.
 
-    The schema of a metadata file passes unknown keys, so such a file looks like the metadata of a build without images.
+    The schema of a metadata file allows unknown keys, so such a file looks like the metadata of a build without images.
     """
     metadata = read.build.metadata
     if metadata.ref is not None or metadata.separate is not None or metadata.merged.image.digest:
         return
     provide(SCHEMAS)
-    from action.documents.schema import guess_schema  # noqa: PLC0415  # most files are known without it
+    from action.documents.schema import guess_schema  # noqa: PLC0415  # saves its import for most files
 
     kind = guess_schema(read_document(file).value)
     if kind in _OTHER_KINDS:
@@ -105,11 +105,11 @@ def _check_kind(file: Path, read: MetadataFile) -> None:
         raise InputError(str(file), f"it is {name}, not the metadata file of a build", advice)
 
 
-def _undeclared(file: Path, metadata: Metadata, record: Record | None) -> Requested:
-    """Return the exporters of a build whose outputs were not named: those that the evidence itself tells apart.
+def _listed_exporters(file: Path, metadata: Metadata, record: Record | None) -> Requested:
+    """Return the exporters that the evidence lists, for a build whose outputs the user did not name.
 
     Raises:
-        InputError: there is a digest, and nothing says which exporter it belongs to.
+        InputError: there is a digest, and it is not known which exporter it belongs to.
     """
     if metadata.separate is not None:
         responses = metadata.separate
@@ -131,7 +131,7 @@ def _exporters_found(found: Sequence[tuple[str | None, str | None, Mapping[str, 
         Output(
             index=index,
             type="image" if kind in {None, "", "moby"} else str(kind),
-            # An ID that two exporters have names neither.
+            # An ID that two exporters have in common identifies neither.
             id=ids[index] if counts[ids[index]] == 1 else None,
             dest=None,
             attributes={name: value for name, value in attributes.items() if name != "id"},

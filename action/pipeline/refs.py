@@ -1,4 +1,4 @@
-"""The references of a run's builds."""
+"""The references (`builder/node/ref`) of the builds of a run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from action.pipeline.run_result import RunResult, Trace
 def refs_of(result: RunResult) -> dict[str, str]:
     """Return the reference of each build of a run: target name, empty for a build, to `builder/node/ref`.
 
-    A failed build writes no metadata. What buildx keeps of it on this machine names its context and its target; if
-    another build of both began meanwhile, neither is returned. A run with `call` has no builds.
+    A failed build writes no metadata file. It is then found by the state that buildx keeps on this machine, which has
+    its context and its target. If another build with the same context and target began meanwhile, neither is returned.
+    A run with `call` has no builds.
     """
     known = {name: build.ref for name, build in (result.builds or {}).items() if build.ref}
     if result.builds is not None and not result.errors and result.bake:
@@ -26,13 +27,13 @@ def refs_of(result: RunResult) -> dict[str, str]:
     for ref in sorted(known_refs(folder) - trace.known_refs):
         state = read_local_state(folder, ref)
         target = state.target if state and result.bake else ""
-        if trace.contexts and not _is_ours(state, target, trace):
+        if trace.contexts and not _is_from_run(state, target, trace):
             continue
         found.setdefault(target, []).append(ref)
-    # Of a bake that failed some targets have results, and others may have a log.
+    # In a failed bake, some targets have results and others only a state.
     return {target: refs[0] for target, refs in found.items() if len(refs) == 1} | known
 
 
-def _is_ours(state: LocalState | None, target: str, trace: Trace) -> bool:
+def _is_from_run(state: LocalState | None, target: str, trace: Trace) -> bool:
     context = trace.contexts.get(target)
     return state is not None and context is not None and is_built_from(state, context, trace.folder)

@@ -14,23 +14,23 @@ from action.pipeline.run_result import RunResult
 from action.process.log import Log
 
 EVALUATION = PreloadItem(MODELS, ("action.pipeline.evaluate",))
-"""What a run needs once buildx has ended: the one place from which that is loaded."""
+"""The packages and modules that every run needs after buildx has ended; they are loaded while it runs."""
 
 
 def run_request(request: Request, workspace: Path, policy: Policy, log: Log, preloader: Preloader) -> RunResult:
-    """Run a build or a bake and find what each of its exporters made.
+    """Run a build or a bake and return the digest of each of its exporters.
 
     Args:
         request: what to run.
         workspace: an empty folder for temporary files, which the caller removes.
-        policy: what the run must keep to.
+        policy: the rules for the run, such as `verify`.
         log: the destination of the log.
         preloader: loads what is needed after buildx has ended, while buildx runs.
 
     Raises:
-        ProgramError: there is no buildx, or it cannot be started.
+        ProgramError: buildx is not installed, or cannot be started.
         PackagesError: the packages that `verify` needs cannot be installed.
-        Interrupted: a signal came while nothing was being built.
+        Interrupted: a signal arrived while buildx was not running.
     """
     executed = execute(request, workspace, policy.retry_policy, log, preloader)
     failed = (executed.failed,) if executed.failed else ()

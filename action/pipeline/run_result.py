@@ -1,4 +1,4 @@
-"""The result of a run: of a build, a bake or a merge."""
+"""The result of a build, a bake or a merge."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from action.exporters.attributed import AttributedBuild
 
 @dataclass(frozen=True)
 class Trace:
-    """What a run of buildx leaves behind besides its metadata file.
+    """The traces of a run of buildx besides its metadata file.
 
     Attributes:
         known_refs: the builds, `builder/node/ref`, that buildx knew before the run.
-        contexts: bake target, or empty for a build, to its context as written; empty if that is not known.
-        folder: the folder that buildx ran in, which relative contexts start from.
-        log: the end of what buildx printed on standard error; empty if that was not captured.
+        contexts: target name, empty for a build, to its context as written; empty if the contexts are not known.
+        folder: the folder that buildx ran in, which contexts are relative to.
+        log: the end of buildx's standard error; empty if that was not captured.
         records: the records of the run's builds.
         builds: whether the run built anything; with `call` it has no builds of its own.
         known_groups: the bakes that buildx knew before the run.
@@ -39,12 +39,11 @@ class RunResult:
     """The result of a run.
 
     Attributes:
-        builds: target name to the exporters of its build with their digests; the name is empty for a build that is not
-            of a bake. None if nothing is known of them.
+        builds: target name, empty for a build, to its exporters with their digests; None if nothing is known of them.
         metadata: the metadata file's text, or None if there is none.
-        errors: what went wrong, the gravest first; a step or command that has one fails.
-        warnings: missing digests and evidence, and why they are missing.
-        notices: what the user may not expect.
+        errors: why the step or command fails, the most important first; empty if it does not.
+        warnings: for example why a digest is missing.
+        notices: what may surprise the user.
         signal: the signal that ended the run, or None.
         trace: what the run left behind; None if buildx built nothing.
         bake: whether the run was a bake.

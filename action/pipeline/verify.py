@@ -1,4 +1,4 @@
-"""Verifies digests: registries are asked for what was pushed, by digest, and what was written to files is hashed."""
+"""The verification of digests: against the registry for pushed images, against the tar for images in files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SOURCES = {"response": "the metadata file", "record": "the build record", "arti
 
 
 def verified(result: RunResult, folder: Path, buildx: tuple[str, ...], log: Log) -> RunResult:
-    """Check each digest of a run against the registry or the file; leave out each wrong one, with an error.
+    """Check each digest of a run against the registry or the file; remove each wrong one and add an error.
 
     Args:
         result: the result of the run.
-        folder: the folder that paths in outputs start from.
+        folder: the folder that paths in outputs are relative to.
         buildx: the command that runs buildx.
         log: the destination of the log, for retries of registries.
 
@@ -48,24 +48,24 @@ def verified(result: RunResult, folder: Path, buildx: tuple[str, ...], log: Log)
 def verify(
     build: AttributedBuild, folder: Path, registries: Registries
 ) -> tuple[AttributedBuild, tuple[BuildDigestsError, ...]]:
-    """Check the digest of each exporter that pushed an image, or wrote one to a file, against what is there.
+    """Check the digest of each exporter that pushed an image or wrote one to a file.
 
-    Images that only an engine keeps, and files, are not checked.
+    Images that only an engine keeps, and files that are not images, are not checked.
 
     Args:
-        build: what a build made.
-        folder: the folder that paths in outputs start from.
+        build: a build with its exporters.
+        folder: the folder that paths in outputs are relative to.
         registries: reads from registries.
 
     Returns:
-        The build, without the digest of an exporter whose image is another one; and the errors.
+        The build, without the digest of each exporter that fails the check; and an error for each of these.
 
     Raises:
         Interrupted: a signal ended it.
     """
-    asked = [(place, each) for place, exporter in enumerate(build.exporters) for each in references((exporter,))]
+    pushed = [(place, each) for place, exporter in enumerate(build.exporters) for each in references((exporter,))]
 
-    def ask(registries: Registries, item: tuple[int, str]) -> BuildDigestsError | None:
+    def check(registries: Registries, item: tuple[int, str]) -> BuildDigestsError | None:
         _, reference = item
         try:
             check_digest(registries.manifest(reference), reference.rpartition("@")[2], reference)
@@ -73,13 +73,13 @@ def verify(
             return error
         return None
 
-    answers = registries.call_concurrently(ask, asked)
+    failures = registries.call_concurrently(check, pushed)
     faults: dict[int, list[str]] = {}
-    for (place, _), answer in zip(asked, answers, strict=True):
-        if answer is not None:
-            faults.setdefault(place, []).append(str(answer))
+    for (place, _), failure in zip(pushed, failures, strict=True):
+        if failure is not None:
+            faults.setdefault(place, []).append(str(failure))
     for place, exporter in enumerate(build.exporters):
-        faults.setdefault(place, []).extend(_of_what_is_here(exporter, folder))
+        faults.setdefault(place, []).extend(_local_faults(exporter, folder))
     errors = tuple(_error(build.exporters[place], fault) for place in sorted(faults) for fault in faults[place])
     exporters = tuple(
         _without_digest(exporter) if faults.get(place) else exporter for place, exporter in enumerate(build.exporters)
@@ -87,14 +87,14 @@ def verify(
     return replace(build, exporters=exporters), errors
 
 
-def _of_what_is_here(exporter: AttributedExporter, folder: Path) -> Iterator[str]:
+def _local_faults(exporter: AttributedExporter, folder: Path) -> Iterator[str]:
     written = exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}
     if exporter.digest is None:
         if written or exporter.push:
             yield "it has no digest that could be verified; the warnings say why"
         return
     if exporter.push and not references((exporter,)):
-        yield f"none of its names ({', '.join(exporter.names)}) is one that a registry can be asked for"
+        yield f"none of its names ({', '.join(exporter.names)}) is a name that a registry can have"
     if not written or is_passed_on(folder / str(exporter.dest)):
         return
     try:
@@ -105,9 +105,9 @@ def _of_what_is_here(exporter: AttributedExporter, folder: Path) -> Iterator[str
 
 def _error(exporter: AttributedExporter, fault: str) -> VerificationError:
     source = _SOURCES[exporter.evidence] if exporter.evidence else ""
-    said = f"{source} says {exporter.digest}, but " if exporter.digest else ""
+    claim = f"{source} says {exporter.digest}, but " if exporter.digest else ""
     return VerificationError(
-        f"exporter {exporter.key} ({exporter.type}) is not verified: {said}{fault}; its digest is not reported"
+        f"exporter {exporter.key} ({exporter.type}) is not verified: {claim}{fault}; its digest is not reported"
     )
 
 

@@ -1,4 +1,4 @@
-"""The one folder that a run's temporary files live in."""
+"""Folders for the temporary files of a run, and for files that later steps of its job read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ _PREFIX = "build-digests-"
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for this run alone, that goes away with it: in RUNNER_TEMP, or where the system keeps such."""
+    """Yield a folder for the temporary files of this run, and remove it at the end.
+
+    It is in RUNNER_TEMP, or in the system's folder for temporary files if RUNNER_TEMP is not set or not writable.
+
+    Raises:
+        BuildDigestsError: no folder can be made.
+    """
     with _temporary_folder() as folder:
         yield Path(folder)
 
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """A new folder in RUNNER_TEMP, or if that cannot be written, where the system keeps such."""
+    """Make a folder in RUNNER_TEMP, or in the system's folder for temporary files."""
     with contextlib.suppress(OSError):
         parent = runner_temporary_folder()
         return tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
@@ -37,18 +43,18 @@ def folder_for_later_steps() -> Path:
     """Return a folder for files that later steps of the job read; the runner removes it with the job.
 
     Raises:
-        OSError: there is none.
+        OSError: no folder can be made.
     """
     if temporary := runner_temporary_folder():
         folder = temporary / "build-digests"
         with contextlib.suppress(OSError):
             folder.mkdir(exist_ok=True)
             return folder
-    # One with a known name could be another user's.
+    # In a folder that all users share, a folder with a fixed name could be another user's.
     return Path(tempfile.mkdtemp(prefix=_PREFIX))
 
 
 def runner_temporary_folder() -> Path | None:
-    """RUNNER_TEMP, which the runner empties after each job; None where it is not set."""
+    """Return the folder RUNNER_TEMP, which the runner empties after each job, or None if it is not set."""
     name = os.environ.get("RUNNER_TEMP", "")
     return Path(name) if name and Path(name).is_dir() else None

@@ -181,7 +181,7 @@ def test_a_tar_that_was_spoilt_after_the_build_is_a_warning_and_the_record_speak
     assert step.code == 0, step.log
     assert step.digests["release"] == served_digest(work.image)
     assert set(step.digests) == {"release", "tar"}
-    assert "::warning::the artifact of exporter tar says nothing: a.tar: not a tar that can be read" in step.log
+    assert "::warning::the artifact of exporter tar cannot be used: a.tar: not a tar that can be read" in step.log
 
 
 def test_a_tar_that_says_something_else_than_the_record_fails_the_step_and_names_both(work: Workplace) -> None:
