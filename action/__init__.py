@@ -38,6 +38,7 @@ def __getattr__(name: str) -> object:
     return value
 
 
-def __dir__() -> list[str]:
+# The quotes let Python 3.6 to 3.8 import this package: start.py then reports that a newer Python is needed.
+def __dir__() -> "list[str]":
     """List the public names."""
     return sorted(__all__)

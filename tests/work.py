@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
 from types import FrameType
 
 _ROUNDS = 3
+_FACTOR = 8
+_LEAST = 0.001
 
 
 def work(call: Callable[[], object]) -> int:
@@ -43,18 +46,19 @@ class _Counter:
 
 
 def growth(call: Callable[[int], object], size: int) -> float:
-    """Compare the processor time of a call at four times a size with that at the size.
+    """Return the power of the size that the processor time of a call grows with: 1 if it is proportional, 2 if squared.
 
-    About 4 where the time is proportional to the size, about 16 where it grows with the square: a test expects less
-    than 8. Each side is the shortest of some rounds, which alternate, so that both have the same share of the machine.
+    A test expects less than 1.5: eight times the size then takes up to 22 times as long, so that a busy machine, which
+    may double a time, fails no call that takes time in proportion.
 
     Args:
         call: takes a size.
-        size: the smaller size. What takes less than a millisecond there counts as one millisecond.
+        size: the smaller of two sizes that are compared; the other is eight times as large. What takes less than a
+            millisecond for the smaller one counts as one millisecond.
     """
-    few, many = size, 4 * size
-    rounds = [(_seconds(call, few), _seconds(call, many)) for _ in range(_ROUNDS)]
-    return min(each[1] for each in rounds) / max(min(each[0] for each in rounds), 0.001)
+    rounds = [(_seconds(call, size), _seconds(call, _FACTOR * size)) for _ in range(_ROUNDS)]
+    few, many = (min(each[side] for each in rounds) for side in (0, 1))
+    return math.log(max(many, _LEAST) / max(few, _LEAST), _FACTOR)
 
 
 def _seconds(call: Callable[[int], object], size: int) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from action.buildx.failures import failure, last_error_line, plain, refuses_attestations, unknown_option
 from action.errors import BuildFailedError, ProgramError
 from action.process.program import CompletedProgram
+from tests.work import growth
 
 _NO_PLUGIN = """unknown flag: --metadata-file
 
@@ -145,21 +144,10 @@ def test_an_engine_that_stops_answering_during_the_build_is_reported() -> None:
     assert str(error).startswith("no Docker engine answers")
 
 
-def _seconds(text: str) -> float:
-    """Return the shortest processor time of three readings of a text."""
-    times = []
-    for _ in range(3):
-        begun = time.process_time()
-        failure(CompletedProgram(1, stderr=text), call="")
-        times.append(time.process_time() - begun)
-    return min(times)
-
-
 @pytest.mark.parametrize("text", ["unknown flag: ", "\x1b]", "\x1b[1", "ERROR: ", "\r", "1", "#1 ", " "])
 def test_the_time_for_a_log_grows_no_faster_than_its_length(text: str) -> None:
-    # 64 KiB, the longest text that is captured, and a quarter of it: with the square of the length, 16 times as long.
-    quarter = text * (16384 // len(text))
-    assert _seconds(quarter * 4) < 8 * max(_seconds(quarter), 0.001)
+    # The larger of the two sizes is 64 KiB, the longest text that is captured.
+    assert growth(lambda size: failure(CompletedProgram(1, stderr=text * (size // len(text))), call=""), 8192) < 1.5
 
 
 def test_without_any_text_the_exit_code_or_signal_is_reported() -> None:

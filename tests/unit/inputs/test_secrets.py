@@ -254,4 +254,4 @@ def test_the_time_for_lines_without_quotes_is_proportional_to_their_number() -> 
         assert len(read_secrets(inputs, lambda: None).warnings) > lines // 2
 
     assert work(lambda: read_lines(2000)) < 2.2 * work(lambda: read_lines(1000))
-    assert growth(read_lines, 2000) < 8
+    assert growth(read_lines, 1000) < 1.5
