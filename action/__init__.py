@@ -10,14 +10,16 @@ The names in `__all__` are public and stable; everything else may change. docs/p
 
 __version__ = "0.1.0"
 
-_API = ("bake", "build", "inspect", "merge", "validate")
+_BUILDS = ("bake", "build")
+_RESULTS = ("inspect", "merge", "validate")
 _MODELS = ("BakeResults", "BuildResults", "ExporterResult", "PlatformResult", "ResultDescriptor")
 _ERRORS = (
     *("BuildDigestsError", "BuildFailedError", "DisagreementError", "DocumentError", "EvidenceError", "InputError"),
     *("MergeError", "MissingDigestError", "PackagesError", "ProgramError", "RegistryError", "VerificationError"),
 )
 _MODULES = {
-    **dict.fromkeys(_API, "action.api"),
+    **dict.fromkeys(_BUILDS, "action.api.builds"),
+    **dict.fromkeys(_RESULTS, "action.api.results"),
     **dict.fromkeys(_MODELS, "action.results"),
     **dict.fromkeys(_ERRORS, "action.errors"),
 }

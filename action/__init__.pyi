@@ -1,8 +1,8 @@
-from action.api import bake as bake
-from action.api import build as build
-from action.api import inspect as inspect
-from action.api import merge as merge
-from action.api import validate as validate
+from action.api.builds import bake as bake
+from action.api.builds import build as build
+from action.api.results import inspect as inspect
+from action.api.results import merge as merge
+from action.api.results import validate as validate
 from action.errors import BuildDigestsError as BuildDigestsError
 from action.errors import BuildFailedError as BuildFailedError
 from action.errors import DisagreementError as DisagreementError

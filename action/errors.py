@@ -41,6 +41,17 @@ class BuildDigestsError(Exception):
     results: object = None
     """The BuildResults or BakeResults of what is known although the run failed, or None; set by the Python API."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let an error be pickled, as between the processes of a ProcessPoolExecutor."""
+        # By default the class is called with the message, which is not what the constructors take.
+        return _unpickled, (type(self), self.args), self.__dict__
+
+
+def _unpickled(kind: type[BuildDigestsError], arguments: tuple[object, ...]) -> BuildDigestsError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
+
 
 class InputError(BuildDigestsError):
     """Invalid input, option or environment variable.

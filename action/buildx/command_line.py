@@ -6,7 +6,7 @@ The arguments are passed on unchanged.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from action.buildx.options import ParsedOptions, read_options
 from action.buildx.request import Request
@@ -56,21 +56,26 @@ def read_bake_options(arguments: Sequence[str]) -> ParsedOptions:
     Raises:
         InputError: the last option has no value, or an option makes the bake build nothing.
     """
+    # Not only the options that are read below: they take `--print` for the option of a build, which has a value.
+    for name in _NO_BAKE:
+        if f"--{name}" in arguments:
+            raise _builds_nothing(name)
     given = read_options(arguments)
     for name in _NO_BAKE:
         if name in given.options:
-            raise InputError(
-                f"--{name}", "with it a bake builds nothing, so there are no digests", "run docker buildx bake itself"
-            )
+            raise _builds_nothing(name)
     return given
 
 
-def read_bake_command_line(arguments: Sequence[str], folder: str = ".") -> Request:
+def read_bake_command_line(
+    arguments: Sequence[str], folder: str = ".", environment: Mapping[str, str] | None = None
+) -> Request:
     """Return the request for a bake from its command line; buildx prints the definition.
 
     Args:
         arguments: the arguments after `docker buildx bake`.
         folder: the folder that buildx runs in.
+        environment: environment variables for buildx only, such as variables of the definition.
 
     Raises:
         InputError: the last option has no value, an option makes the bake build nothing, or an output breaks a rule.
@@ -79,15 +84,23 @@ def read_bake_command_line(arguments: Sequence[str], folder: str = ".") -> Reque
     given = read_bake_options(arguments)
     from action.buildx.definition import query_definition  # noqa: PLC0415  # a build needs no definition
 
-    targets = query_definition(find_buildx(), os.environ, ("bake", "--print", *arguments), folder)
+    variables = environment or {}
+    targets = query_definition(find_buildx(), {**os.environ, **variables}, ("bake", "--print", *arguments), folder)
     return Request(
         bake=True,
         folder=folder,
+        environment=variables,
         arguments=("bake", *arguments),
         metadata_file=given.metadata_file,
         call=given.method,
         contexts={name: target.context for name, target in targets.items()},
         targets={name: target.requested for name, target in targets.items()},
+    )
+
+
+def _builds_nothing(option: str) -> InputError:
+    return InputError(
+        f"--{option}", "with it a bake builds nothing, so there are no digests", "run docker buildx bake itself"
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TextIO, cast
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,9 @@ class Log:
         output: the stream that buildx's standard output is copied to if it is captured; None for this process's own.
         forwards_signals: whether signals to this process are forwarded to buildx. A library must leave the handlers of
             its caller alone; it stops buildx if the wait for it is interrupted by an exception.
+        passes_stdin: whether buildx reads this process's standard input. On a terminal a bake that needs more
+            privileges waits for an answer there (docker/buildx 0.36, bake/entitlements.go), which nobody gives who does
+            not see the question.
     """
 
     captured: bool
@@ -26,3 +31,35 @@ class Log:
     write_line: Callable[[str], None]
     output: BinaryIO | None = None
     forwards_signals: bool = True
+    passes_stdin: bool = True
+
+
+class CallersStream(io.BytesIO):
+    """Stream of a caller of the library: a binary stream, a text stream, or None to drop everything."""
+
+    def __init__(self, target: BinaryIO | TextIO | None) -> None:
+        """Keep the stream, which stays open."""
+        super().__init__()
+        self._target = target
+        self._decoder: codecs.IncrementalDecoder | None = None
+
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # the copy of a pipe writes bytes only
+        """Write data to the stream; what it does not take is dropped."""
+        try:
+            self._write(data)
+        except Exception:  # noqa: BLE001  # of any error the thread that copies the log would die, and then buildx
+            self._target = None
+        return len(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._target is None:
+            return
+        if self._decoder is None:
+            try:
+                cast("BinaryIO", self._target).write(data)
+            except TypeError:
+                # A text stream. Neither its class nor a `buffer` tells: pytest and Jupyter replace sys.stderr.
+                self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        if self._decoder is not None:
+            cast("TextIO", self._target).write(self._decoder.decode(data))
+        self._target.flush()

@@ -78,7 +78,8 @@ def run_program(
         if log is None or log.forwards_signals
         else contextlib.nullcontext(SignalForwarder()) as forwarder
     ):
-        process = _start(command, environment, stdout=pipe, stderr=pipe, folder=folder)
+        passes_stdin = log is None or log.passes_stdin
+        process = _start(command, environment, folder, (pipe, pipe), passes_stdin=passes_stdin)
         forwarder.forward_to(process)
         stdout = _Copy(process.stdout, output, keep_first=True)
         stderr = _Copy(process.stderr, log.stream if log is not None else sys.stderr.buffer, keep_first=False)
@@ -149,7 +150,7 @@ def capture_output(
     """
     # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
     with _temporary_file() as stdout, _temporary_file() as stderr:
-        process = _start(command, environment, stdout=stdout, stderr=stderr, folder=folder)
+        process = _start(command, environment, folder, (stdout, stderr), passes_stdin=False)
         try:
             with with_watchdog(process), (programs or ProgramGroup()).containing(process):
                 code = process.wait(timeout=seconds)
@@ -174,21 +175,21 @@ def _temporary_file() -> IO[bytes]:
 def _start(
     command: Sequence[str],
     environment: Mapping[str, str],
-    *,
-    stdout: int | IO[bytes] | None,
-    stderr: int | IO[bytes] | None,
     folder: str,
+    outputs: tuple[int | IO[bytes] | None, int | IO[bytes] | None],
+    *,
+    passes_stdin: bool,
 ) -> subprocess.Popen[bytes]:
     # A build may read its context or definition from standard input; a program that is only queried may not.
-    stdin = None if stdout in {None, subprocess.PIPE} else subprocess.DEVNULL
+    stdin = None if passes_stdin else subprocess.DEVNULL
     try:
         return subprocess.Popen(  # noqa: S603  # a list of arguments, and no shell
             list(command),
             cwd=folder,
             env=safe_environment(environment),
             stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
+            stdout=outputs[0],
+            stderr=outputs[1],
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

@@ -56,7 +56,7 @@ def stop_on_exception(process: subprocess.Popen[bytes]) -> Iterator[None]:
         _send(process, signal.SIGTERM)
         try:
             process.wait(CANCEL_SECONDS)
-        except subprocess.TimeoutExpired:
+        except BaseException:  # noqa: BLE001  # the time is up, or a second Ctrl-C; the first exception is raised
             kill(process)
             process.wait()
         raise

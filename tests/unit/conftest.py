@@ -1,4 +1,4 @@
-"""Pythons and tool caches for the tests of a step's start."""
+"""The wheel, and Pythons and tool caches for the tests of a step's start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.starting import start
+from tests.starting import ROOT, start
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +42,13 @@ def tool_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path) -> P
     done = start(bare_python, folder)
     assert done.returncode == 2, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this package."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (file,) = folder.glob("*.whl")
+    return file

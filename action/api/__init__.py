@@ -1,0 +1,1 @@
+"""The Python API. `action` lists its names."""

@@ -1,0 +1,114 @@
+"""Runs for callers of the Python API: no package is installed, no signal handler is changed, and nothing is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import BinaryIO, TextIO, TypeAlias
+
+# All that a run imports after buildx has started is imported here, because a library must not install what is missing.
+# Four of these names are not used here.
+from action.buildx import retry as _retry  # noqa: F401  # imports tenacity
+from action.buildx.request import Request
+from action.documents import schema as _schema  # noqa: F401  # imports jsonschema
+from action.errors import InputError
+from action.exporters.attributed import AttributedBuild
+from action.exporters.output import STDOUT_PATHS
+from action.inputs.policy import Policy
+from action.packages.preload import Preloader
+from action.packages.sets import PackageSet
+from action.pipeline import evaluate as _evaluate  # noqa: F401  # imports the models
+from action.pipeline import verify as _verify  # noqa: F401
+from action.pipeline.results_document import results_of
+from action.pipeline.run import run_request
+from action.pipeline.run_result import RunResult
+from action.pipeline.workspace import temporary_folder
+from action.process.log import CallersStream, Log
+
+LogStream: TypeAlias = "BinaryIO | TextIO | None"
+"""Gets buildx's log as it comes; None drops it. A build that fails gives the end of its log in its error."""
+
+OnMessage: TypeAlias = "Callable[[str], object] | None"
+"""Is called with each warning and each notice of a run; None drops them."""
+
+
+class _NoPreloader(Preloader):
+    """Preloader that neither installs nor imports anything, since this module has imported everything."""
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def wait(self, packages: PackageSet) -> None:
+        """Return at once."""
+
+
+def run_for_caller(request: Request, policy: Policy, log: Log) -> RunResult:
+    """Run a build or a bake.
+
+    Args:
+        request: what to run.
+        policy: what the run checks, and when it is retried.
+        log: the log, from `callers_log`.
+
+    Raises:
+        InputError: the request writes to standard output, which belongs to the caller, or builds nothing.
+        ProgramError: buildx is not installed, or it cannot be started.
+    """
+    _check(request)
+    with temporary_folder() as workspace, _NoPreloader() as preloader:
+        return run_request(request, workspace, policy, log, preloader)
+
+
+def callers_log(log: LogStream, on_message: OnMessage, *, passes_stdin: bool = False) -> Log:
+    """Return the log of a run for a caller of the library.
+
+    Args:
+        log: the stream of the caller.
+        on_message: gets a line for each retry.
+        passes_stdin: whether buildx reads the caller's standard input.
+    """
+    return Log(
+        captured=True,
+        stream=CallersStream(log),
+        write_line=lambda line: tell(on_message, [line]),
+        # buildx prints the image ID there with `--quiet`.
+        output=CallersStream(None),
+        forwards_signals=False,
+        passes_stdin=passes_stdin,
+    )
+
+
+def builds_of(result: RunResult, on_message: OnMessage) -> Mapping[str, AttributedBuild]:
+    """Return the builds of a run, by target, or raise its first error; the others are messages.
+
+    Args:
+        result: the run.
+        on_message: gets the messages.
+
+    Raises:
+        BuildDigestsError: the first error of the run, with the log and with the results that are known.
+    """
+    tell(on_message, (*result.notices, *result.warnings, *map(str, result.errors[1:])))
+    for error in result.errors:
+        error.log = result.trace.log if result.trace is not None else ""
+        error.results = results_of(result.builds, bake=result.bake) if result.builds else None
+        raise error
+    return result.builds or {}
+
+
+def tell(on_message: OnMessage, messages: Iterable[str]) -> None:
+    """Pass messages to the caller."""
+    if on_message is not None:
+        for message in messages:
+            on_message(message)
+
+
+def _check(request: Request) -> None:
+    if not request.builds:
+        rule = "run docker buildx itself"
+        raise InputError("--call", "with it nothing is built, so there are no digests", rule)
+    for target, requested in request.targets.items():
+        for exporter in requested.exporters:
+            if exporter.dest in STDOUT_PATHS:
+                name = f"output {exporter.key}{f' of target {target}' if target else ''}"
+                problem = f"it writes to {exporter.dest}, which belongs to the program that uses this library"
+                raise InputError(name, problem, "name a file: dest=app.tar")
