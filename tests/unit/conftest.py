@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +54,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (file,) = folder.glob("*.whl")
     return file
+
+
+@pytest.fixture(scope="session")
+def run_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path, tool_cache: Path, uv_path: str) -> Path:
+    """A RUNNER_TOOL_CACHE with the packages that every run needs."""
+    folder = tmp_path_factory.mktemp("run-cache")
+    shutil.copytree(tool_cache, folder, dirs_exist_ok=True)
+    code = "from action.packages.sets import MODELS, provide; provide(MODELS)"
+    environment = {**os.environ, "PATH": uv_path, "RUNNER_TOOL_CACHE": str(folder)}
+    subprocess.run(
+        [str(bare_python), "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"],
+        env=environment,
+        check=True,
+        timeout=120,
+    )
+    return folder

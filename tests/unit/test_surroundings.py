@@ -65,7 +65,7 @@ class Place:
 
 
 @pytest.fixture
-def place(bare_python: Path, tool_cache: Path, tmp_path: Path) -> Place:
+def place(bare_python: Path, run_cache: Path, tmp_path: Path) -> Place:
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()
     docker.write_text(DOCKER)
@@ -75,7 +75,7 @@ def place(bare_python: Path, tool_cache: Path, tmp_path: Path) -> Place:
     environment = {
         "PATH": f"{docker.parent}:/usr/bin:/bin",
         "HOME": str(tmp_path),
-        "RUNNER_TOOL_CACHE": str(tool_cache),
+        "RUNNER_TOOL_CACHE": str(run_cache),
         "RUNNER_TEMP": str(tmp_path),
         "GITHUB_OUTPUT": str(tmp_path / "outputs"),
         "INPUTS": json.dumps(inputs),
