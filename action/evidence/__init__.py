@@ -1,1 +1,1 @@
-"""What a build left behind: the metadata file, the build record, the status log and the artifacts."""
+"""Reading of what a build leaves behind: metadata file, build record, status log and artifacts."""

@@ -1,4 +1,4 @@
-"""A metadata file, read and judged: the whole of this room.
+"""Reads a metadata file and decides which parts of it can be used.
 
 Only faults in places that a digest is derived from can fail a step. Other deviations from the schema are reported.
 """
@@ -18,7 +18,7 @@ from action.evidence.responses import Metadata, read_responses
 from action.packages.sets import SCHEMAS, provide
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
-"""Longest metadata that is handed on as text, in bytes; GitHub itself takes 1 MB as the output of a job."""
+"""Longest metadata that becomes a step output, in bytes; the output of a GitHub job can have 1 MB."""
 
 _MAX_SHOWN = 5
 
@@ -141,7 +141,7 @@ def _whole(data: bytes, path: Path) -> ParsedDocument:
 
 
 def _described(document: ParsedDocument, schema: str, place: str) -> DocumentError:
-    """Say what is wrong with a document that has a fault in a place that a digest is derived from."""
+    """Return an error that describes the faults of a document in which a place for a digest is faulty."""
     return _first_faults(_faults(document, schema), document.source, place)
 
 
@@ -158,13 +158,12 @@ def _described_targets(document: ParsedDocument, names: Sequence[str]) -> dict[s
 
 
 def _faults(document: ParsedDocument, schema: str) -> list[DocumentError]:
-    """The faults that the schema finds; none if what looks for them cannot be installed."""
+    """Return the faults that the schema finds; none if jsonschema cannot be installed."""
     try:
         provide(SCHEMAS)
     except PackagesError:
         return []
-    # Only a faulty file needs it; it draws in a lot.
-    from action.documents.schema import faults  # noqa: PLC0415
+    from action.documents.schema import faults  # noqa: PLC0415  # 0.1 s, and only a faulty file needs it
 
     return list(faults(document.value, schema, document.source))
 

@@ -1,7 +1,12 @@
-"""Reads of a metadata file what is known, and skips the rest: fast, however long it is, and only where all is certain.
+"""Reads the known keys of a metadata file and skips the rest, whatever the file's length.
 
-A file is accepted here whose keys that a digest is derived from are as the schema says, each once. Anything else is
-left to the whole reader. Deviations in other keys are only reported: no digest depends on them.
+This reader returns a result only if each key that a digest is derived from is present at most once and the schema
+accepts its value. It leaves any other file to the reader of whole files. Deviations in other keys are only reported.
+
+This is the only module that uses msgspec, which skips unknown values without storing them. docs/reliability.md promises
+3 s and 400 MiB for a file of 100 MB. Measured with a provenance of 100 MB, and with 14 million members: msgspec needs
+117 MiB for each, and 1.1 and 2.1 s of processor time; a pydantic model, which parses the whole document first, 379 and
+1,028 MiB; `json` 679 and 203 MiB.
 """
 
 from __future__ import annotations
@@ -22,14 +27,14 @@ from action.evidence.metadata_places import CACHE_MANIFEST, DESCRIPTOR, PROVENAN
 from action.oci.image import DIGEST_PATTERN, MAX_DIGEST_LENGTH
 
 MAX_TARGETS = 20_000
-"""Most targets of a bake, and most warnings beside them, that are read: each takes a few hundred bytes of memory."""
+"""Maximum number of targets of a bake, and of warnings beside them: each takes a few hundred bytes of memory."""
 
-_LONGEST_PART = 256 * 1024
-"""Longest descriptor or list of warnings that is looked into, in bytes."""
+_MAX_PART_BYTES = 256 * 1024
+"""Longest descriptor or list of warnings that is checked, in bytes."""
 
 _CHUNK = 1 << 20
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:2[EeFf]|[46][1-9A-Fa-f]|[57][0-9Aa])")
-"""A letter, dot or slash in disguise: a known key could be written with it."""
+"""An escaped letter, dot or slash: with one, a known key could be written in a form that is not searched for."""
 
 _PROVENANCE_OF_A_PLATFORM = re.compile(rb'"(buildx\.build\.provenance/[^"]*)"\s*:\s*[^{\s]')
 _SEPARATE = re.compile(rb'"(?:[cC]ache)?(?:[eE]xporterResponses|exporter\.responses)"')
@@ -39,7 +44,7 @@ _Text = Annotated[str, Meta(min_length=1)]
 
 
 class _Object(Struct):
-    """An object whose members do not matter."""
+    """An object whose members are skipped."""
 
 
 _EVIDENCE = {
@@ -72,13 +77,13 @@ class _Response(Struct, kw_only=True, rename=_EVIDENCE | _OTHERS):
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a metadata file.
+    """The known part of a metadata file.
 
     Attributes:
-        document: the document, with the keys alone that a digest is derived from; `buildx.build.warnings` of a bake is
-            left out.
-        deviations: JSON pointers to other places that are not as the schema says.
-        is_valid: whether the whole file surely is as the schema says. A key that is there twice, or a long list of
+        document: the document with only the keys that a digest is derived from; without the
+            `buildx.build.warnings` of a bake.
+        deviations: JSON pointers to other places that the schema refuses.
+        is_valid: whether the schema certainly accepts the whole file. A key that is present twice, or a long list of
             warnings, leaves that open.
     """
 
@@ -88,7 +93,7 @@ class Known:
 
 
 class _UncertainError(Exception):
-    """The file may be good or bad; this reader does not say."""
+    """This reader cannot tell whether the file is valid."""
 
 
 def read_known(data: bytes) -> Known | None:
@@ -98,7 +103,7 @@ def read_known(data: bytes) -> Known | None:
         data: the file, one flat object.
 
     Returns:
-        What is known of it; None where it is not certain.
+        The known part; None if it is not certain.
     """
     try:
         response = _decoded(data, _Response)
@@ -112,7 +117,7 @@ def read_known(data: bytes) -> Known | None:
 
 
 def read_known_bake(data: bytes) -> Known | None:
-    """Read a bake's metadata file, target name to such a document."""
+    """Read a bake's metadata file: target name to such an object. Arguments and result are those of `read_known`."""
     try:
         targets = _decoded(data, _few_targets())
         targets.pop(WARNINGS, None)
@@ -128,8 +133,9 @@ def read_known_bake(data: bytes) -> Known | None:
     return Known(document, deviations, once and all(valid for _, valid in found))
 
 
-def _few_targets() -> Any:  # noqa: ANN401  # what msgspec is told to make
-    """The type of a bake's file of at most MAX_TARGETS targets: the decoder stops at the next one."""
+def _few_targets() -> Any:  # noqa: ANN401  # a type that msgspec decodes to
+    """Return the type of a bake's file with at most MAX_TARGETS targets; the decoder stops at the next one."""
+    # Counted while it decodes: afterwards, 100 MB of empty targets would already take gigabytes.
     made = 0
 
     def count() -> None:
@@ -149,7 +155,7 @@ def _few_targets() -> Any:  # noqa: ANN401  # what msgspec is told to make
     return dict[str, Target | list[BuildWarning] | None]
 
 
-def _decoded(data: bytes, kind: Any) -> Any:  # noqa: ANN401  # what msgspec is told to make
+def _decoded(data: bytes, kind: Any) -> Any:  # noqa: ANN401  # a type that msgspec decodes to
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -157,10 +163,13 @@ def _decoded(data: bytes, kind: Any) -> Any:  # noqa: ANN401  # what msgspec is 
 
 
 def _check(data: bytes, responses: Any) -> bool:  # noqa: ANN401  # a collection of responses
-    """Rule out what the decoder does not see: a key twice, a key in disguise, a text that is not UTF-8.
+    """Exclude what the decoder does not notice: a key twice, an escaped key, text that is not UTF-8.
 
     Returns:
-        Whether each key that no digest is derived from is there once at most, too.
+        Whether each known key that no digest is derived from is also present at most once.
+
+    Raises:
+        _UncertainError: one of these may be in the file.
     """
     if _ESCAPED_LETTER.search(data) or _SEPARATE.search(data):
         raise _UncertainError
@@ -169,13 +178,13 @@ def _check(data: bytes, responses: Any) -> bool:  # noqa: ANN401  # a collection
         raise _UncertainError
     for field, key in (_EVIDENCE | _OTHERS).items():
         read = sum(1 for response in responses if getattr(response, field) is not UNSET)
-        # More of them stand somewhere inside what was skipped, or one was read over by a later one.
+        # If there are more, some are inside skipped values, or a later one replaced an earlier one.
         if key == WARNINGS or data.count(f'"{key}"'.encode()) == read:
             continue
         if field in _EVIDENCE:
             raise _UncertainError
         once = False
-    # JSON ends with an ASCII character: none is cut off at the end.
+    # Without a final call: JSON ends with an ASCII character, so no character can be cut off at the end.
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for start in range(0, len(data), _CHUNK):
@@ -200,17 +209,17 @@ def _descriptor(raw: Raw) -> object:
 
 
 def _others(response: _Response) -> Iterator[tuple[str, bool | None]]:
-    """Each key that no digest is derived from, and whether its value is as the schema says; None if that is open."""
+    """Yield each key that no digest is derived from, and whether the schema accepts its value; None if that is open."""
     if isinstance(response.provenance, Raw):
         yield PROVENANCE, bytes(memoryview(response.provenance)[:1]) == b"{"
     for key, value in ((WARNINGS, response.warnings), (CACHE_MANIFEST, response.cache_manifest)):
         if isinstance(value, Raw):
-            yield key, None if len(memoryview(value)) > _LONGEST_PART else is_valid(key, _parsed(value))
+            yield key, None if len(memoryview(value)) > _MAX_PART_BYTES else is_valid(key, _parsed(value))
 
 
 def _parsed(raw: Raw) -> object:
-    """The value of a part; None if it is long, or its keys are not certain."""
-    if len(memoryview(raw)) > _LONGEST_PART:
+    """Return the value of a part; None if it is too long, or has a key twice."""
+    if len(memoryview(raw)) > _MAX_PART_BYTES:
         return None
     try:
         return parse_document(bytes(raw).decode(), "part")

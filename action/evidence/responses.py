@@ -1,4 +1,4 @@
-"""The exporters' responses in a metadata file, in each of the shapes that a BuildKit writes or may come to write.
+"""Reads the exporters' responses of a metadata file, in each form that BuildKit writes or may come to write.
 
 - One flat object: the responses of all exporters merged (every release to date).
 - A list of objects, a generic one and then one per exporter with `exporter.type` (moby/buildkit#2760).
@@ -20,12 +20,12 @@ _TYPES = ("type", "Type", "exporter.type")
 
 @dataclass(frozen=True)
 class Response:
-    """What one exporter reported.
+    """The response of one exporter.
 
     Attributes:
         values: metadata key to value.
-        id: the exporter's ID, where the response says it.
-        type: the exporter's type, where the response says it.
+        id: the exporter's ID, if the response names it.
+        type: the exporter's type, if the response names it.
     """
 
     values: Mapping[str, object]
@@ -42,9 +42,9 @@ class Response:
     def image(self) -> Image:
         """The image that it reports.
 
-        Where the digest is that of the config it is the image ID, not a digest: Docker's classic image store has no
-        manifest to name (moby/moby, builder/builder-next/exporter). Where the descriptor says that it is a manifest or
-        an index it is no config's: buildx 0.13 fills one in that BuildKit did not name.
+        If the digest equals that of the config, it is the image ID and not a digest: Docker's classic image store has
+        no manifest to name (moby/moby, builder/builder-next/exporter). But if the descriptor is one of a manifest or an
+        index, the config's digest is the wrong one: buildx 0.13 fills it in if BuildKit does not name it.
         """
         digest, config = _text(self.values.get(DIGEST)), _text(self.values.get(CONFIG_DIGEST))
         descriptor = _descriptor(self.values.get(DESCRIPTOR))
@@ -69,13 +69,13 @@ class Response:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a metadata file says.
+    """The responses of a metadata file.
 
     Attributes:
         ref: `builder/node/ref`, or None.
         merged: the responses of all exporters, merged; or the generic part of a list.
-        separate: a response per exporter, in BuildKit's order; None where the file has only the merged one.
-        distrusted: whether a fault keeps what the file says of images from being used; its reference is.
+        separate: a response for each exporter, in BuildKit's order; None if the file has only the merged one.
+        distrusted: whether a fault makes the responses unusable; the reference can still be used.
     """
 
     ref: str | None = None
@@ -85,7 +85,11 @@ class Metadata:
 
 
 def read_responses(value: object) -> Metadata:
-    """Find the responses in a metadata file's document, which must be valid against its schema."""
+    """Return the responses of a metadata file.
+
+    Args:
+        value: the document, which its schema must accept.
+    """
     if isinstance(value, list):
         return _read_list([item for item in value if isinstance(item, dict)])
     if not isinstance(value, dict):

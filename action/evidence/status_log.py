@@ -1,6 +1,6 @@
-"""Reads how a build went out of its record: its times, its steps, its error.
+"""Reads the course of a build from its record: its times, its steps and their errors.
 
-The record names a status log: BuildKit's `StatusResponse` messages, each after its length as four bytes, least first
+The record names a status log: BuildKit's `StatusResponse` messages, each after its length as a little-endian `uint32`
 (moby/buildkit 0.32, solver/llbsolver/history/buildhistory.go and api/services/control/control.proto).
 """
 
@@ -38,11 +38,11 @@ class Step:
     """A step of a build.
 
     Attributes:
-        name: as the log has it: `[2/3] RUN make`.
-        started: when it started, in seconds since 1970, or None where it did not.
-        completed: when it ended, or None.
+        name: its name in the log, such as `[2/3] RUN make`.
+        started: the time of its start in seconds since 1970, or None if it did not start.
+        completed: the time of its end in seconds since 1970, or None.
         cached: whether its result came from the cache.
-        error: why it failed, or empty.
+        error: its error, or empty.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Its duration in seconds; 0 if it did not start or end."""
         if self.started is None or self.completed is None:
             return 0.0
         return max(0.0, self.completed - self.started)
@@ -61,13 +61,13 @@ class Step:
 
 @dataclass(frozen=True)
 class StatusLog:
-    """How a build went.
+    """The course of a build.
 
     Attributes:
         ref: the build's reference, the last part of `builder/node/ref`.
-        created: when it began, in seconds since 1970, or None.
-        completed: when it ended, or None.
-        steps: its steps, in the order in which they started; those that did not start last.
+        created: the time of its start in seconds since 1970, or None.
+        completed: the time of its end in seconds since 1970, or None.
+        steps: its steps in the order in which they started, then those that did not start.
     """
 
     ref: str
@@ -79,7 +79,7 @@ class StatusLog:
 class RecordTime(OciModel):
     """A time in a record, since 1970."""
 
-    # A float holds it: with a larger number `since_1970` would overflow.
+    # With an integer beyond 1e308, which JSON allows, the conversion to a float would raise an OverflowError.
     seconds: int = Field(default=0, ge=-(2**62), le=2**62)
     nanos: int = Field(default=0, ge=-(2**62), le=2**62)
 
@@ -98,10 +98,10 @@ class TimedRecord(OciModel):
 
 
 def read_status_log(file: Path) -> list[StatusLog]:
-    """Read how each build of a file of records went.
+    """Read the course of each build from a file of records.
 
     Raises:
-        EvidenceError: the file cannot be read.
+        EvidenceError: the file cannot be read, or a log exceeds a limit.
     """
     with TarLayout(file) as layout:
         logs = _Logs(layout.source)
@@ -125,7 +125,7 @@ def _read(layout: TarLayout, manifest: Manifest, logs: _Logs) -> StatusLog:
 
 
 class _Logs:
-    """Reads the status logs of one file, and no more of all of them than is set above."""
+    """Reader of the status logs of one file; the limits above apply to all of them together."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -169,7 +169,7 @@ class _Logs:
             completed = _seconds(vertex.completed) if vertex.HasField("completed") else None
             steps[vertex.digest] = Step(
                 known.name,
-                # A step may run in several pieces; it lasts from the first to the last.
+                # A step may run in several parts; it lasts from the start of the first to the end of the last.
                 started=min((each for each in (known.started, started) if each is not None), default=None),
                 completed=max((each for each in (known.completed, completed) if each is not None), default=None),
                 cached=known.cached or vertex.cached,
@@ -179,7 +179,7 @@ class _Logs:
             self._text += len(vertex.digest) + len(vertex.name) + len(vertex.error)
             if self._updates > _MAX_UPDATES or self._text > _MAX_TEXT:
                 raise EvidenceError(
-                    f"{self._source}: the status log says more of steps than is read: "
+                    f"{self._source}: the status log has more about steps than is read: "
                     f"{_MAX_UPDATES} times, {_MAX_TEXT} characters"
                 )
 
@@ -190,7 +190,7 @@ def _seconds(time: Any) -> float:  # noqa: ANN401  # the same
 
 @cache
 def _status_response() -> Any:  # noqa: ANN401  # the same
-    """The class of the messages, with the fields that are read."""
+    """Return the class of the messages, with only the fields that are read: protobuf skips the others."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: PLC0415  # the same
 
     field = descriptor_pb2.FieldDescriptorProto

@@ -1,4 +1,4 @@
-"""Validates files for people and for CI."""
+"""Validates files against the JSON Schemas, for people and for CI."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from action.evidence.metadata_long import read_known, read_known_bake
 
 
 def validate_file(file: Path, schema: str | None) -> Iterator[DocumentError]:
-    """Every fault of a file.
+    """Yield every fault of a file.
 
     Args:
         file: a JSON file.
-        schema: the schema to hold it against; None finds out which it is meant for.
+        schema: the name of its schema; None to detect it.
     """
     try:
         data = read_file(file)
@@ -24,7 +24,7 @@ def validate_file(file: Path, schema: str | None) -> Iterator[DocumentError]:
         yield fault
         return
     if len(data) > MAX_WHOLE_BYTES and schema in {None, "metadata", "bake"}:
-        # Of a long file only what is known is read; where that is in order, so is the file.
+        # A file of this length is not parsed as a whole; if its known part is valid, the file counts as valid.
         readers = {"metadata": read_known, "bake": read_known_bake}
         known = [reader(data) for name, reader in readers.items() if schema in {None, name}]
         if any(each.is_valid for each in known if each):

@@ -1,8 +1,8 @@
-"""Reads an OCI image layout out of a tar or a folder, by member name only: nothing is ever unpacked.
+"""Reads an OCI image layout from a tar or a folder, by member name and without unpacking anything.
 
-https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md. Names are never followed anywhere: a member
-counts only where its name is exactly the one looked for and it is a plain file. Links, absolute names and names with
-`..` are thus never read, and a blob is read only where its bytes have the digest that names it.
+The layout is that of https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md. A member is read only if
+its name is exactly the requested one and it is a plain file, so that links, absolute names and names with `..` are never
+followed. A blob is returned only if its bytes have the digest that names it.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from action.errors import EvidenceError
 from action.oci.tar import plain_files
 
 MAX_JSON_BYTES = 16 * 1024 * 1024
-"""Longest JSON member that is read: registries refuse manifests over 4 MiB."""
+"""Longest JSON member that is read, in bytes: registries refuse manifests over 4 MiB."""
 
 MAX_READ_BYTES = 128 * 1024 * 1024
-"""Most bytes of JSON members that are read of one tar: those of a bake of a thousand targets are under 30 MiB."""
+"""Maximum number of bytes of JSON members that are read from one tar: a bake of 1,000 targets has under 30 MiB."""
 
 MAX_VALUES = 3_000_000
-"""Most values in the JSON members that are read of one tar: each may take a hundred bytes of memory."""
+"""Maximum number of values in the JSON members that are read from one tar: each can take 100 bytes of memory."""
 
 MAX_UNPACKED_BYTES = 384 * 1024 * 1024
-"""Longest tar that a compressed one may hold, in bytes: a record is mostly the build's log, and BuildKit keeps 2 MiB of
-that of a step."""
+"""Longest tar that is read from a compressed one, in bytes: a record is mostly the build's log, of which BuildKit keeps
+2 MiB for each step."""
 
 MAX_MEMBERS = 50_000
-"""Most members of a tar that are looked at, long headers included."""
+"""Maximum number of members of a tar, including long headers."""
 
-_LEAST_COUNTED = 2048
-"""What a member counts for at least: each takes its time, however short it is."""
+_MIN_COUNTED_BYTES = 2048
+"""Number of bytes that a shorter member counts as: reading it takes time too."""
 
 _CHUNK = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -47,30 +47,30 @@ _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 class Layout(Protocol):
-    """Where members are read by name."""
+    """Source of members by name."""
 
     source: str
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a member, or None where there is no such plain file.
+        """Return the bytes of a member, or None if there is no plain file of that name.
 
         Raises:
-            EvidenceError: it is longer than MAX_JSON_BYTES, or the layout is corrupt.
+            EvidenceError: the member is longer than MAX_JSON_BYTES, or the layout is corrupt.
         """
 
     def chunks(self, name: str) -> Iterator[bytes] | None:
-        """A member piece by piece, however long it is; None where there is no such plain file.
+        """Return an iterator over the pieces of a member of any length, or None if there is no plain file of that name.
 
         Raises:
-            EvidenceError: the layout is corrupt; while the pieces are read, too.
+            EvidenceError: the layout is corrupt; also raised by the iterator.
         """
 
 
 def read_blob(layout: Layout, digest: str) -> bytes | None:
-    """The bytes of a blob, or None where the layout does not hold it.
+    """Return the bytes of a blob, or None if it is not in the layout.
 
     Raises:
-        EvidenceError: the bytes there have another digest.
+        EvidenceError: the bytes have another digest.
     """
     name = blob_member(digest)
     data = layout.read(name) if name else None
@@ -81,16 +81,16 @@ def read_blob(layout: Layout, digest: str) -> bytes | None:
 
 
 def blob_member(digest: str) -> str:
-    """The name of the member that is a blob; empty where the digest is none by SHA-256."""
+    """Return the name of the member that is a blob; empty if the digest is not one by SHA-256."""
     match = _SHA256.fullmatch(digest)
     return f"blobs/sha256/{match[1]}" if match else ""
 
 
 class FolderLayout:
-    """A layout in a folder (`type=oci,tar=false`)."""
+    """Layout in a folder (`type=oci,tar=false`)."""
 
     def __init__(self, folder: Path) -> None:
-        """Read from `folder`."""
+        """Keep the folder; nothing is read yet."""
         self.source = str(folder)
         self._folder = folder
 
@@ -125,14 +125,14 @@ class FolderLayout:
 
 
 class TarLayout:
-    """A layout in a tar; to be closed after use.
+    """Layout in a tar, as a context manager that closes the file.
 
     Raises:
-        EvidenceError: the file is no tar, is cut off, or has too many members.
+        EvidenceError: the file is not a tar, is cut off, or has too many members.
     """
 
     def __init__(self, file: Path) -> None:
-        """Open `file` and find its members."""
+        """Open the file and find its members."""
         self.source = str(file)
         self._members: dict[str, tuple[int, int]] = {}
         self._left = MAX_READ_BYTES
@@ -149,7 +149,7 @@ class TarLayout:
             raise
 
     def _find(self) -> None:
-        """Find where each plain file's bytes are: name to offset and size."""
+        """Store the offset and the size of each plain file by its name."""
         with _as_evidence(self.source):
             for member in plain_files(self._file, MAX_MEMBERS):
                 if member.name in self._members:
@@ -172,12 +172,12 @@ class TarLayout:
         return data
 
     def count(self, size: int) -> None:
-        """Count bytes that are read, or once more looked into.
+        """Count bytes that are read, or evaluated once more.
 
         Raises:
-            EvidenceError: they are more than MAX_READ_BYTES by now.
+            EvidenceError: more than MAX_READ_BYTES have been counted.
         """
-        self._left -= max(size, _LEAST_COUNTED)
+        self._left -= max(size, _MIN_COUNTED_BYTES)
         if self._left < 0:
             message = f"{self.source}: what it says of images has more than the {MAX_READ_BYTES} bytes that are read"
             raise EvidenceError(message)
@@ -199,7 +199,7 @@ class TarLayout:
             offset, size = offset + len(chunk), size - len(chunk)
 
     def __enter__(self) -> TarLayout:  # noqa: PYI034  # Self came with Python 3.11
-        """Use it in a `with` block, which closes it."""
+        """Return the layout."""
         return self
 
     def __exit__(
@@ -214,7 +214,7 @@ def open_layout(path: Path) -> Iterator[Layout]:
     """Open a tar or a folder as a layout.
 
     Raises:
-        EvidenceError: it is neither, or cannot be read.
+        EvidenceError: the path is neither of them, or cannot be read.
     """
     if path.is_dir():
         yield FolderLayout(path)
@@ -224,7 +224,7 @@ def open_layout(path: Path) -> Iterator[Layout]:
 
 
 def _plain_tar(file: Path) -> IO[bytes]:
-    """Open a tar; one compressed with gzip, as buildx exports records, is first put into a temporary file."""
+    """Open a tar; one with gzip compression, as buildx exports records, is decompressed to a temporary file first."""
     opened = file.open("rb")
     if opened.read(len(_GZIP)) != _GZIP:
         opened.seek(0)

@@ -1,4 +1,4 @@
-"""Platforms in the one form that compares: `linux/arm64/v8` and `linux/aarch64` are `linux/arm64`."""
+"""Normalization of platforms, so that they can be compared: `linux/arm64/v8` and `linux/aarch64` are `linux/arm64`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _VARIANTS = {
 
 
 def normal_platform(text: str) -> str | None:
-    """The normal form of a platform, or None where the text is none.
+    """Return the normal form of a platform, or None if the text is not a platform.
 
-    The rules are those of github.com/containerd/platforms (v1.0, database.go): other names of an architecture, and
-    variants that an architecture has anyway.
+    The rules are those of github.com/containerd/platforms (v1.0, database.go): other names of architectures are
+    replaced, and the default variant of an architecture is left out.
     """
     platform = text.strip().lower()
     if not _FORM.fullmatch(platform):

@@ -1,9 +1,11 @@
-"""Where the plain files of a tar are: its headers, read in one pass that takes no longer than they are.
+"""Finds the plain files of a tar by its headers, in one pass whose time is proportional to the headers' length.
 
-https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html, and GNU tar's manual for what its own tar does. Of
-Python's tarfile only the newest release reads hostile headers in bounded time: the numbers in a pax header, and its
-records, make it search the same bytes again and again, and a sparse file's map is read however long it is. Where two
-headers say different things of one file, readers take one or the other; such a tar is refused.
+https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html, and GNU tar's manual for the forms of GNU tar.
+
+Python's tarfile is not used: only its newest release reads hostile headers in bounded time. In older ones the
+numbers and the records of a pax header make it search the same bytes repeatedly, and it reads the map of a sparse file
+of any length. If two headers contradict each other about a file, tar programs differ in which one they follow; such a
+tar is refused.
 """
 
 from __future__ import annotations
@@ -15,19 +17,19 @@ from dataclasses import dataclass
 from typing import IO
 
 MAX_HEADER_BYTES = 16 * 1024 * 1024
-"""Most bytes of long headers (names, attributes) that are read of one tar: those of real ones are a few hundred."""
+"""Maximum number of bytes of long headers (names, attributes) in one tar: real tars have a few hundred."""
 
 _BLOCK = 512
 _BASE_256 = 0x80
 """The first byte of a number that is not in octal digits but in bytes (GNU tar, tar.h)."""
 
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
-"""A number in a header. What comes after a NUL is part of it to some readers, so nothing may."""
+"""A number in a header. Some programs read on after a NUL, so nothing may follow it."""
 
 _DECIMAL = re.compile(rb"[0-9]{1,18}")
 _PLAIN = frozenset((b"0", b"\0", b"7"))
 _WITHOUT_DATA = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
-"""Links, devices, folders and FIFOs: whatever their size says, no data follows."""
+"""Links, devices, folders and FIFOs: no data follows, whatever their size is."""
 
 _ATTRIBUTES = frozenset((b"x", b"X"))
 _GLOBAL_ATTRIBUTES = b"g"
@@ -40,7 +42,7 @@ _SPARSE_GOES_ON, _SPARSE_GOES_ON_AGAIN = 482, 504
 
 @dataclass(frozen=True)
 class PlainFile:
-    """A plain file in a tar: its name as the tar has it, where its bytes begin, and how many they are."""
+    """A plain file in a tar: its name in the tar, the offset of its bytes and their number."""
 
     name: str
     offset: int
@@ -49,7 +51,7 @@ class PlainFile:
 
 @dataclass
 class _Next:
-    """What long headers say of the next member: its name, its size, and whether it is sparse."""
+    """The properties of the next member from long headers: its name, its size, and whether it is sparse."""
 
     name: bytes | None = None
     size: int | None = None
@@ -57,15 +59,15 @@ class _Next:
     attributed: bool = False
 
 
-def plain_files(file: IO[bytes], most: int) -> Iterator[PlainFile]:
-    """Every plain file of a tar, in its order; one with holes is left out.
+def plain_files(file: IO[bytes], max_headers: int) -> Iterator[PlainFile]:
+    """Yield every plain file of a tar in its order, without sparse files.
 
     Args:
         file: the tar.
-        most: the most headers that it may have.
+        max_headers: the maximum number of headers.
 
     Raises:
-        ValueError: it is no tar, is cut off, or has too many headers or too long ones.
+        ValueError: the file is not a tar, is cut off, or has too many or too long headers.
     """
     length = file.seek(0, os.SEEK_END)
     left = MAX_HEADER_BYTES
@@ -73,8 +75,8 @@ def plain_files(file: IO[bytes], most: int) -> Iterator[PlainFile]:
     coming = _Next()
     while header := _header(file, place):
         headers += 1
-        if headers > most:
-            raise ValueError(f"it has more than {most} members")
+        if headers > max_headers:
+            raise ValueError(f"it has more than {max_headers} members")
         place += _BLOCK
         kind, size = _kind(header), _number(header[124:136])
         if kind in _LONG_HEADERS:
@@ -99,15 +101,15 @@ def plain_files(file: IO[bytes], most: int) -> Iterator[PlainFile]:
 
 
 def _header(file: IO[bytes], place: int) -> bytes | None:
-    """The header at a place; None at the tar's end."""
+    """Read the header at an offset; None at the end of the tar."""
     file.seek(place)
     header = file.read(_BLOCK)
     if not header.strip(b"\0"):
         return None
     if len(header) < _BLOCK:
         raise ValueError("it is cut off")
-    said = _OCTAL.fullmatch(header[148:156])
-    if said is None or int(said[1] or b"0", 8) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
+    checksum = _OCTAL.fullmatch(header[148:156])
+    if checksum is None or int(checksum[1] or b"0", 8) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
         raise ValueError("a header has another checksum than it says")
     return header
 
@@ -120,7 +122,7 @@ def _exactly(file: IO[bytes], size: int) -> bytes:
 
 
 def _take(coming: _Next, kind: bytes, data: bytes) -> None:
-    """Take what a long header says of the next member."""
+    """Store the properties of the next member from a long header."""
     if kind == _LONG_NAME:
         name, end, _ = data.partition(b"\0")
         if not end:
@@ -157,7 +159,7 @@ def _set_name(coming: _Next, name: bytes) -> None:
 
 
 def _attributes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The records of a pax header: a length, a space, a key, `=`, a value, a newline."""
+    """Yield key and value of each record of a pax header: a length, a space, the key, `=`, the value, a line break."""
     place = 0
     while place < len(data):
         space = data.find(b" ", place, place + 20)
@@ -171,7 +173,7 @@ def _attributes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _after_map(file: IO[bytes], header: bytes, place: int) -> int:
-    """The place after a header: the map of a sparse file may go on in blocks of its own."""
+    """Return the offset after a header and the blocks that continue the map of a sparse file."""
     goes_on = header[156:157] == _SPARSE and header[_SPARSE_GOES_ON]
     while goes_on:
         goes_on = _exactly(file, _BLOCK)[_SPARSE_GOES_ON_AGAIN]
@@ -181,25 +183,25 @@ def _after_map(file: IO[bytes], header: bytes, place: int) -> int:
 
 def _kind(header: bytes) -> bytes:
     kind = header[156:157]
-    # Before there were kinds, a folder was told by the end of its name.
+    # Before tars had kinds, a folder was recognized by the end of its name.
     return b"5" if kind == b"\0" and _name(header).endswith(b"/") else kind
 
 
 def _name(header: bytes) -> bytes:
     name = header[:100].partition(b"\0")[0]
-    # GNU tar's own form, whose magic ends in spaces, has other things in the place of the prefix.
+    # GNU tar's own form, whose magic ends with spaces, has other fields in the place of the prefix.
     prefix = header[345:500].partition(b"\0")[0] if header[257:263] == b"ustar\0" else b""
     return prefix + b"/" + name if prefix else name
 
 
 def _number(field: bytes) -> int:
-    """A number in a header: octal digits, or bytes after a bit that says so."""
+    """Return a number of a header: octal digits, or bytes if the first bit is set."""
     if field[0] == _BASE_256:
         return int.from_bytes(field[1:], "big")
-    said = _OCTAL.fullmatch(field)
-    if said is None:
+    number = _OCTAL.fullmatch(field)
+    if number is None:
         raise ValueError("a header has a size that is no number, or is less than nothing")
-    return int(said[1] or b"0", 8)
+    return int(number[1] or b"0", 8)
 
 
 def _blocks(size: int) -> int:

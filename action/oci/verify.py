@@ -1,4 +1,4 @@
-"""Whether the tar or folder that an output wrote holds an image whole: every blob, with the digest that names it."""
+"""Verifies that a tar or folder holds a complete image: every blob, with the digest that names it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_BLOBS = 100_000
 
 
 def check_artifact(path: Path, digest: str) -> None:
-    """Hash the bytes of an image's manifest or index, and of all that it names, against their digests.
+    """Check the bytes of an image's manifest or index, and of every blob that it names, against their digests.
 
     Args:
         path: a tar, or a folder, that an `oci` or `docker` output wrote.
@@ -34,7 +34,7 @@ def check_artifact(path: Path, digest: str) -> None:
         while pending:
             blob = pending.pop()
             if blob.digest in seen or "nondistributable" in blob.media_type or "foreign" in blob.media_type:
-                # A layer that may not be distributed stays with whoever made it.
+                # A layer that must not be distributed is not in the tar: its descriptor has URLs instead.
                 continue
             seen.add(blob.digest)
             if blob.media_type in INDEX_TYPES | MANIFEST_TYPES:
