@@ -1,7 +1,7 @@
 """Reads an OCI image layout from a tar or a folder, by member name and without unpacking anything.
 
 The layout is that of https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md. A member is read only if
-its name is exactly the requested one and it is a plain file, so that links, absolute names and names with `..` are never
+its name is exactly the requested one and it is a plain file. So links, absolute names and names with `..` are never
 followed. A blob is returned only if its bytes have the digest that names it.
 """
 

@@ -15,8 +15,10 @@ from action.errors import RegistryError
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
-_REPOSITORY = re.compile(rf"(?P<registry>{_HOST})/(?P<path>{_COMPONENT}(?:/{_COMPONENT})*)")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+# Not compiled here: a step imports this module before buildx starts, and parses names only after it has ended.
+_REPOSITORY = rf"{_HOST}/{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _MAX_REPOSITORY_LENGTH = 255
 _HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 
@@ -41,9 +43,9 @@ def parse_reference(text: str) -> Reference | None:
     name, _, digest = text.partition("@")
     repository, tag = _split_tag(name)
     full = full_repository(repository)
-    if not _REPOSITORY.fullmatch(full) or len(full) > _MAX_REPOSITORY_LENGTH:
+    if not re.fullmatch(_REPOSITORY, full) or len(full) > _MAX_REPOSITORY_LENGTH:
         return None
-    if (tag is not None and not _TAG.fullmatch(tag)) or ("@" in text and not digest):
+    if (tag is not None and not re.fullmatch(_TAG, tag)) or ("@" in text and not digest):
         return None
     return Reference(full, tag, digest or None)
 
