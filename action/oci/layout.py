@@ -230,7 +230,7 @@ def _plain_tar(file: Path) -> IO[bytes]:
         opened.seek(0)
         return opened
     opened.close()
-    plain = tempfile.TemporaryFile()  # noqa: SIM115
+    plain = tempfile.TemporaryFile()  # noqa: SIM115  # it outlives this function
     try:
         with gzip.open(file) as compressed:
             while chunk := compressed.read(_CHUNK):

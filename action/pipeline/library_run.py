@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO, TextIO, TypeAlias
 
-# All that a run imports after buildx has started is imported here, because a library must not install what is missing.
-# Four of these names are not used here.
-from action.buildx import retry as _retry  # noqa: F401  # imports tenacity
+from action.buildx import retry
 from action.buildx.request import Request
-from action.documents import schema as _schema  # noqa: F401  # imports jsonschema
+from action.documents import schema
 from action.errors import InputError
 from action.exporters.attributed import AttributedBuild
 from action.exporters.output import STDOUT_PATHS
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.packages.sets import PackageSet
-from action.pipeline import evaluate as _evaluate  # noqa: F401  # imports the models
-from action.pipeline import verify as _verify  # noqa: F401
+from action.pipeline import evaluate, verify
 from action.pipeline.results_document import results_of
 from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
 from action.process.log import CallersStream, Log
+
+_NEEDED_LATER = (retry, schema, evaluate, verify)
+"""All that a run imports after buildx has started, with tenacity, jsonschema and pydantic: a library must not install
+what is missing, so that it is imported before the run."""
 
 LogStream: TypeAlias = "BinaryIO | TextIO | None"
 """Gets buildx's log as it comes; None drops it. A build that fails gives the end of its log in its error."""
