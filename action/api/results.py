@@ -60,11 +60,16 @@ def merge(
         ProgramError: there is no buildx.
     """
     with temporary_folder() as own:
-        if not isinstance(results, (str, os.PathLike)):
+        if isinstance(results, (str, os.PathLike)):
+            jobs = os.fspath(results)
+        else:
+            jobs = str(own)
             for number, each in enumerate(results):
                 (own / f"results-{number}.json").write_text(each.model_dump_json(), encoding="utf-8")
+            if not any(own.iterdir()):
+                raise InputError("results", "the list is empty", "give the results of at least one build")
         request = merge_request(
-            results=os.fspath(results) if isinstance(results, (str, os.PathLike)) else str(own),
+            results=jobs,
             tags=keyword.texts("tags", tags),
             annotations=keyword.assignments("annotations", annotations or {}),
             expect_platforms=keyword.texts("expect_platforms", expect_platforms),

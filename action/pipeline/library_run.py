@@ -10,7 +10,6 @@ from action.buildx.request import Request
 from action.documents import schema
 from action.errors import InputError
 from action.exporters.attributed import AttributedBuild
-from action.exporters.output import STDOUT_PATHS
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.packages.sets import PackageSet
@@ -108,8 +107,7 @@ def _check(request: Request) -> None:
         rule = "run docker buildx itself"
         raise InputError("--call", "with it nothing is built, so there are no digests", rule)
     for target, requested in request.targets.items():
-        for exporter in requested.exporters:
-            if exporter.dest in STDOUT_PATHS:
-                name = f"output {exporter.key}{f' of target {target}' if target else ''}"
-                problem = f"it writes to {exporter.dest}, which belongs to the program that uses this library"
-                raise InputError(name, problem, "name a file: dest=app.tar")
+        if requested.writes_stdout:
+            name = f"outputs of target {target}" if target else "outputs"
+            problem = "one of them writes to standard output, which belongs to the program that uses this library"
+            raise InputError(name, problem, "name a file: dest=app.tar")

@@ -80,13 +80,15 @@ def run_program(
     ):
         passes_stdin = log is None or log.passes_stdin
         process = _start(command, environment, folder, (pipe, pipe), passes_stdin=passes_stdin)
-        forwarder.forward_to(process)
-        stdout = _Copy(process.stdout, output, keep_first=True)
-        stderr = _Copy(process.stderr, log.stream if log is not None else sys.stderr.buffer, keep_first=False)
-        with with_watchdog(process), stop_on_exception(process):
-            if on_start is not None:
-                on_start()
-            code = process.wait()
+        # At once, and before the other threads start: an exception such as KeyboardInterrupt may come in any line.
+        with stop_on_exception(process):
+            forwarder.forward_to(process)
+            stdout = _Copy(process.stdout, output, keep_first=True)
+            stderr = _Copy(process.stderr, log.stream if log is not None else sys.stderr.buffer, keep_first=False)
+            with with_watchdog(process):
+                if on_start is not None:
+                    on_start()
+                code = process.wait()
         stdout.finish()
         stderr.finish()
     return CompletedProgram(code, stdout.text(), stderr.text(), forwarder.received)

@@ -82,7 +82,8 @@ _WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: action.build(context=".", outputs={"dest": "a.tar"}), "^--output: 'dest=a.tar' has no type"),
     (lambda: action.build(context=".", outputs={"type": None}), "^outputs: the value of type is None"),
     (lambda: action.build(context=".", outputs=[{"type": "oci", "id": "1"}]), "^--output: id '1' is all digits"),
-    (lambda: action.build(context=".", outputs="type=oci,dest=-"), "^output 0: it writes to -, which belongs to"),
+    (lambda: action.build(context=".", outputs="type=oci,dest=-"), "^outputs: one of them writes to standard output"),
+    (lambda: action.build(context=".", outputs={"type": "tar"}), "^outputs: one of them writes to standard output"),
     (lambda: action.build(["--call=check", "."]), "^--call: with it nothing is built"),
     (lambda: action.build(["--check", "."]), "^--call: with it nothing is built"),
     (lambda: action.build(context=".", tags=[""]), "^tags: '' is not valid"),
@@ -94,7 +95,7 @@ _WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: action.bake(["--print"]), "^--print: with it a bake builds nothing"),
     (lambda: action.bake(targets="--push"), "^targets: '--push' is not valid"),
     (lambda: action.merge("/nowhere", tags="localhost:5000/app:1"), "^results: /nowhere does not exist"),
-    (lambda: action.merge([], tags="localhost:5000/app:1"), "^results: "),
+    (lambda: action.merge([], tags="localhost:5000/app:1"), "^results: the list is empty"),
     (lambda: action.validate("x.json", schema="result"), "^schema: 'result' is not valid; name metadata"),  # type: ignore[arg-type]
     (lambda: action.inspect("/nowhere.json"), "/nowhere.json: "),
 ]

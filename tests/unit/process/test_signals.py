@@ -104,6 +104,27 @@ def test_a_program_that_does_not_end_in_time_is_killed_with_its_children(tmp_pat
     assert has_ended(child)
 
 
+def test_without_forwarding_an_exception_stops_the_program_and_a_second_one_kills_it(tmp_path: Path) -> None:
+    code = RUN.replace("print))", "print, forwards_signals=False))").format(script=STUBBORN, report="", grace=60)
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    child = int(first_line(process))
+    # Often the program prints its line before this process waits for its end: that makes no difference.
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGINT)
+    _, log = process.communicate(timeout=20)
+    assert b"KeyboardInterrupt" in log
+    assert process.returncode == -signal.SIGINT
+    assert has_ended(child)
+
+
 def test_the_time_to_cancel_is_shorter_than_githubs() -> None:
     # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation: 7.5 s after SIGINT comes
     # SIGTERM, and 2.5 s later the process is killed.
