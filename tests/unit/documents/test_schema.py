@@ -99,7 +99,7 @@ def test_the_time_to_refuse_a_document_grows_in_proportion_to_its_size_and_memor
             f"print(len(list(validate_file(Path({str(file)!r}), {name!r}))))",
         )
 
-    small, large = refuse(30_000), refuse(240_000)
+    small, large = refuse(15_000), refuse(120_000)
     assert small.said == large.said == "100"
     # Eight times the data takes eight times as long, and 64 times if the time grows with the square of the size.
     assert large.seconds < small.seconds * 24

@@ -253,29 +253,29 @@ def test_a_bake_with_40_mb_of_warnings_is_refused_within_its_share_of_that(tmp_p
     assert "expected each known key once and in its form" in fault
 
 
-def test_a_bake_of_100_mb_of_targets_is_refused_within_3_s_and_400_mib(tmp_path: Path) -> None:
+def test_a_bake_of_many_targets_is_refused_within_its_share_of_that(tmp_path: Path) -> None:
     file = tmp_path / "metadata.json"
     with file.open("wb") as opened:
         opened.write(b"{")
-        for number in range(7 * MB):
+        for number in range(3 * MB):
             opened.write(b'"%x":{},' % number)
         opened.write(b'"last":{}}')
     fault, _ = _read(file, bake=True)
     assert "expected each known key once and in its form" in fault
 
 
-def test_a_bake_of_100_mb_is_read_within_3_s_and_400_mib(tmp_path: Path) -> None:
+def test_a_bake_of_40_mb_is_read_within_its_share_of_that(tmp_path: Path) -> None:
     file = tmp_path / "metadata.json"
     provenance = (b'"buildx.build.provenance": {"materials": [' + _STATEMENT * 900 + b"{}]}").replace(b"\n", b"")
     with file.open("wb") as opened:
         opened.write(b"{")
-        for number in range(1000):
+        for number in range(400):
             digest = f'"containerimage.digest": "sha256:{number:064x}", '.encode()
             opened.write(b'"t%d": {%b%b},\n' % (number, digest, provenance))
         opened.write(b'"buildx.build.warnings": []}')
-    assert file.stat().st_size > 100 * MB
+    assert file.stat().st_size > 40 * MB
     found, targets = _read(file, bake=True)
-    assert (found, targets) == ("None", "1000")
+    assert (found, targets) == ("None", "400")
 
 
 def _read(file: Path, *, bake: bool = False) -> tuple[str, str]:
