@@ -84,6 +84,16 @@ HOSTILE: dict[str, Callable[[], Members]] = {
     "attributes without end": lambda: of_record(
         b'{"Exporters": [{"Attrs": {' + b",".join(b'"%x":""' % number for number in range(MB)) + b"}}]}"
     ),
+    "attributes that are no text": lambda: of_record(
+        b'{"Exporters": [{"Attrs": {' + b",".join(b'"%x":1' % number for number in range(MB)) + b"}}]}"
+    ),
+    "results that are none": lambda: of_record(
+        b'{"Result": {"Results": {' + b",".join(b'"%d":{}' % number for number in range(MB)) + b"}}}"
+    ),
+    "entries that are none": lambda: of_index(b'{"manifests": [' + b"{}," * MB + b"{}]}"),
+    "entries of the least size": lambda: of_index(
+        b'{"manifests": [' + b'{"mediaType":"","digest":"a:b","size":0},' * 350_000 + entries(1)[15:]
+    ),
     "many records": _many_records,
 }
 LOGS: dict[str, Callable[[], Members]] = {
@@ -109,6 +119,18 @@ def test_a_hostile_record_is_refused_or_read_within_3_s_and_400_mib(tmp_path: Pa
     assert found.said.startswith(f"{file}: ") or found.said.endswith(" read"), found.said
     assert found.seconds < 3
     assert found.memory < 400
+
+
+def test_a_file_has_at_most_100_000_exporters_in_all_its_records_together(tmp_path: Path) -> None:
+    def records(number: int) -> Path:
+        configs = [encode({"Ref": f"r{place}", "Exporters": [{}] * number}) for place in range(2)]
+        manifests = [encode({"config": descriptor(config, RECORD_TYPE)}) for config in configs]
+        index = encode({"manifests": [descriptor(each, MANIFEST) for each in manifests]})
+        return write_tar(tmp_path / "x.dockerbuild", of_index(index, *manifests, *configs))
+
+    assert len(read_record(records(50_000), "r1").exporters) == 50_000
+    with pytest.raises(EvidenceError, match="its records have more than the 100000 exporters that are read"):
+        read_record(records(50_001), "r1")
 
 
 @pytest.mark.parametrize("place", ["9" * 5000, "\u0663", "00", "01", "1_0", "+1", " 1", "-1", "9" * 7])
