@@ -18,8 +18,9 @@ from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
+from action.pipeline.execute import EVALUATION
 from action.pipeline.image_id_file import rewrite_image_id_file
-from action.pipeline.run import EVALUATION, run_request
+from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult
 from action.pipeline.workspace import temporary_folder
 from action.process.log import Log

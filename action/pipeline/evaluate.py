@@ -19,16 +19,19 @@ from action.packages.sets import RETRIES
 from action.pipeline.collect import Sources
 from action.pipeline.conclude import conclude
 from action.pipeline.execute import Executed
-from action.pipeline.run_result import RunResult
+from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
 
 
-def evaluate(request: Request, executed: Executed, policy: Policy, log: Log, preloader: Preloader) -> RunResult:
+def evaluate(  # noqa: PLR0917  # the values of a run, in the order in which they are made
+    request: Request, executed: Executed, trace: Trace, policy: Policy, log: Log, preloader: Preloader
+) -> RunResult:
     """Return the result of a run that has ended.
 
     Args:
         request: the request that was run.
         executed: how buildx ended.
+        trace: what the run left besides its metadata file.
         policy: the rules for the run, such as `verify`.
         log: the destination of the log.
         preloader: provides the packages that `verify` needs.
@@ -40,10 +43,10 @@ def evaluate(request: Request, executed: Executed, policy: Policy, log: Log, pre
     metadata = read_metadata_file(executed.metadata_file, bake=request.bake, written=executed.written)
     folder = Path(request.folder)
     sources = Sources(
-        export=executed.trace.records.files,
+        export=trace.records.files,
         prove=partial(proved_digests, executed.buildx, os.environ),
         folder=folder,
-        begun=_begun(request, executed) if request.bake and executed.failed else {},
+        begun=_begun(request, trace) if request.bake and executed.failed else {},
     )
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
     if policy.verify and result.builds is not None:
@@ -57,14 +60,13 @@ def evaluate(request: Request, executed: Executed, policy: Policy, log: Log, pre
         result,
         notices=(*executed.notices, *result.notices, *((other,) if other else ())),
         warnings=(*executed.warnings, *result.warnings),
-        trace=executed.trace,
+        trace=trace,
     )
 
 
-def _begun(request: Request, executed: Executed) -> dict[str, str]:
+def _begun(request: Request, trace: Trace) -> dict[str, str]:
     """Return the builds that a failed bake certainly began: target name to `builder/node/ref`."""
     built = [name for name, requested in request.targets.items() if requested.exports]
-    trace = executed.trace
     if failed_target(trace.log, built) is None:
         # The bake may have failed before it built anything; the builds found might then be another bake's.
         return {}

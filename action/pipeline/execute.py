@@ -6,15 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from action.buildx.failures import failure, refuses_attestations, unknown_option
-from action.buildx.history import Records
 from action.buildx.local_state import known_groups, known_refs, state_folder
 from action.buildx.request import Request, with_metadata_file, without_option
 from action.errors import BuildDigestsError, PackagesError
 from action.inputs.policy import RetryPolicy
-from action.packages.preload import Preloader
-from action.packages.sets import RETRIES
-from action.pipeline.run_result import Trace
+from action.packages.preload import Preloader, PreloadItem
+from action.packages.sets import MODELS, RETRIES
 from action.process.docker import find_buildx
 from action.process.log import Log
 from action.process.program import CompletedProgram, run_program
@@ -23,6 +20,10 @@ _NO_PROVENANCE = (
     "this builder does not support attestations, so the image was built again without the default provenance; set "
     "provenance to false to avoid the first attempt"
 )
+
+
+EVALUATION = PreloadItem(MODELS, ("action.pipeline.evaluate",))
+"""The packages and modules that every run needs after buildx has ended; they are loaded while it runs."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Executed:
         written: whether this run wrote that file. A file of an earlier run describes other images.
         notices: what may surprise the user.
         warnings: the options that were left out because buildx is too old for them.
-        trace: the traces that the run left besides its metadata file.
+        log: the end of buildx's standard error; empty if that was not captured.
+        known_refs: the builds, `builder/node/ref`, that buildx knew before the run.
+        known_groups: the bakes that buildx knew before the run.
     """
 
     buildx: tuple[str, ...]
@@ -47,7 +50,9 @@ class Executed:
     written: bool
     notices: tuple[str, ...]
     warnings: tuple[str, ...]
-    trace: Trace
+    log: str
+    known_refs: frozenset[str]
+    known_groups: frozenset[str]
 
 
 def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: Log, preloader: Preloader) -> Executed:
@@ -101,6 +106,9 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
         return run_with_retries(once, ended, retry_policy, log.write_line)
 
     ended = build(request.arguments)
+    # Loaded while buildx ran: its regular expressions take 3 ms, which the build would wait for.
+    from action.buildx.failures import failure, refuses_attestations, unknown_option  # noqa: PLC0415  # see above
+
     dropped: list[str] = []
 
     def without_dropped(arguments: tuple[str, ...]) -> tuple[str, ...]:
@@ -117,10 +125,17 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
         ended = build(without_dropped(request.without_defaults))
     warnings = tuple(request.droppable[option] for option in dropped)
     failed = failure(ended, call=request.call) if ended.code else None
-    records = Records(buildx, os.environ, workspace)
-    trace = Trace(known, request.contexts, Path(request.folder), ended.stderr, records, request.builds, groups)
     return Executed(
-        buildx, failed, ended.signal, metadata_file, _version(metadata_file) != before, notices, warnings, trace
+        buildx,
+        failed,
+        ended.signal,
+        metadata_file,
+        _version(metadata_file) != before,
+        notices,
+        warnings,
+        ended.stderr,
+        known,
+        groups,
     )
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from action.buildx.history import Records
 from action.buildx.request import Request
 from action.errors import PackagesError
 from action.inputs.policy import Policy
-from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import MODELS
-from action.pipeline.execute import execute
-from action.pipeline.run_result import RunResult
+from action.packages.preload import Preloader
+from action.pipeline.execute import EVALUATION, Executed, execute
+from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
-
-EVALUATION = PreloadItem(MODELS, ("action.pipeline.evaluate",))
-"""The packages and modules that every run needs after buildx has ended; they are loaded while it runs."""
 
 
 def run_request(request: Request, workspace: Path, policy: Policy, log: Log, preloader: Preloader) -> RunResult:
@@ -33,13 +31,42 @@ def run_request(request: Request, workspace: Path, policy: Policy, log: Log, pre
         Interrupted: a signal arrived while buildx was not running.
     """
     executed = execute(request, workspace, policy.retry_policy, log, preloader)
+    return result_of(request, executed, workspace, policy, log, preloader)
+
+
+def result_of(  # noqa: PLR0917  # the values of a run, in the order in which they are made
+    request: Request, executed: Executed, workspace: Path, policy: Policy, log: Log, preloader: Preloader
+) -> RunResult:
+    """Return the result of a run that has ended.
+
+    Args:
+        request: the request that was run.
+        executed: how buildx ended.
+        workspace: the folder for temporary files.
+        policy: the rules for the run, such as `verify`.
+        log: the destination of the log.
+        preloader: waits for what was loaded while buildx ran.
+
+    Raises:
+        PackagesError: the packages that `verify` needs cannot be installed.
+        Interrupted: a signal ended the verification.
+    """
     failed = (executed.failed,) if executed.failed else ()
     if executed.signal is not None:
         return RunResult(None, None, failed, signal=executed.signal, bake=request.bake)
+    trace = Trace(
+        executed.known_refs,
+        request.contexts,
+        Path(request.folder),
+        executed.log,
+        Records(executed.buildx, os.environ, workspace),
+        request.builds,
+        executed.known_groups,
+    )
     try:
         preloader.wait(EVALUATION.packages)
     except PackagesError as error:
-        return RunResult(None, None, (*failed, error), trace=executed.trace, bake=request.bake)
+        return RunResult(None, None, (*failed, error), trace=trace, bake=request.bake)
     from action.pipeline.evaluate import evaluate  # noqa: PLC0415  # its packages are there only now
 
-    return evaluate(request, executed, policy, log, preloader)
+    return evaluate(request, executed, trace, policy, log, preloader)

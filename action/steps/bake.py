@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 from action.buildx.bake_arguments import bake_request, read_bake
 from action.buildx.builder import find_driver
@@ -13,11 +12,8 @@ from action.github.context import counts_as_private
 from action.inputs.bake import BAKE_NAMES, read_bake_inputs
 from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import read_report_options
-from action.pipeline.run_result import RunResult
 from action.process.docker import find_buildx
-from action.report.request import ReportRequest
 from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, warn
-from action.steps.outputs import compact
 from action.steps.run import run_step
 
 
@@ -55,17 +51,4 @@ def _run(*, dry_run: bool) -> int:
     request = bake_request(bake, inputs, targets, os.environ, is_private, driver=driver)
     if dry_run:
         return print_arguments(request.arguments)
-    report = ReportRequest("Bake", report_options, raw, secrets, inputs.github_token, request.folder)
-    return run_step(request, inputs.policy, report, _outputs)
-
-
-def _outputs(result: RunResult) -> Mapping[str, str]:
-    """Return the step outputs of a bake, in which `digests` is target to key to digest."""
-    builds = result.builds or {}
-    return {
-        "digests": compact({name: build.digests for name, build in builds.items()}),
-        "imageids": compact({name: build.imageids for name, build in builds.items()}),
-        "exporters": compact(
-            {name: [exporter.document() for exporter in build.exporters] for name, build in builds.items()}
-        ),
-    }
+    return run_step(request, inputs.policy, report_options, inputs=raw, secrets=secrets, token=inputs.github_token)

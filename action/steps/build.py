@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 from action.buildx.build_arguments import build_request
 from action.buildx.builder import find_driver
-from action.exporters.attributed import AttributedBuild
 from action.github.context import counts_as_private
 from action.inputs.build import BUILD_NAMES, read_build_inputs
 from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import read_report_options
 from action.inputs.secrets import secret_values
-from action.pipeline.run_result import RunResult
-from action.report.request import ReportRequest
 from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, sends_query, warn
-from action.steps.outputs import compact
 from action.steps.run import run_step
 
 
@@ -49,20 +44,4 @@ def _run(*, dry_run: bool) -> int:
     warn(warnings, dry_run=dry_run)
     if dry_run:
         return print_arguments(request.arguments)
-    report = ReportRequest("Build", report_options, raw, secrets, inputs.github_token, request.folder)
-    return run_step(request, inputs.policy, report, _outputs)
-
-
-def _outputs(result: RunResult) -> Mapping[str, str]:
-    """Return the step outputs of one build, in which `digests` is key to digest."""
-    if result.builds is None:
-        return {"digests": "{}", "imageids": "{}", "exporters": "[]"}
-    build = result.builds.get("", AttributedBuild(None))
-    return {
-        "digest": build.digest or "",
-        "imageid": build.imageid or "",
-        "digests": compact(build.digests),
-        "imageids": compact(build.imageids),
-        "exporters": compact([exporter.document() for exporter in build.exporters]),
-        "ref": build.ref or "",
-    }
+    return run_step(request, inputs.policy, report_options, inputs=raw, secrets=secrets, token=inputs.github_token)

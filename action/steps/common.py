@@ -11,6 +11,9 @@ from action.buildx.version import GIT_QUERY, is_at_least
 from action.errors import FAILED, BuildDigestsError
 from action.github import workflow_commands
 from action.github.context import WorkflowRun, is_private
+from action.inputs.report_options import ReportOptions
+from action.packages.preload import PreloadItem
+from action.packages.sets import GITHUB, SUMMARY
 from action.process.docker import find_buildx
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
@@ -72,3 +75,18 @@ def print_arguments(arguments: tuple[str, ...]) -> int:
     """Print buildx's arguments as a JSON array and return the exit code of a dry run."""
     sys.stdout.write(json.dumps(arguments) + "\n")
     return 0
+
+
+def report_items(report_options: ReportOptions) -> tuple[PreloadItem, ...]:
+    """Return the packages and modules that the report about a run needs."""
+    summary = PreloadItem(SUMMARY, ("google.protobuf.message_factory", "action.report.publish"))
+    comment = PreloadItem(GITHUB, ("action.github.api",))
+    return (
+        *((summary,) if has_summary(report_options) else ()),
+        *((comment,) if report_options.comment else ()),
+    )
+
+
+def has_summary(report_options: ReportOptions) -> bool:
+    """Return whether a summary is rendered: for the job summary, or for a comment, which has the same text."""
+    return report_options.comment or (report_options.summary and bool(os.environ.get("GITHUB_STEP_SUMMARY")))

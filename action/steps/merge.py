@@ -13,9 +13,9 @@ from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
 from action.report.request import ReportRequest
-from action.steps.common import exit_code_of, mask_all, print_arguments, step_log, warn
+from action.steps.common import exit_code_of, mask_all, print_arguments, report_items, step_log, warn
 from action.steps.outputs import compact, finish_step, print_digests, write_checksums, write_results
-from action.steps.reporting import report_packages, report_run
+from action.steps.reporting import report_run
 
 
 def run_merge_step(*, dry_run: bool = False) -> int:
@@ -47,7 +47,7 @@ def _run(*, dry_run: bool) -> int:
     mask_all(secrets)
     report_options = read_report_options(os.environ, summary=request.summary, comment=request.comment, record=False)
     report = ReportRequest("Merge", report_options, raw, secrets, request.github_token)
-    with Preloader(*report_packages(report_options)) as preloader:
+    with Preloader(*report_items(report_options)) as preloader:
         preloader.start()
         with workflow_commands.stopped():
             result = run_merge(request, step_log())

@@ -16,9 +16,6 @@ from action.pipeline.run_result import RunResult, Trace
 from action.pipeline.workspace import folder_for_later_steps
 from action.process.signals import Interrupted
 
-OUTPUT_MODULES = ("actions_toolkit.file_command",)
-"""Modules that write the step outputs; they are loaded while buildx runs."""
-
 
 def finish_step(result: RunResult, outputs: Mapping[str, str]) -> int:
     """Print the messages of a run, set the step outputs and return the exit code.
@@ -40,6 +37,33 @@ def finish_step(result: RunResult, outputs: Mapping[str, str]) -> int:
     if result.signal is not None:
         raise Interrupted(result.signal)
     return result.errors[0].exit_code if result.errors else 0
+
+
+def outputs_of_build(result: RunResult) -> Mapping[str, str]:
+    """Return the step outputs that only a build has, in which `digests` is key to digest."""
+    if result.builds is None:
+        return {"digests": "{}", "imageids": "{}", "exporters": "[]"}
+    build = result.builds.get("", AttributedBuild(None))
+    return {
+        "digest": build.digest or "",
+        "imageid": build.imageid or "",
+        "digests": compact(build.digests),
+        "imageids": compact(build.imageids),
+        "exporters": compact([exporter.document() for exporter in build.exporters]),
+        "ref": build.ref or "",
+    }
+
+
+def outputs_of_bake(result: RunResult) -> Mapping[str, str]:
+    """Return the step outputs that only a bake has, in which `digests` is target to key to digest."""
+    builds = result.builds or {}
+    return {
+        "digests": compact({name: build.digests for name, build in builds.items()}),
+        "imageids": compact({name: build.imageids for name, build in builds.items()}),
+        "exporters": compact(
+            {name: [exporter.document() for exporter in build.exporters] for name, build in builds.items()}
+        ),
+    }
 
 
 def print_digests(builds: Mapping[str, AttributedBuild]) -> None:

@@ -1,64 +1,55 @@
-"""The step of a build or of a bake: runs a request, sets the step outputs and reports the run."""
+"""The step of a build or of a bake, until buildx has ended; `action.steps.finish` does the rest.
+
+What is needed only then is loaded while buildx runs: the build would wait for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from action.buildx.request import Request
 from action.github import workflow_commands
 from action.inputs.policy import Policy
+from action.inputs.report_options import ReportOptions
 from action.packages.preload import Preloader, PreloadItem
-from action.pipeline.refs import refs_of
-from action.pipeline.run import EVALUATION, run_request
-from action.pipeline.run_result import RunResult
+from action.pipeline.execute import EVALUATION, execute
 from action.pipeline.workspace import temporary_folder
-from action.report.request import ReportRequest
-from action.steps.common import step_log
-from action.steps.outputs import (
-    OUTPUT_MODULES,
-    finish_step,
-    print_digests,
-    write_checksums,
-    write_record,
-    write_results,
-)
-from action.steps.reporting import report_packages, report_run
+from action.steps.common import report_items, step_log
 
-Outputs = Callable[[RunResult], Mapping[str, str]]
-"""Returns the step outputs of a run that differ between a build and a bake: output name to text."""
+_FINISH = PreloadItem(EVALUATION.packages, ("action.steps.finish", *EVALUATION.modules, "actions_toolkit.file_command"))
 
 
-def run_step(request: Request, policy: Policy, report: ReportRequest, outputs_of: Outputs) -> int:
+def run_step(
+    request: Request,
+    policy: Policy,
+    report_options: ReportOptions,
+    *,
+    inputs: Mapping[str, str],
+    secrets: tuple[str, ...],
+    token: str,
+) -> int:
     """Run a step and return its exit code.
 
     Args:
         request: what to run.
         policy: the rules for the run.
-        report: what is reported of the run.
-        outputs_of: returns the step outputs that differ between a build and a bake.
+        report_options: the parts of the report that the step wants.
+        inputs: input name to its text.
+        secrets: texts that must not be shown.
+        token: the token to write a comment with, or empty.
 
     Raises:
         BuildDigestsError: buildx cannot be started.
         Interrupted: a signal ended the run.
     """
-    evaluation = PreloadItem(EVALUATION.packages, (*EVALUATION.modules, *OUTPUT_MODULES))
-    report_items = report_packages(report.report_options)
-    with temporary_folder() as workspace, Preloader(evaluation, *report_items) as preloader:
+    log = step_log()
+    with temporary_folder() as workspace, Preloader(_FINISH, *report_items(report_options)) as preloader:
         # A line of a Dockerfile's output must not be taken for a workflow command.
         with workflow_commands.stopped():
-            result = run_request(request, workspace, policy, step_log(), preloader)
-        saves_record = report.report_options.record
-        code = finish_step(result, _outputs(result, outputs_of, saves_record=saves_record))
-        report_run(result, report, preloader)
-    return code
+            executed = execute(request, workspace, policy.retry_policy, log, preloader)
+            from action.steps.finish import ReportRequest, finish_run, result_of  # noqa: PLC0415  # loaded meanwhile
 
-
-def _outputs(result: RunResult, outputs_of: Outputs, *, saves_record: bool) -> Mapping[str, str]:
-    outputs = {"metadata": result.metadata or "", "refs": "[]", **outputs_of(result)}
-    if saves_record:
-        outputs |= write_record(result.trace, list(refs_of(result).values()))
-    if result.builds is None:
-        return outputs
-    print_digests(result.builds)
-    exporters = [exporter for build in result.builds.values() for exporter in build.exporters]
-    return {**outputs, "results": write_results(result), **write_checksums(exporters)}
+            result = result_of(request, executed, workspace, policy, log, preloader)
+        title = "Bake" if request.bake else "Build"
+        report = ReportRequest(title, report_options, inputs, secrets, token, request.folder)
+        return finish_run(result, report, preloader)
