@@ -23,8 +23,8 @@ from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
 
 
-def evaluate(  # noqa: PLR0917  # the values of a run, in the order in which they are made
-    request: Request, executed: Executed, trace: Trace, policy: Policy, log: Log, preloader: Preloader
+def evaluate(
+    request: Request, executed: Executed, trace: Trace, policy: Policy, *, log: Log, preloader: Preloader
 ) -> RunResult:
     """Return the result of a run that has ended.
 

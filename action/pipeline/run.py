@@ -31,11 +31,11 @@ def run_request(request: Request, workspace: Path, policy: Policy, log: Log, pre
         Interrupted: a signal arrived while buildx was not running.
     """
     executed = execute(request, workspace, policy.retry_policy, log, preloader)
-    return result_of(request, executed, workspace, policy, log, preloader)
+    return result_of(request, executed, workspace, policy, log=log, preloader=preloader)
 
 
-def result_of(  # noqa: PLR0917  # the values of a run, in the order in which they are made
-    request: Request, executed: Executed, workspace: Path, policy: Policy, log: Log, preloader: Preloader
+def result_of(
+    request: Request, executed: Executed, workspace: Path, policy: Policy, *, log: Log, preloader: Preloader
 ) -> RunResult:
     """Return the result of a run that has ended.
 
@@ -69,4 +69,4 @@ def result_of(  # noqa: PLR0917  # the values of a run, in the order in which th
         return RunResult(None, None, (*failed, error), trace=trace, bake=request.bake)
     from action.pipeline.evaluate import evaluate  # noqa: PLC0415  # its packages are there only now
 
-    return evaluate(request, executed, trace, policy, log, preloader)
+    return evaluate(request, executed, trace, policy, log=log, preloader=preloader)

@@ -49,7 +49,7 @@ def run_step(
             executed = execute(request, workspace, policy.retry_policy, log, preloader)
             from action.steps.finish import ReportRequest, finish_run, result_of  # noqa: PLC0415  # loaded meanwhile
 
-            result = result_of(request, executed, workspace, policy, log, preloader)
+            result = result_of(request, executed, workspace, policy, log=log, preloader=preloader)
         title = "Bake" if request.bake else "Build"
         report = ReportRequest(title, report_options, inputs, secrets, token, request.folder)
         return finish_run(result, report, preloader)
