@@ -24,9 +24,6 @@ _NEEDED_LATER = (retry, schema, evaluate, verify)
 """All that a run imports after buildx has started, with tenacity, jsonschema and pydantic: a library must not install
 what is missing, so that it is imported before the run."""
 
-# What a run imports after buildx has started. A step installs it; a library must not, so that it is imported here.
-_IMPORTED = (evaluate, retry, schema, verify)
-
 LogStream: TypeAlias = "BinaryIO | TextIO | None"
 """Gets buildx's log as it comes; None drops it. A build that fails gives the end of its log in its error."""
 
