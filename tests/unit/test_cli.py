@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit import command_line
+
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "sha256:" + "a" * 64
 
@@ -105,7 +107,7 @@ def test_schema_prints_the_published_file(name: str) -> None:
     ],
 )
 def test_bad_usage_is_2_with_a_message_on_standard_error(arguments: list[str]) -> None:
-    done = command(*arguments)
+    done = command_line.command(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip()
 

@@ -82,7 +82,7 @@ HOSTILE: dict[str, Callable[[], Members]] = {
     "results without end": _many_results,
     "exporters without end": lambda: of_record(b'{"Exporters": [' + b"{}," * 5 * MB + b"{}]}"),
     "attributes without end": lambda: of_record(
-        b'{"Exporters": [{"Attrs": {' + b",".join(b'"%x":""' % number for number in range(MB)) + b"}}]}"
+        b'{"Exporters": [{"Attrs": {' + b",".join(b'"%x":""' % number for number in range(MB // 3)) + b"}}]}"
     ),
     "attributes that are no text": lambda: of_record(
         b'{"Exporters": [{"Attrs": {' + b",".join(b'"%x":1' % number for number in range(MB)) + b"}}]}"
