@@ -19,6 +19,7 @@ from typing_extensions import TypeAliasType
 from action.oci.models import Digest as OciDigest
 from action.oci.models import Items
 
+# By hand: one pattern for all algorithms could not say that it is the length of a sha256 digest that is wrong.
 _DIGEST_SCHEMA = {
     "description": "a digest: algorithm, colon, encoded hash; of sha256 64 lower-case hexadecimal digits",
     "type": "string",

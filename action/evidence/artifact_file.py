@@ -83,6 +83,7 @@ def _read(layout: Layout) -> Image:
             message = f"{layout.source}: its index.json names {len(entries)} images, not one"
             raise EvidenceError(message)
         (entry,) = entries.values()
+        # Without the blob nothing shows that the digest is this image's.
         if read_blob(layout, entry.digest) is None:
             message = f"{layout.source}: its index.json names {entry.digest}, which is not in it"
             raise EvidenceError(message)

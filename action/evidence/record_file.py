@@ -82,6 +82,7 @@ def read_record(file: Path, ref: str | None) -> Record:
     if ref is None:
         matching = found
     else:
+        # A record that does not name its build can only be the right one if the file has no other.
         matching = [record for record in found if record.ref == ref] or [
             record for record in found if not record.ref and len(found) == 1
         ]
@@ -124,6 +125,7 @@ def record_manifests(layout: Layout) -> list[Manifest]:
     while pending:
         descriptor, depth = pending.popleft()
         blob = read_blob(layout, descriptor.digest)
+        # A damaged part does not hide the other records.
         if blob is None or depth > _MAX_NESTING or len(manifests) >= _MAX_RECORDS:
             continue
         if descriptor.media_type in INDEX_TYPES:

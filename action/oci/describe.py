@@ -49,8 +49,10 @@ def _platform_image(descriptor: Descriptor, blobs: Blobs) -> PlatformImage:
     data = blobs(descriptor.digest) if descriptor.media_type in MANIFEST_TYPES else None
     if data is None:
         return PlatformImage(platform or None, descriptor.digest, None)
+    # A manifest does not name its platform: an index does in the entry for it, or else the config.
     config = parse(Manifest, data, descriptor.digest).config
     if not platform and config.media_type in CONFIG_TYPES and (config_data := blobs(config.digest)) is not None:
         platform = str(parse(Platform, config_data, config.digest))
+    # The config of an artifact that is not an image, such as a Helm chart, has another type and is not an image ID.
     imageid = config.digest if config.media_type in CONFIG_TYPES else None
     return PlatformImage(platform or None, descriptor.digest, imageid)

@@ -98,6 +98,7 @@ class FolderLayout:
         """See `Layout`."""
         file = self._folder / name
         try:
+            # Not stat, which follows links: one could lead out of the folder.
             status = file.lstat()
             if not stat.S_ISREG(status.st_mode):
                 return None
@@ -152,6 +153,7 @@ class TarLayout:
         """Store the offset and the size of each plain file by its name."""
         with _as_evidence(self.source):
             for member in plain_files(self._file, MAX_MEMBERS):
+                # Programs differ in which of two members with one name they use.
                 if member.name in self._members:
                     message = f"{self.source}: {member.name!r} is in it twice"
                     raise EvidenceError(message)
@@ -165,6 +167,7 @@ class TarLayout:
         _check_size(self.source, name, size)
         self.count(size)
         data = b"".join(self._chunks(name, offset, size))
+        # Counted before anything is parsed: `{},` has three bytes, and as an object of a model hundreds.
         self._values_left -= sum(map(data.count, (b"[", b"{", b",")))
         if self._values_left < 0:
             message = f"{self.source}: what it says of images has more than the {MAX_VALUES} values that are read"
@@ -230,11 +233,13 @@ def _plain_tar(file: Path) -> IO[bytes]:
         opened.seek(0)
         return opened
     opened.close()
+    # A file, since members are read by their offset, and gzip can only seek by decompressing from the start again.
     plain = tempfile.TemporaryFile()  # noqa: SIM115  # it outlives this function
     try:
         with gzip.open(file) as compressed:
             while chunk := compressed.read(_CHUNK):
                 plain.write(chunk)
+                # Checked while it is written: gzip can make a thousand bytes of one.
                 if plain.tell() > MAX_UNPACKED_BYTES:
                     message = f"{file}: more than {MAX_UNPACKED_BYTES} bytes when decompressed"
                     raise EvidenceError(message)
@@ -255,6 +260,7 @@ def _check_size(source: str, name: str, size: int) -> None:
 def _as_evidence(source: str) -> Iterator[None]:
     try:
         yield
+    # zlib.error and EOFError come from gzip, OverflowError from an offset that seek does not accept.
     except (zlib.error, ValueError, EOFError, OverflowError) as error:
         message = f"{source}: not a tar that can be read ({error})"
         raise EvidenceError(message) from None

@@ -69,6 +69,7 @@ def plain_files(file: IO[bytes], max_headers: int) -> Iterator[PlainFile]:
     Raises:
         ValueError: the file is not a tar, is cut off, or has too many or too long headers.
     """
+    # Seeking beyond the end of a file does not fail, so each size is compared with the length.
     length = file.seek(0, os.SEEK_END)
     left = MAX_HEADER_BYTES
     place = headers = 0
@@ -104,10 +105,12 @@ def _header(file: IO[bytes], place: int) -> bytes | None:
     """Read the header at an offset; None at the end of the tar."""
     file.seek(place)
     header = file.read(_BLOCK)
+    # An empty block ends a tar. Some programs write none, so the end of the file counts as well.
     if not header.strip(b"\0"):
         return None
     if len(header) < _BLOCK:
         raise ValueError("it is cut off")
+    # The checksum is computed with spaces in its own field.
     checksum = _OCTAL.fullmatch(header[148:156])
     if checksum is None or int(checksum[1] or b"0", 8) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
         raise ValueError("a header has another checksum than it says")

@@ -30,6 +30,7 @@ def check_artifact(path: Path, digest: str) -> None:
             raise EvidenceError(message)
         document = _document(layout, digest)
         pending = list(_named_by(document))
+        # Platforms share layers, so each blob is hashed once.
         seen = {digest}
         while pending:
             blob = pending.pop()
@@ -39,6 +40,7 @@ def check_artifact(path: Path, digest: str) -> None:
             seen.add(blob.digest)
             if blob.media_type in INDEX_TYPES | MANIFEST_TYPES:
                 pending += _named_by(_document(layout, blob.digest))
+                # A few indexes that name one another thousands of times would otherwise take minutes.
                 if len(pending) > _MAX_BLOBS:
                     message = f"{layout.source}: {digest} names more than {_MAX_BLOBS} blobs"
                     raise EvidenceError(message)
