@@ -158,6 +158,16 @@ class BakeResults(BaseModel):
     version: _Version = 1
     targets: dict[str, BuildResults] = Field(description="targets: an object of target name to its results")
 
+    @property
+    def digests(self) -> dict[str, dict[str, str]]:
+        """Target name to exporter key to digest, of every exporter that has a digest."""
+        return {name: build.digests for name, build in self.targets.items()}
+
+    @property
+    def imageids(self) -> dict[str, dict[str, str]]:
+        """Target name to exporter key to image ID, of every exporter that has an image ID."""
+        return {name: build.imageids for name, build in self.targets.items()}
+
 
 class Digests(
     RootModel[

@@ -159,3 +159,26 @@ def test_the_model_of_digests_accepts_what_its_schema_accepts(
     else:
         with pytest.raises(ValidationError):
             read(document)
+
+
+def test_the_digests_and_image_ids_of_a_bake_are_by_target_and_key() -> None:
+    digest, other = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+    exporter = {
+        "key": "release",
+        "index": 0,
+        "id": "release",
+        "type": "image",
+        "names": [],
+        "push": True,
+        "dest": None,
+        "digest": digest,
+        "imageid": other,
+        "descriptor": None,
+        "platforms": [],
+        "evidence": "record",
+    }
+    files = {**exporter, "key": "1", "index": 1, "id": None, "type": "local", "digest": None, "imageid": None}
+    build = {"version": 1, "ref": None, "digest": digest, "imageid": other, "exporters": [exporter, files]}
+    bake = BakeResults.model_validate_json(json.dumps({"version": 1, "targets": {"web": build}}))
+    assert bake.digests == {"web": {"release": digest}}
+    assert bake.imageids == {"web": {"release": other}}
