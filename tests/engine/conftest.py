@@ -254,7 +254,7 @@ def fake_docker(work: Workplace, script: str) -> None:
     work.environment = {**work.environment, "PATH": f"{folder}:{work.environment['PATH']}"}
 
 
-def push_and_load(work: Workplace, tags: str) -> Step:
+def push_and_load(work: Workplace, tags: str, **inputs: str) -> Step:
     """Push and load an image under names that the engine knows already.
 
     Two exporters give these names to an image at once. BuildKit updates a name that is there, and creates one that is
@@ -262,4 +262,4 @@ def push_and_load(work: Workplace, tags: str) -> Step:
     """
     assert work.step(load="true", tags=tags).code == 0
     (work.folder / "hello.txt").write_text(f"hello again {uuid.uuid4()}\n")
-    return work.step(push="true", load="true", tags=tags)
+    return work.step(push="true", load="true", tags=tags, **inputs)
