@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,11 @@ def run_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path, tool_
         timeout=120,
     )
     return folder
+
+
+@pytest.fixture
+def sigint_ends() -> Iterator[None]:
+    """Let SIGINT end programs that a test starts: they ignore it if the tests run in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

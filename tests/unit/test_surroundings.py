@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,14 +215,6 @@ def test_without_a_home_docker_reads_no_configuration_of_the_workspace(place: Pl
     done = place.run(*place.step, prefix=prefix, without=("HOME",))
     assert f"{place.folder}/.docker\n" in done.stdout
     assert "/.docker" not in place.run(*place.step).stdout
-
-
-@pytest.fixture
-def sigint_ends() -> Iterator[None]:
-    """Let SIGINT end programs that a test starts: they ignore it if the tests run in a shell's background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("sigint_ends")

@@ -43,8 +43,8 @@ def _messages(count: int) -> bytes:
 @pytest.mark.parametrize(
     ("log", "most", "said"),
     [
-        (_text, 32 * MIB, "says more of steps than is read: 3000 times, 33554432 characters"),
-        (_updates, 3000, "says more of steps than is read: 3000 times, 33554432 characters"),
+        (_text, 32 * MIB, "has more about steps than is read: 3000 times, 33554432 characters"),
+        (_updates, 3000, "has more about steps than is read: 3000 times, 33554432 characters"),
         (_messages, 1000, "has more than 1000 messages"),
     ],
 )
@@ -80,5 +80,5 @@ def test_the_bounds_hold_for_all_records_of_a_file_together(tmp_path: Path) -> N
     ]
     index = [descriptor(manifest, MANIFEST) for manifest in manifests]
     members = layout(*index, blobs=(*manifests, *configs, *logs))
-    with pytest.raises(EvidenceError, match="says more of steps than is read"):
+    with pytest.raises(EvidenceError, match="has more about steps than is read"):
         read_status_log(write_tar(tmp_path / "r", members))

@@ -104,6 +104,7 @@ def test_a_program_that_does_not_end_in_time_is_killed_with_its_children(tmp_pat
     assert has_ended(child)
 
 
+@pytest.mark.usefixtures("sigint_ends")
 def test_without_forwarding_an_exception_stops_the_program_and_a_second_one_kills_it(tmp_path: Path) -> None:
     code = RUN.replace("print))", "print, forwards_signals=False))").format(script=STUBBORN, report="", grace=60)
     process = subprocess.Popen(
