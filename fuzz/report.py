@@ -15,7 +15,7 @@ from action.errors import BuildDigestsError
 from action.evidence.status_log import StatusLog, Step
 from action.github import workflow_commands
 from action.process.program import CompletedProgram
-from action.report.annotations import read_annotations
+from action.report.annotations import print_annotation, read_annotations
 from action.report.comment import CommentSource, comment_text
 from action.report.model import Report, Target
 from action.report.safe_text import one_line
@@ -38,9 +38,7 @@ def _checks(data: bytes) -> None:
     for annotation in read_annotations(text, lambda name, _: name if name == "Dockerfile" else None):
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
-            workflow_commands.annotate(
-                annotation.message, title=annotation.rule, file=annotation.file, line=annotation.line
-            )
+            print_annotation(annotation)
         printable(output.getvalue())
         (line,) = _NEWLINE.split(output.getvalue().rstrip("\n"))
         assert re.match(r"::warning( [a-z]+=[^,:]*(,[a-z]+=[^,:]*)*)?::", line), line

@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from actions_toolkit.command import issue_command
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from action.documents.strict_json import parse_document
@@ -42,6 +44,13 @@ class Annotation:
     message: str
     file: str | None
     line: int | None
+
+
+def print_annotation(annotation: Annotation) -> None:
+    """Print a warning as a workflow command, which GitHub shows at its place in the file."""
+    place = {"title": annotation.rule, "file": annotation.file or "", "line": str(annotation.line or "")}
+    issue_command("warning", {name: value for name, value in place.items() if value}, annotation.message)
+    sys.stdout.flush()
 
 
 class _Model(BaseModel):

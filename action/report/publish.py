@@ -25,7 +25,7 @@ from action.github.context import read_workflow_run
 from action.oci.image import Image, PlatformImage
 from action.pipeline.refs import refs_of
 from action.pipeline.run_result import RunResult, Trace
-from action.report.annotations import FindFile, read_annotations
+from action.report.annotations import FindFile, print_annotation, read_annotations
 from action.report.comment import LIMIT as COMMENT_LIMIT
 from action.report.comment import CommentSource, comment_text
 from action.report.model import Report, Target
@@ -96,9 +96,7 @@ def _annotate(result: RunResult, request: ReportRequest, refs: Sequence[str]) ->
     # The step's own warnings count towards GitHub's limit too.
     shown = max(0, MAX_ANNOTATIONS - len(result.warnings))
     for annotation in annotations[:shown]:
-        workflow_commands.annotate(
-            annotation.message, title=annotation.rule, file=annotation.file, line=annotation.line
-        )
+        print_annotation(annotation)
     if (rest := len(annotations) - shown) > 0:
         workflow_commands.say(
             f"{rest} more warnings of build checks are not shown as annotations: GitHub shows ten per step"

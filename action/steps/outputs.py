@@ -12,6 +12,7 @@ from pathlib import Path
 from action.errors import EvidenceError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, document_text, references
 from action.github import workflow_commands
+from action.github.step_outputs import set_outputs
 from action.pipeline.run_result import RunResult, Trace
 from action.pipeline.workspace import folder_for_later_steps
 from action.process.signals import Interrupted
@@ -33,7 +34,7 @@ def finish_step(result: RunResult, outputs: Mapping[str, str]) -> int:
         workflow_commands.warning(warning)
     for error in result.errors:
         workflow_commands.error(str(error))
-    workflow_commands.set_outputs(outputs)
+    set_outputs(outputs)
     if result.signal is not None:
         raise Interrupted(result.signal)
     return result.errors[0].exit_code if result.errors else 0

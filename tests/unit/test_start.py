@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,48 @@ def test_an_action_uses_the_python_that_is_installed(
     else:
         assert done.stdout.startswith("::error::")
         assert done.returncode == 2
+
+
+# Python announces each program that it is about to run to its audit hooks.
+_UNTIL_BUILDX = """
+import os, runpy, sys
+def list_modules(event, arguments):
+    if event == "subprocess.Popen" and "build" in arguments[1]:
+        files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+        print("\\n".join(files), file=sys.stderr, flush=True)
+        os._exit(0)
+sys.addaudithook(list_modules)
+sys.argv = [{start!r}, "build"]
+runpy.run_path({start!r}, run_name="__main__")
+"""
+
+
+def test_a_step_imports_no_third_party_package_before_buildx_starts(tool_cache: Path, tmp_path: Path) -> None:
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    docker.chmod(0o755)
+    inputs = {"context": ".", "push": "true", "tags": "localhost:5000/app:1", "outputs": "type=oci,dest=a.tar"}
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _UNTIL_BUILDX.format(start=str(START))],
+        env={
+            "PATH": f"{docker.parent}:/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "RUNNER_TOOL_CACHE": str(tool_cache),
+            "INPUTS": json.dumps(inputs),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    files = [Path(file) for file in done.stderr.splitlines() if file]
+    assert START.parent / "pipeline/execute.py" in files
+    library = Path(sysconfig.get_path("stdlib"))
+    third_party = [file for file in files if "site-packages" in file.parts or not _is_in(file, ROOT, library)]
+    assert third_party == []
+
+
+def _is_in(file: Path, *folders: Path) -> bool:
+    return any(file.resolve().is_relative_to(folder.resolve()) for folder in folders)

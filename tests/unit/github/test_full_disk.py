@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from action.errors import BuildDigestsError
-from action.github import workflow_commands
+from action.github.step_outputs import set_outputs
 
 BEFORE = b"earlier=step\n"
 OUTPUTS = {"metadata": "x" * 300_000, "digest": "sha256:1", "exporters": "y" * 9000}
@@ -21,7 +21,7 @@ def _attempt(file: Path) -> str:
     """Set outputs; `all` or `nothing` of them."""
     file.write_bytes(BEFORE)
     try:
-        workflow_commands.set_outputs(OUTPUTS)
+        set_outputs(OUTPUTS)
     except BuildDigestsError:
         assert file.read_bytes() == BEFORE
         return "nothing"
