@@ -299,8 +299,10 @@ def test_a_secret_reaches_the_build_and_neither_the_log_nor_an_error() -> None:
 
 
 _INTERRUPTED = """
-import sys, threading, _thread
+import signal, sys, threading
 from action import build
+# A shell's background ignores SIGINT, and so do its programs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     build(context=".", outputs="type=oci,dest=a.tar", log=sys.stderr)
 except KeyboardInterrupt:
