@@ -10,7 +10,7 @@ PATHS := action benchmarks engine examples fuzz soak tests
 ACTIONS := action.yml bake/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines lint lint-style lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo bench instructions fuzz soak lock clean
+.PHONY: help setup test engines lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo bench instructions fuzz soak lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,12 +35,16 @@ test: lint ## Run all tests, on a real engine and registry.
 engines: setup ## Run the action on every engine that people have; write docs/engines.md.
 	@$(RUN) -m pytest tests/matrix $(ARGS)
 
-lint: lint-style lint-types lint-layers lint-security lint-workflows lint-schemas ## Check style, types, layers, security, workflows and schemas.
+lint: lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas ## Check style, JavaScript, types, layers, security, workflows and schemas.
 
 # One target for each hook of .pre-commit-config.yaml.
 lint-style: setup
 	@$(VENV)/bin/ruff check $(PATHS)
 	@$(VENV)/bin/ruff format --check $(PATHS)
+
+lint-javascript: setup
+	@found=$$($(VENV)/bin/oxlint --deny-warnings --report-unused-disable-directives launcher tests/mermaid/server.mjs) || \
+	  { echo "$$found"; exit 1; }
 
 lint-types: setup
 	@$(VENV)/bin/mypy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -11,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.peer import Peer
+from engine.node import input_variables, main_of
 
 ROOT = Path(__file__).resolve().parents[1]
-_START = (sys.executable, "-I", "-S", str(ROOT / "action" / "start.py"))
+_ACTIONS = {"build": ROOT, "bake": ROOT / "bake"}
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,9 @@ class Bench:
         return Case(name, command, self._environment(), name)
 
     def _step(self, name: str, against: str, step: str, inputs: Mapping[str, str]) -> Case:
-        environment = {**self._environment(), "INPUTS": json.dumps(inputs), "DOCKER_BUILD_CHECKS_ANNOTATIONS": "false"}
-        return Case(name, (*_START, step), environment, against)
+        variables = input_variables(_ACTIONS[step], inputs)
+        environment = {**self._environment(), **variables, "DOCKER_BUILD_CHECKS_ANNOTATIONS": "false"}
+        return Case(name, main_of(_ACTIONS[step]), environment, against)
 
     def _inputs(self, outputs: Sequence[str], file: str) -> dict[str, str]:
         return {

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
+from engine.node import input_variables, main_of
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,8 @@ class Peer:
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The command of its main step; `node` is found in PATH."""
-        return ("node", str(self.folder / self._definition()["runs"]["main"]))
+        """The command of its main step."""
+        return main_of(self.folder)
 
     def environment(self, inputs: Mapping[str, str], *, summary: bool) -> dict[str, str]:
         """Return the variables that a runner sets: one for each input, with the default if the input is not given.
@@ -32,10 +31,5 @@ class Peer:
             inputs: input name to its text.
             summary: whether docker/build-push-action writes its summary and its record.
         """
-        defaults = {name: str(each.get("default") or "") for name, each in self._definition()["inputs"].items()}
-        given = {f"INPUT_{name.upper()}": value for name, value in {**defaults, **inputs}.items()}
         switches = dict.fromkeys(("DOCKER_BUILD_SUMMARY", "DOCKER_BUILD_RECORD_UPLOAD"), str(summary).lower())
-        return {**given, **switches}
-
-    def _definition(self) -> dict[str, Any]:
-        return dict(yaml.safe_load((self.folder / "action.yml").read_text(encoding="utf-8")))
+        return {**input_variables(self.folder, inputs), **switches}

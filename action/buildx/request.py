@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from action.exporters.requested import Requested
 
@@ -45,6 +45,10 @@ class Request:
     folder: str = "."
     writes_stdout: bool = False
     contexts: Mapping[str, str] = field(default_factory=dict)
+
+    def with_variables(self, variables: Mapping[str, str]) -> Request:
+        """Return the request with more environment variables for buildx only."""
+        return replace(self, environment={**variables, **self.environment})
 
     @property
     def builds(self) -> bool:

@@ -11,9 +11,9 @@ from action.inputs.policy import NO_RETRIES, Policy, read_retry_policy
 
 BAKE_NAMES = frozenset(
     (
-        *("allow", "builder", "call", "comment", "files", "github-token", "load", "no-cache", "provenance", "pull"),
-        *("push", "record", "require-digests", "retries", "retry-delay", "sbom", "set", "source", "summary", "targets"),
-        *("vars", "verify", "workdir"),
+        *("allow", "builder", "call", "comment", "files", "github-token", "load", "matrix", "no-cache", "provenance"),
+        *("pull", "push", "record", "require-digests", "retries", "retry-delay", "sbom", "set", "source", "summary"),
+        *("targets", "vars", "verify", "workdir"),
     )
 )
 """The names of all inputs."""

@@ -13,9 +13,9 @@ BUILD_NAMES = frozenset(
     (
         *("add-hosts", "allow", "annotations", "attests", "build-args", "build-contexts", "builder", "cache-from"),
         *("cache-to", "call", "cgroup-parent", "comment", "context", "file", "github-token", "labels", "load"),
-        *("network", "no-cache", "no-cache-filters", "outputs", "platforms", "provenance", "pull", "push", "record"),
-        *("require-digests", "retries", "retry-delay", "sbom", "secrets", "secret-envs", "secret-files", "shm-size"),
-        *("ssh", "summary", "tags", "target", "ulimit", "verify"),
+        *("matrix", "network", "no-cache", "no-cache-filters", "outputs", "platforms", "provenance", "pull", "push"),
+        *("record", "require-digests", "retries", "retry-delay", "sbom", "secret-envs", "secret-files", "secrets"),
+        *("shm-size", "ssh", "summary", "tags", "target", "ulimit", "verify"),
     )
 )
 """The names of all inputs."""

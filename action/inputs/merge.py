@@ -16,8 +16,8 @@ from action.oci.reference import full_repository, parse_reference
 
 MERGE_NAMES = frozenset(
     (
-        *("annotations", "builder", "comment", "expect-platforms", "github-token", "keys", "results", "retries"),
-        *("retry-delay", "summary", "tags", "target"),
+        *("annotations", "builder", "comment", "expect-platforms", "github-token", "keys", "matrix", "results"),
+        *("retries", "retry-delay", "summary", "tags", "target"),
     )
 )
 """The names of all inputs."""

@@ -15,6 +15,7 @@ from action.packages.sets import MODELS, RETRIES
 from action.process.docker import find_buildx
 from action.process.log import Log
 from action.process.program import CompletedProgram, run_program
+from action.process.search import cache_service_variables
 
 _NO_PROVENANCE = (
     "this builder does not support attestations, so the image was built again without the default provenance; set "
@@ -70,7 +71,8 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
         Interrupted: a signal arrived between two attempts.
     """
     buildx = find_buildx()
-    environment = {**os.environ, **request.environment}
+    # A step has the variables of the cache service in its request, a command in the terminal in its own environment.
+    private = {**cache_service_variables(os.environ), **request.environment}
     own = workspace / "metadata.json"
     metadata_file = Path(request.folder, request.metadata_file) if request.metadata_file else own
     before = _version(metadata_file)
@@ -86,8 +88,9 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
             known, groups = known_refs(state_folder(os.environ)), known_groups(state_folder(os.environ))
             return run_program(
                 (*buildx, *arguments),
-                environment,
+                os.environ,
                 folder=request.folder,
+                private=private,
                 log=log,
                 # Imports that start earlier would delay the start of the build.
                 on_start=preloader.start,

@@ -50,6 +50,7 @@ def run_program(
     environment: Mapping[str, str],
     *,
     folder: str = ".",
+    private: Mapping[str, str] | None = None,
     log: Log | None = None,
     on_start: Callable[[], None] | None = None,
 ) -> CompletedProgram:
@@ -62,8 +63,9 @@ def run_program(
 
     Args:
         command: the program and its arguments.
-        environment: the program's whole environment.
+        environment: the program's environment; the variables of GitHub's cache service in it are left out.
         folder: the folder that the program runs in.
+        private: environment variables that only this program gets, such as secrets.
         log: the destination of its output. If the output is captured, the first 64 KiB of standard output and the last
             64 KiB of standard error are returned. None lets the program write to the terminal itself.
         on_start: is called once the program runs, and must return at once.
@@ -79,7 +81,8 @@ def run_program(
         else contextlib.nullcontext(SignalForwarder()) as forwarder
     ):
         passes_stdin = log is None or log.passes_stdin
-        process = _start(command, environment, folder, (pipe, pipe), passes_stdin=passes_stdin)
+        whole = {**safe_environment(environment), **(private or {})}
+        process = _start(command, whole, folder, (pipe, pipe), passes_stdin=passes_stdin)
         # At once, and before the other threads start: an exception such as KeyboardInterrupt may come in any line.
         with stop_on_exception(process):
             forwarder.forward_to(process)
@@ -141,7 +144,7 @@ def capture_output(
 
     Args:
         command: the program and its arguments.
-        environment: the program's whole environment.
+        environment: the program's environment; the variables of GitHub's cache service in it are left out.
         seconds: the time limit; the program and its children are killed after it.
         folder: the folder that the program runs in.
         programs: the group that the program belongs to, or None.
@@ -152,7 +155,7 @@ def capture_output(
     """
     # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
     with _temporary_file() as stdout, _temporary_file() as stderr:
-        process = _start(command, environment, folder, (stdout, stderr), passes_stdin=False)
+        process = _start(command, safe_environment(environment), folder, (stdout, stderr), passes_stdin=False)
         try:
             with with_watchdog(process), (programs or ProgramGroup()).containing(process):
                 code = process.wait(timeout=seconds)
@@ -188,7 +191,7 @@ def _start(
         return subprocess.Popen(  # noqa: S603  # a list of arguments, and no shell
             list(command),
             cwd=folder,
-            env=safe_environment(environment),
+            env=environment,
             stdin=stdin,
             stdout=outputs[0],
             stderr=outputs[1],

@@ -10,6 +10,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+CACHE_SERVICE = ("ACTIONS_CACHE_", "ACTIONS_RESULTS_", "ACTIONS_RUNTIME_")
+"""The first parts of the names of variables that GitHub's runner sets for its cache and artifact services.
+
+With the token in them a program can write the caches of the repository, so only the buildx that builds gets them. It
+reads them for `type=gha` (docker/buildx 0.38, build/opt.go; moby/buildkit, cmd/buildctl/build/util.go).
+"""
+
 _SUFFIXES = tuple(os.environ.get("PATHEXT", ".EXE").lower().split(os.pathsep)) if os.name == "nt" else ("",)
 
 
@@ -62,16 +69,22 @@ def _folders(path: str | None) -> list[str]:
     return [entry for entry in entries if not in_workspace(entry)]
 
 
+def cache_service_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of GitHub's cache service in an environment."""
+    return {name: value for name, value in environment.items() if name.startswith(CACHE_SERVICE)}
+
+
 def safe_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which a program runs no program of the workspace.
+    """Return an environment in which a program runs no program of the workspace and has no token of GitHub's services.
 
     Args:
         environment: the environment; if it has no PATH, none is added.
 
     Returns:
-        A copy with a safe PATH, and settings of docker and git where these read files of the workspace.
+        A copy with a safe PATH, without the variables of GitHub's cache service, and with settings of docker and git
+        where these read files of the workspace.
     """
-    safe = dict(environment)
+    safe = {name: value for name, value in environment.items() if not name.startswith(CACHE_SERVICE)}
     if "PATH" in safe:
         safe["PATH"] = search_path(safe["PATH"])
     # Without a home docker reads `.docker` in the current folder, plugins included (docker/cli 28,

@@ -149,7 +149,7 @@ def interrupt_on_signals() -> Iterator[None]:
         if not isinstance(dropped.exc_value, Interrupted):
             before_hook(dropped)
             return
-        timer = threading.Timer(_RESEND_SECONDS, _send_to_main_thread, (dropped.exc_value.number,))
+        timer = threading.Timer(_RESEND_SECONDS, send_to_main_thread, (dropped.exc_value.number,))
         timer.daemon = True
         resending.append(timer)
         timer.start()
@@ -166,7 +166,8 @@ def interrupt_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _send_to_main_thread(number: int) -> None:
+def send_to_main_thread(number: int) -> None:
+    """Send a signal to this process; the main thread handles it, even while it waits for a program."""
     if hasattr(signal, "pthread_kill"):
         # Unlike `_thread.interrupt_main`, it also ends a system call that waits.
         signal.pthread_kill(threading.main_thread().ident or 0, number)

@@ -44,7 +44,8 @@ _RECORD_SECONDS = 5.0
 # Inputs that tell the steps of one job apart, so that each step replaces only its own part of a comment.
 _DISTINGUISHING_INPUTS = ("context", "file", "target", "source", "targets", "workdir", "keys")
 
-_SECRET_INPUTS = ("github-token", "secrets", "secret-envs", "secret-files")
+# The matrix is no input that a user sets; the others contain secrets.
+_HIDDEN_INPUTS = ("github-token", "matrix", "secrets", "secret-envs", "secret-files")
 
 _T = TypeVar("_T")
 
@@ -147,7 +148,7 @@ def _report(result: RunResult, request: ReportRequest, refs: Mapping[str, str]) 
         errors=tuple(map(str, result.errors)),
         warnings=result.warnings,
         failure=failure_excerpt(result.trace.log) if buildx_failed and result.trace else "",
-        inputs=shown_inputs(request.inputs, _SECRET_INPUTS),
+        inputs=shown_inputs(request.inputs, _HIDDEN_INPUTS),
         sizes=_sizes(targets, Path(request.folder)),
         secrets=request.secrets,
     )
@@ -214,7 +215,7 @@ def _comment(request: ReportRequest, report: Report) -> None:
     source = CommentSource(
         workflow=os.environ.get("GITHUB_WORKFLOW", ""),
         job=os.environ.get("GITHUB_JOB", ""),
-        leg=_leg(os.environ.get("BUILD_DIGESTS_MATRIX", "")),
+        leg=_leg(request.inputs.get("matrix", "")),
         step="\0".join(step),
         # GITHUB_SHA of a pull request's event is a merge commit that GitHub made, which nobody knows.
         commit=run.pull_request_head or run.sha,
@@ -234,7 +235,8 @@ def _comment(request: ReportRequest, report: Report) -> None:
 
 
 def _leg(text: str) -> dict[str, str]:
-    # The runner has no variable for the matrix leg: action.yml passes `toJSON(matrix)`, which is `null` without one.
+    # The runner has no variable for the matrix leg: action.yml makes `toJSON(matrix)`, which is `null` without one, the
+    # default of an input.
     try:
         leg = json.loads(text or "null")
     except (ValueError, RecursionError):

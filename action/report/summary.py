@@ -78,7 +78,7 @@ def shown_inputs(raw: Mapping[str, str], hidden: Sequence[str]) -> dict[str, str
 
     Args:
         raw: input name to its text.
-        hidden: the names of inputs that contain secrets.
+        hidden: the names of inputs that are not shown, such as those that contain secrets.
     """
     return {
         name: text.strip()

@@ -11,28 +11,30 @@ from action.inputs.build import BUILD_NAMES, read_build_inputs
 from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.report_options import read_report_options
 from action.inputs.secrets import secret_values
+from action.process.launcher import Launch, launch_from_environment
 from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, sends_query, warn
 from action.steps.run import run_step
 
 
-def run_build_step(*, dry_run: bool = False) -> int:
+def run_build_step(launch: Launch | None = None, *, dry_run: bool = False) -> int:
     """Run the build action's step.
 
     Args:
+        launch: the inputs, and what else the step is started with; None takes them out of the environment.
         dry_run: print buildx's arguments as a JSON array and run nothing.
 
     Returns:
         The exit code.
     """
-    return exit_code_of(lambda: _run(dry_run=dry_run))
+    return exit_code_of(lambda: _run(launch or launch_from_environment(os.environ), dry_run=dry_run))
 
 
-def _run(*, dry_run: bool) -> int:
-    # INPUTS contains the secrets. It is removed, so that no program inherits it.
-    raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), BUILD_NAMES)
-    warn(undeclared, dry_run=dry_run)
+def _run(launch: Launch, *, dry_run: bool) -> int:
+    raw, undeclared = known_inputs(parse_inputs(launch.inputs), BUILD_NAMES)
+    if not launch.by_runner:
+        warn(undeclared, dry_run=dry_run)
     inputs = read_build_inputs(raw)
-    secrets = secret_values(inputs, os.environ)
+    secrets = (*secret_values(inputs, os.environ), *launch.secrets)
     if not dry_run:
         mask_all(secrets)
     report_options = read_report_options(
@@ -44,4 +46,5 @@ def _run(*, dry_run: bool) -> int:
     warn(warnings, dry_run=dry_run)
     if dry_run:
         return print_arguments(request.arguments)
+    request = request.with_variables(launch.cache_service)
     return run_step(request, inputs.policy, report_options, inputs=raw, secrets=secrets, token=inputs.github_token)

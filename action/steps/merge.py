@@ -12,28 +12,31 @@ from action.inputs.report_options import read_report_options
 from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
+from action.process.launcher import Launch, launch_from_environment
 from action.report.request import ReportRequest
 from action.steps.common import exit_code_of, mask_all, print_arguments, report_items, step_log, warn
 from action.steps.outputs import compact, finish_step, print_digests, write_checksums, write_results
 from action.steps.reporting import report_run
 
 
-def run_merge_step(*, dry_run: bool = False) -> int:
+def run_merge_step(launch: Launch | None = None, *, dry_run: bool = False) -> int:
     """Run the merge action's step.
 
     Args:
+        launch: the inputs, and what else the step is started with; None takes them out of the environment.
         dry_run: print buildx's arguments, one JSON array per line, and run nothing.
 
     Returns:
         The exit code.
     """
-    return exit_code_of(lambda: _run(dry_run=dry_run))
+    return exit_code_of(lambda: _run(launch or launch_from_environment(os.environ), dry_run=dry_run))
 
 
-def _run(*, dry_run: bool) -> int:
-    raw, undeclared = known_inputs(parse_inputs(os.environ.pop("INPUTS", "")), MERGE_NAMES)
+def _run(launch: Launch, *, dry_run: bool) -> int:
+    raw, undeclared = known_inputs(parse_inputs(launch.inputs), MERGE_NAMES)
     # These come first: a required input that is missing may be misspelled.
-    warn(undeclared, dry_run=dry_run)
+    if not launch.by_runner:
+        warn(undeclared, dry_run=dry_run)
     request = read_merge_inputs(raw)
     for packages in (MODELS, RETRIES, SCHEMAS):
         provide(packages)

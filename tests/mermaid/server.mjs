@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 import { JSDOM } from "jsdom";
 
+const MILLISECONDS = 1000;
 const { window } = new JSDOM("");
 globalThis.window = window;
 globalThis.document = window.document;
@@ -13,7 +14,7 @@ async function answer(text) {
     await mermaid.parse(text);
     const { db, type } = await mermaid.mermaidAPI.getDiagramFromText(text);
     const tasks = db.getTasks().map(({ task, section, startTime, endTime, done, crit }) => ({
-      name: task.trim(), section, seconds: (endTime - startTime) / 1000, done: !!done, crit: !!crit,
+      name: task.trim(), section, seconds: (endTime - startTime) / MILLISECONDS, done: !!done, crit: !!crit,
     }));
     return { type, tasks };
   } catch (error) {
@@ -23,6 +24,9 @@ async function answer(text) {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const answers = [];
-  for (const text of JSON.parse(line)) answers.push(await answer(text));
-  process.stdout.write(JSON.stringify(answers) + "\n");
+  for (const text of JSON.parse(line)) {
+    // oxlint-disable-next-line no-await-in-loop -- mermaid keeps the diagram that it parsed last in a global variable
+    answers.push(await answer(text));
+  }
+  process.stdout.write(`${JSON.stringify(answers)}\n`);
 }

@@ -1,0 +1,102 @@
+"use strict";
+
+// The start of a step by GitHub's runner. Only a JavaScript action gets the token of GitHub's cache service, which
+// `cache-to: type=gha` needs (actions/runner 2.336, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). All else is
+// Python: the launcher finds one, passes the inputs, and ends as the step ends.
+
+const { spawn } = require("node:child_process");
+const os = require("node:os");
+const path = require("node:path");
+const { separate } = require("./environment.js");
+const { candidates, isPython2 } = require("./python.js");
+
+const WINDOWS = process.platform === "win32";
+const START = path.join(__dirname, "..", "action", "start.py");
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+const SIGNAL_CODES = 128;
+
+// Exit codes of programs that are no usable Python. No step has one of them.
+const TOO_OLD = 86; // of action/start.py
+const NOT_EXECUTABLE = 126; // of a script that starts another program, such as a shim of pyenv
+const NOT_FOUND = 127; // the same
+const STORE = 9009; // of the stub on Windows that opens the Microsoft Store
+const UNUSABLE = new Map([
+  [TOO_OLD, "is older"],
+  [NOT_EXECUTABLE, "starts no Python"],
+  [NOT_FOUND, "starts no Python"],
+  [STORE, "is no Python"],
+]);
+
+/**
+ * Run a step with a program that may be a Python.
+ *
+ * @param {string} python The path of the program.
+ * @param {string} step The step of action/start.py.
+ * @param {{message: string, environment: Record<string, string>}} given What the step gets.
+ * @returns {Promise<{code: number} | {reason: string}>} The exit code of the step, or why the program cannot run it.
+ */
+function attempt(python, step, { message, environment }) {
+  return new Promise((resolve) => {
+    const unusable = (error) => resolve({ reason: `cannot be started (${error.code})` });
+    const options = {
+      env: environment,
+      stdio: ["pipe", "inherit", "inherit"],
+      // A process group of its own: a signal to the group of this process must not reach the step twice.
+      detached: !WINDOWS,
+    };
+    let child = null;
+    try {
+      child = spawn(python, ["-I", "-S", START, step, "--launched"], options);
+    } catch (error) {
+      // Some errors are thrown and others are events (node, lib/internal/child_process.js, ChildProcess.spawn).
+      unusable(error);
+      return;
+    }
+    // On Windows a signal of the console reaches the step by itself, and kill() would end it without cleaning up.
+    const forward = WINDOWS ? () => {} : (signal) => child.kill(signal);
+    for (const signal of SIGNALS) {
+      process.on(signal, forward);
+    }
+    child.on("error", unusable);
+    child.on("exit", (code, signal) => {
+      for (const each of SIGNALS) {
+        process.off(each, forward);
+      }
+      const reason = UNUSABLE.get(code);
+      resolve(reason ? { reason } : { code: signal ? SIGNAL_CODES + os.constants.signals[signal] : code });
+    });
+    // A program that is no Python may end without reading it. There is no pipe if the system had no file left for it.
+    child.stdin?.on("error", () => {});
+    // The pipe stays open: its end tells the step that this process was killed.
+    child.stdin?.write(message);
+  });
+}
+
+/**
+ * Run a step with the first usable Python, and end with its exit code.
+ *
+ * @param {"build" | "bake" | "merge"} step The step of action/start.py.
+ */
+async function run(step) {
+  const given = separate(process.env);
+  const rejected = [];
+  for (const python of candidates(given.environment)) {
+    const { code, reason } = isPython2(python, given.environment)
+      ? { reason: "is older" }
+      : // oxlint-disable-next-line no-await-in-loop -- the next one is only started if this one is unusable
+        await attempt(python, step, given);
+    if (!reason) {
+      process.exitCode = code;
+      return;
+    }
+    rejected.push(`${python} ${reason}`);
+  }
+  const found = rejected.length > 0 ? ` (${rejected.join("; ")})` : "";
+  const text = `Python 3.10 or later is needed${found}: run actions/setup-python before this step`;
+  // The escapes of a workflow command; a path can contain each of these.
+  const escaped = text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+  process.stdout.write(`::error::${escaped}\n`);
+  process.exitCode = 1;
+}
+
+module.exports = { run };
