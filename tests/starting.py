@@ -1,4 +1,4 @@
-"""Starts a step as `action.yml` does, in a Python of its own."""
+"""Starts a step without the launcher, in a Python of its own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ DEAD_INDEX = "http://127.0.0.1:9/simple"
 
 
 def start(
-    python: Path, cache: Path, *, step: str = "build", path: str = "/usr/bin:/bin", **environment: str
+    python: Path, cache: Path, *options: str, step: str = "build", path: str = "/usr/bin:/bin", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Start a step whose inputs are bad, so that it ends with exit code 2 once it has read them."""
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HOME", "TMP"))}
     variables = {**kept, "PATH": path, "RUNNER_TOOL_CACHE": str(cache), "INPUTS": json.dumps({"push": "perhaps"})}
     return subprocess.run(
-        [str(python), "-I", "-S", str(START), step],
+        [str(python), "-I", "-S", str(START), step, *options],
         env={**variables, **environment},
         capture_output=True,
         text=True,

@@ -59,6 +59,7 @@ class Workplace:
         registry: the registry's address.
         spoils_metadata: whether a program of the test changes what buildx wrote. Otherwise each run that succeeds is
             checked: the published schemas must take its metadata.
+        inputs: inputs of every run of an action.
         name: a name that no other test uses.
     """
 
@@ -66,6 +67,7 @@ class Workplace:
     environment: Mapping[str, str]
     registry: str
     spoils_metadata: bool = False
+    inputs: Mapping[str, str] = field(default_factory=dict)
     name: str = field(default_factory=lambda: f"app-{uuid.uuid4().hex[:12]}")
 
     @property
@@ -99,7 +101,7 @@ class Workplace:
         return file
 
     def _run(self, action: str, inputs: Mapping[str, str], path: tuple[Path, ...] = ()) -> Step:
-        named = {name.replace("_", "-"): value for name, value in inputs.items()}
+        named = {name.replace("_", "-"): value for name, value in {**self.inputs, **inputs}.items()}
         file = self.folder / f"outputs-{uuid.uuid4().hex}"
         file.touch()
         environment = {**self.environment, "INPUTS": json.dumps(named), "GITHUB_OUTPUT": str(file)}
@@ -232,8 +234,8 @@ def github(work: Workplace) -> Iterator[GitHub]:
             "GITHUB_REPOSITORY": "octo/app",
             "GITHUB_WORKFLOW": "CI",
             "GITHUB_JOB": "build",
-            "BUILD_DIGESTS_MATRIX": '{"arch": "amd64"}',
         }
+        work.inputs = {"matrix": '{"arch": "amd64"}'}
         yield running
 
 

@@ -80,3 +80,9 @@ def sigint_ends() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def own_tool_cache(tool_cache: Path, tmp_path: Path) -> Path:
+    """A copy of it for a test whose step starts a build, and so begins to install more packages."""
+    return Path(shutil.copytree(tool_cache, tmp_path / "own-tool-cache", symlinks=True))

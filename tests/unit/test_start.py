@@ -10,9 +10,8 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.starting import DEAD_INDEX, ROOT, START, start
+from tests.starting import DEAD_INDEX, START, start
 
 
 def test_the_first_step_installs_the_packages_and_the_next_needs_no_network(
@@ -40,7 +39,9 @@ def test_without_network_and_packages_the_step_fails_with_one_line_and_leaves_no
 BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
 
 
-@pytest.mark.parametrize("steps", [[], ["merge-all"], ["build", "build"], ["--help"]])
+@pytest.mark.parametrize(
+    "steps", [[], ["merge-all"], ["build", "build"], ["--launched"], ["build", "--launched", "x"], ["--help"]]
+)
 def test_an_unknown_step_shows_the_usage(bare_python: Path, tool_cache: Path, steps: list[str]) -> None:
     done = subprocess.run(
         [str(bare_python), "-I", "-S", str(START), *steps],
@@ -74,10 +75,12 @@ def test_the_error_of_an_old_python_says_which_is_needed(version: str, tmp_path:
     assert done.returncode == 1
     assert f"is Python {version}." in done.stdout
     assert "3.10 or later is needed: run actions/setup-python before this step" in done.stdout
+    launched = start(working[0], tmp_path, "--launched")
+    assert (launched.returncode, launched.stdout, launched.stderr) == (86, "", "")
 
 
 def test_a_build_that_cannot_be_retried_still_reports_why_it_failed(
-    bare_python: Path, tool_cache: Path, tmp_path: Path
+    bare_python: Path, own_tool_cache: Path, tmp_path: Path
 ) -> None:
     said = "ERROR: failed to solve: failed to push x: unexpected status from PUT request to http://x: 503 Unavailable"
     docker = tmp_path / "bin" / "docker"
@@ -86,69 +89,10 @@ def test_a_build_that_cannot_be_retried_still_reports_why_it_failed(
     docker.chmod(0o755)
     inputs = {"context": ".", "retries": "2", "summary": "false"}
     dead = {"PIP_INDEX_URL": DEAD_INDEX, "PIP_FIND_LINKS": "", "PIP_RETRIES": "0", "PIP_TIMEOUT": "2"}
-    done = start(bare_python, tool_cache, path=f"{docker.parent}:/usr/bin:/bin", INPUTS=json.dumps(inputs), **dead)
+    done = start(bare_python, own_tool_cache, path=f"{docker.parent}:/usr/bin:/bin", INPUTS=json.dumps(inputs), **dead)
     assert done.returncode == 1
     assert "the build is not tried again: the action's packages cannot be installed: " in done.stdout
     assert f"::error::buildx failed with: {said}\n" in done.stdout
-
-
-def test_a_python_that_is_too_old_starts_a_newer_one_of_the_tool_cache(tool_cache: Path, tmp_path: Path) -> None:
-    old = [
-        *Path.home().glob(".pyenv/versions/3.[6-9].*/bin/python"),
-        *map(Path, filter(None, [shutil.which("python3.9")])),
-    ]
-    working = [each for each in old if each.exists() and not subprocess.run([each, "-c", ""], check=False).returncode]
-    if not working:
-        pytest.skip("there is no old Python on this machine")
-    shutil.copytree(tool_cache, tmp_path / "cache", symlinks=True)
-    for version in ("3.9.1", f"3.{sys.version_info.minor}.0"):
-        _python_in_tool_cache(tmp_path / "cache", version)
-    done = start(working[0], tmp_path / "cache")
-    assert (done.stdout, done.returncode) == (BAD_INPUT, 2)
-
-
-def _python_in_tool_cache(cache: Path, version: str) -> None:
-    """A Python where actions/setup-python puts one; it is the tests' own."""
-    folder = cache / "Python" / version / "x64" / "bin"
-    folder.mkdir(parents=True)
-    (folder / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    (folder / "python3").chmod(0o755)
-
-
-@pytest.mark.parametrize("name", ["action.yml", "bake/action.yml", "merge/action.yml"])
-@pytest.mark.parametrize("found", ["python3", "python", "the tool cache", "nothing"])
-@pytest.mark.parametrize("system", ["Linux", "Windows"])
-def test_an_action_uses_the_python_that_is_installed(
-    tool_cache: Path, tmp_path: Path, name: str, found: str, system: str
-) -> None:
-    (step,) = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["runs"]["steps"]
-    cache, path = tmp_path / "cache", tmp_path / "bin"
-    shutil.copytree(tool_cache, cache, symlinks=True)
-    path.mkdir()
-    if found in {"python3", "python"}:
-        (path / found).symlink_to(sys.executable)
-    if found == "the tool cache":
-        _python_in_tool_cache(cache, f"3.{sys.version_info.minor}.0")
-    done = subprocess.run(
-        ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-        env={
-            "PATH": str(path),
-            "RUNNER_OS": system,
-            "RUNNER_TOOL_CACHE": str(cache),
-            "GITHUB_ACTION_PATH": str((ROOT / name).parent),
-            "INPUTS": json.dumps({"summary": "x"}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if found == "nothing" or (found == "python3" and system == "Windows"):
-        assert done.stdout == "::error::Python 3.10 or later is needed: run actions/setup-python before this step\n"
-        assert done.returncode == 1
-    else:
-        assert done.stdout.startswith("::error::")
-        assert done.returncode == 2
 
 
 # Python announces each program that it is about to run to its audit hooks.

@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.starting import ROOT, START
+from tests.starting import START
+from tests.unit.launching import launch
 
 BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
 MODULES = (
@@ -255,50 +255,39 @@ def test_a_tool_cache_in_the_workspace_is_not_used(bare_python: Path, workspace:
     assert (workspace.parent / ".cache/build-digests").is_dir()
 
 
-@pytest.mark.parametrize("name", ["action.yml", "bake/action.yml", "merge/action.yml"])
-@pytest.mark.parametrize("place", ["a folder", "a link to a folder", "a relative path"])
-def test_an_action_takes_no_python_of_the_workspace(
-    tool_cache: Path, bare_python: Path, workspace: Path, name: str, place: str
+@pytest.mark.parametrize("name", ["build", "bake", "merge"])
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_an_action_that_installs_imports_and_runs_nothing_of_the_workspace(
+    bare_python: Path, workspace: Path, name: str, installer: str
 ) -> None:
-    (run,) = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["runs"]["steps"]
-    (workspace.parent / "link").symlink_to(workspace / "bin")
-    first = {
-        "a folder": str(workspace / "bin"),
-        "a link to a folder": str(workspace.parent / "link"),
-        "a relative path": "bin:.:",
-    }[place]
-    good = workspace.parent / "a good one"
-    good.mkdir()
-    (good / "python3").symlink_to(bare_python)
-    done = subprocess.run(
-        ["/bin/bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", run["run"]],
-        cwd=workspace,
-        env={
-            "PATH": f"{first}:{good}",
-            "RUNNER_TOOL_CACHE": str(tool_cache),
-            "GITHUB_WORKSPACE": str(workspace),
-            "GITHUB_ACTION_PATH": str((ROOT / name).parent),
-            "INPUTS": json.dumps({"push": "perhaps", "retries": "many"}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    (workspace.parent / "python").mkdir()
+    (workspace.parent / "python/python3").symlink_to(bare_python)
+    uv = uv_folder() if installer == "uv" else ""
+    done = launch(
+        f"{workspace / 'bin'}:.:bin::{workspace.parent / 'python'}:{uv}",
+        name,
+        workspace,
+        **{each: value for each, value in os.environ.items() if each.startswith(("PIP_", "SSL_"))},
+        **hostile(workspace),
+        HOME=str(workspace.parent),
+        GITHUB_WORKSPACE=str(workspace),
+        RUNNER_TOOL_CACHE=str(workspace.parent / "cache"),
+        INPUT_SUMMARY="perhaps",
     )
-    assert ran(workspace) == "", done.stderr
+    assert ran(workspace) == ""
     assert done.returncode == 2, done.stdout + done.stderr
 
 
-def test_no_docker_of_the_workspace_is_run(bare_python: Path, tool_cache: Path, workspace: Path) -> None:
+def test_no_docker_of_the_workspace_is_run(bare_python: Path, own_tool_cache: Path, workspace: Path) -> None:
     inputs = json.dumps({"context": ".", "summary": "false"})
     for path in (f"{workspace / 'bin'}:.:", "."):
-        done = step(bare_python, workspace, path, RUNNER_TOOL_CACHE=str(tool_cache), INPUTS=inputs)
+        done = step(bare_python, workspace, path, RUNNER_TOOL_CACHE=str(own_tool_cache), INPUTS=inputs)
         assert "::error::neither docker nor buildx is on the PATH: " in done.stdout
     assert ran(workspace) == ""
 
 
 def test_the_programs_of_a_step_find_none_in_the_workspace(
-    bare_python: Path, tool_cache: Path, workspace: Path
+    bare_python: Path, own_tool_cache: Path, workspace: Path
 ) -> None:
     docker = workspace.parent / "docker"
     docker.mkdir()
@@ -306,7 +295,7 @@ def test_the_programs_of_a_step_find_none_in_the_workspace(
     (docker / "docker").chmod(0o755)
     inputs = json.dumps({"context": ".", "summary": "false"})
     path = f"bin:{docker}:{workspace}:{workspace / 'bin'}:/usr/bin:/bin"
-    done = step(bare_python, workspace, path, RUNNER_TOOL_CACHE=str(tool_cache), INPUTS=inputs)
+    done = step(bare_python, workspace, path, RUNNER_TOOL_CACHE=str(own_tool_cache), INPUTS=inputs)
     assert "git version" in done.stdout + done.stderr
     assert ran(workspace) == ""
 
