@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.node import NODE
 from tests.input_coverage import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = Path(__file__).parent
-SHIPPED = ("action.yml", "bake", "merge", "action", "schemas", "requirements")
+SHIPPED = ("action.yml", "bake", "merge", "launcher", "action", "schemas", "requirements")
 _SIGNER = """#!/bin/bash
 # Signing takes GitHub's identity. This looks at what would be signed: each must be served by its registry.
 set -eu
@@ -28,14 +29,18 @@ for image in "${@:3}"; do
   echo "$image" >> "$LEFT/signed"
 done
 """
-_PYTHON = """#!/bin/bash
+_KEEPING_NODE = """#!{python}
 # Keeps the inputs of each run of an action that succeeds.
-{python} "$@"
-code=$?
-case "$code/${{@: -1}}" in
-  0/build | 0/bake | 0/merge) printf %s "$INPUTS" > "{folder}/$$-$RANDOM-$(date +%N).${{@: -1}}" ;;
-esac
-exit $code
+import json, os, pathlib, subprocess, sys, uuid
+if "process.execPath" in sys.argv[-1]:
+    # act asks Node for its path, and runs that.
+    sys.exit(print(os.path.abspath(sys.argv[0])))
+code = subprocess.call([{node!r}, *sys.argv[1:]])
+inputs = {{name[6:].lower(): text for name, text in os.environ.items() if name.startswith("INPUT_")}}
+main = pathlib.Path(sys.argv[-1])
+if code == 0 and main.parent.name == "launcher":
+    pathlib.Path({folder!r}, f"{{uuid.uuid4().hex}}.{{main.stem}}").write_text(json.dumps(inputs))
+sys.exit(code)
 """
 _RUNNERS = ("ubuntu-latest", "ubuntu-24.04-arm")
 
@@ -90,10 +95,14 @@ class Act:
         signer.parent.mkdir()
         signer.write_text(_SIGNER, encoding="utf-8")
         signer.chmod(0o755)
+        # In this mode act runs JavaScript actions with the first node in PATH.
+        node = signer.with_name("node")
         if folder := os.environ.get(FOLDER_VARIABLE):
-            python = self.folder / "bin" / "python3"
-            python.write_text(_PYTHON.format(python=shutil.which("python3"), folder=folder), encoding="utf-8")
-            python.chmod(0o755)
+            script = _KEEPING_NODE.format(python=sys.executable, node=str(NODE), folder=folder)
+            node.write_text(script, encoding="utf-8")
+            node.chmod(0o755)
+        else:
+            node.symlink_to(NODE)
         variables = {"LEFT": str(left), "REGISTRY": self.registry, "NAME": self.folder.name.lower(), **environment}
         done = subprocess.run(
             [

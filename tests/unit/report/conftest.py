@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from engine.node import NODE, NPM
+
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "tests" / "mermaid"
 CACHE = ROOT / ".cache" / "mermaid"
@@ -29,7 +31,7 @@ def _install() -> None:
         if not (CACHE / "ready").is_file() or (CACHE / "ready").read_bytes() != lock:
             shutil.rmtree(CACHE, ignore_errors=True)
             shutil.copytree(SOURCE, CACHE)
-            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            command = [*NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             subprocess.run(command, cwd=CACHE, check=True, capture_output=True, timeout=240)
             (CACHE / "ready").write_bytes(lock)
         shutil.copy(SOURCE / "server.mjs", CACHE)
@@ -37,11 +39,9 @@ def _install() -> None:
 
 @pytest.fixture(scope="session")
 def mermaid() -> Iterator[Mermaid]:
-    if shutil.which("npm") is None:
-        pytest.skip("npm, which installs Mermaid, is not on this machine")
     _install()
     with subprocess.Popen(
-        ["node", "server.mjs"], cwd=CACHE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+        [str(NODE), "server.mjs"], cwd=CACHE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
     ) as node:
         question, answers = node.stdin, node.stdout
         assert question is not None
