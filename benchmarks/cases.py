@@ -100,12 +100,13 @@ class Bench:
     def _colds(self, outputs: Sequence[str]) -> list[Case]:
         inputs = self._inputs(outputs, "Dockerfile")
         cases = []
-        for installer, path in (("pip", _without_uv(os.environ["PATH"])), ("uv", _with_uv(os.environ["PATH"]))):
+        path = _with_this_python(os.environ["PATH"])
+        for installer, searched in (("pip", _without_uv(path)), ("uv", _with_uv(path))):
             cache = self.folder / f"cold-{installer}"
             step = self._step(f"action, one output, cold, {installer}", "bare, one output", "build", inputs)
             environment = {
                 **step.environment,
-                "PATH": path,
+                "PATH": searched,
                 "RUNNER_TOOL_CACHE": str(cache / "tools"),
                 "PIP_NO_CACHE_DIR": "1",
                 "UV_CACHE_DIR": str(cache / "uv"),
@@ -145,6 +146,7 @@ class Bench:
         return {
             **kept,
             "BUILDX_METADATA_WARNINGS": "true",
+            "PATH": _with_this_python(os.environ["PATH"]),
             "GITHUB_API_URL": self.github,
             "GITHUB_EVENT_NAME": "pull_request",
             "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
@@ -167,6 +169,11 @@ def _removing(folder: Path) -> Callable[[], None]:
 
 def _without_uv(path: str) -> str:
     return os.pathsep.join(folder for folder in path.split(os.pathsep) if not Path(folder, "uv").exists())
+
+
+def _with_this_python(path: str) -> str:
+    # The first Python of the machine may be a shim that takes longer to start than the step.
+    return os.pathsep.join((str(Path(sys.executable).resolve().parent), path))
 
 
 def _with_uv(path: str) -> str:

@@ -20,7 +20,8 @@ class Measured:
     Attributes:
         seconds: the time from start to end.
         first: the seconds until buildx's first line, or None if there was no such line.
-        memory: the peak memory in MiB of the program's own process, without its child processes.
+        memory: the peak memory in MiB of the program's own process and of the Python that it starts, without other
+            child processes.
     """
 
     seconds: float
@@ -55,18 +56,28 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
 
         reader = threading.Thread(target=read)
         reader.start()
-        memory = 0.0
+        peaks: dict[str, float] = {}
         while process.poll() is None:
-            memory = max(memory, _peak(process.pid))
+            for each in (str(process.pid), *_pythons(process.pid)):
+                peaks[each] = max(peaks.get(each, 0.0), _peak(each))
             time.sleep(_POLL_SECONDS)
         seconds = time.perf_counter() - started
         reader.join()
     if process.returncode:
         sys.exit(f"{command[0]} failed:\n{b''.join(printed).decode(errors='replace')}")
-    return Measured(seconds, came[0] if came else None, memory)
+    return Measured(seconds, came[0] if came else None, sum(peaks.values()))
 
 
-def _peak(process: int) -> float:
+def _pythons(process: int) -> list[str]:
+    """Return the process IDs of the Pythons among the children of a process, such as that of the launcher."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split()
+        return [each for each in children if Path(f"/proc/{each}/comm").read_text(encoding="utf-8")[:6] == "python"]
+    except OSError:
+        return []
+
+
+def _peak(process: str) -> float:
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except OSError:
