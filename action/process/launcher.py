@@ -77,16 +77,17 @@ def launch_from_launcher() -> Launch:
 def _first_line(pipe: int) -> bytes:
     received = bytearray()
     while not received.endswith(b"\n"):
-        chunk = os.read(pipe, _CHUNK)
-        if not chunk:
-            raise EOFError
-        received += chunk
+        # libuv's pipes are sockets, which can report an error where a pipe would end.
+        with contextlib.suppress(ConnectionError):
+            if chunk := os.read(pipe, _CHUNK):
+                received += chunk
+                continue
+        raise EOFError
     return bytes(received)
 
 
 def _end_with_launcher(pipe: int) -> None:
     """Wait for the end of the pipe, which means that the launcher was killed, and then cancel the build."""
-    # libuv's pipes are sockets, which can report an error where a pipe would end.
     with contextlib.suppress(OSError):
         while os.read(pipe, _CHUNK):
             pass

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.starting import DEAD_INDEX, START, start
+from tests.starting import DEAD_INDEX, ROOT, START, start
 
 
 def test_the_first_step_installs_the_packages_and_the_next_needs_no_network(
