@@ -71,6 +71,11 @@ class Act:
     home: Path
     registry: str
 
+    @property
+    def own_registry(self) -> str:
+        """A part of the registry that no other test pushes to: the examples all have the same names."""
+        return f"{self.registry}/{self.folder.name.lower()}"
+
     def run(self, workflow: str, **environment: str) -> Ran:
         """Run a workflow's text in a new repository with this action, a Dockerfile and a file to copy."""
         repository = self.folder / "repository"

@@ -119,7 +119,7 @@ def test_platforms_of_a_matrix_are_joined_and_pulled_by_the_digest_in_another_jo
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.yml")), ids=lambda path: path.stem)
 def test_examples_run_as_they_are_but_for_what_needs_github(act: Act, example: Path) -> None:
-    ran = act.run(_for_this_machine(example.read_text(encoding="utf-8"), act.registry))
+    ran = act.run(_for_this_machine(example.read_text(encoding="utf-8"), act.own_registry))
     assert ran.code == 0, ran.log
     assert "🏁  Job succeeded" in ran.log
 
@@ -143,9 +143,9 @@ def test_the_summary_and_the_files_of_a_build_are_there_for_later_steps(act: Act
 
 def test_everything_that_was_pushed_is_signed_by_its_digest(act: Act) -> None:
     text = (ROOT / "examples/cosign.yml").read_text(encoding="utf-8")
-    ran = act.run(_for_this_machine(text, act.registry))
+    ran = act.run(_for_this_machine(text, act.own_registry))
     assert ran.code == 0, ran.log
-    images = [f"{act.registry}/octo/{name}" for name in ("app", "app-zstd")]
+    images = [f"{act.own_registry}/octo/{name}" for name in ("app", "app-zstd")]
     assert ran.read("signed").split() == [f"{image}@{served_digest(image, '1')}" for image in images]
 
 
