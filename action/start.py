@@ -43,30 +43,27 @@ def main() -> int:
     open_closed_streams()
     ignore_write_errors()
     launched = sys.argv[2:] == ["--launched"]
-    if "".join(sys.argv[1:2]) not in _STEPS or (sys.argv[2:] and not launched):
-        raise StartError("usage: start.py " + "|".join(_STEPS) + " [--launched]")
+    installs = sys.argv[1:2] == ["install"]
+    if not installs and ("".join(sys.argv[1:2]) not in _STEPS or (sys.argv[2:] and not launched)):
+        raise StartError("usage: start.py " + "|".join(_STEPS) + " [--launched], or start.py install [SET...]")
     if sys.version_info < OLDEST:
         if launched:
             return TOO_OLD
         found = ".".join(map(str, sys.version_info[:3]))
         rule = "3.10 or later is needed: run actions/setup-python before this step"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
-    from action.errors import PackagesError
-    from action.packages.sets import STEP, provide
-    from action.process.launcher import launch_from_launcher
-    from action.process.signals import Interrupted, interrupt_on_signals
+    if installs:
+        from action.steps.install import run_install_step
 
-    try:
-        # A signal during the installation must not leave half of it.
-        with interrupt_on_signals():
-            launch = launch_from_launcher() if launched else None
-            provide(STEP)
-    except EOFError:
-        raise StartError("the launcher ended before it had passed the inputs") from None
-    except PackagesError as error:
-        raise StartError(str(error)) from None
-    except Interrupted as interrupted:
-        return 128 + interrupted.number
+        return run_install_step(sys.argv[2:])
+    launch = None
+    if launched:
+        from action.process.launcher import launch_from_launcher
+
+        try:
+            launch = launch_from_launcher()
+        except EOFError:
+            raise StartError("the launcher ended before it had passed the inputs") from None
     # One of the modules, by its name: each of the others would cost the step its imports.
     step = importlib.import_module("action.steps." + sys.argv[1])
     return int(getattr(step, _STEPS[sys.argv[1]])(launch))

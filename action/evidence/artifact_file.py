@@ -11,7 +11,6 @@ engines) whose `Config` names the image ID: https://github.com/moby/docker-image
 from __future__ import annotations
 
 import re
-import stat
 from pathlib import Path
 
 from pydantic import Field, RootModel
@@ -21,9 +20,6 @@ from action.oci.describe import Blobs, describe
 from action.oci.image import Image
 from action.oci.layout import FolderLayout, Layout, TarLayout, read_blob
 from action.oci.models import Index, Items, OciModel, parse
-
-ARTIFACT_TYPES = frozenset(("oci", "docker"))
-"""Exporter types whose tar names the image's digest."""
 
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
 
@@ -36,15 +32,6 @@ class DockerImage(OciModel):
 
 class DockerManifest(RootModel[Items[DockerImage]]):
     """The `manifest.json` of a docker tar: a list of images."""
-
-
-def is_passed_on(path: Path) -> bool:
-    """Tell whether a path is a pipe or a device, from which nothing can be read later; a pipe would block for ever."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def read_artifact(path: Path) -> Image:

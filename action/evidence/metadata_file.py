@@ -12,8 +12,7 @@ from pathlib import Path
 from action.documents.pointer import pointer
 from action.documents.strict_json import MAX_WHOLE_BYTES, ParsedDocument, parse_bytes, read_file
 from action.errors import DocumentError, PackagesError
-from action.evidence.metadata_long import read_known, read_known_bake
-from action.evidence.metadata_places import WARNINGS, Judged, is_valid, judge
+from action.evidence.metadata_places import WARNINGS, Judged, Known, is_valid, judge
 from action.evidence.responses import Metadata, read_responses
 from action.packages.sets import SCHEMAS, provide
 
@@ -85,7 +84,7 @@ def read_metadata_file(path: Path, *, bake: bool = False, written: bool = True) 
         data = _read(path, written=written)
     except DocumentError as fault:
         return MetadataFile(None, {}, fault)
-    known = read_known_bake(data) if bake else read_known(data)
+    known = _read_known(data, bake=bake)
     if known is not None:
         documents = known.document if bake else {"": known.document}
         targets = {name: TargetMetadata(read_responses(value)) for name, value in documents.items()}
@@ -95,6 +94,15 @@ def read_metadata_file(path: Path, *, bake: bool = False, written: bool = True) 
         return MetadataFile(_kept(document), {}, document.fault, _too_long(data))
     read = _read_bake(document) if bake else _read_build(document)
     return replace(read, text=_kept(document), too_long=_too_long(data))
+
+
+def _read_known(data: bytes, *, bake: bool) -> Known | None:
+    """Read the known keys fast; None if the file is too unusual for that, or the package for it is missing."""
+    try:
+        from action.evidence.metadata_long import read_known, read_known_bake  # noqa: PLC0415  # msgspec may be missing
+    except ModuleNotFoundError:
+        return None
+    return read_known_bake(data) if bake else read_known(data)
 
 
 def _read_build(document: ParsedDocument) -> MetadataFile:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
@@ -23,7 +22,15 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from action.documents.pointer import pointer
 from action.documents.strict_json import MAX_WHOLE_BYTES, parse_document
 from action.errors import DocumentError
-from action.evidence.metadata_places import CACHE_MANIFEST, DESCRIPTOR, PROVENANCE, REF_PATTERN, WARNINGS, is_valid
+from action.evidence.metadata_places import (
+    CACHE_MANIFEST,
+    DESCRIPTOR,
+    PROVENANCE,
+    REF_PATTERN,
+    WARNINGS,
+    Known,
+    is_valid,
+)
 from action.oci.image import DIGEST_PATTERN, MAX_DIGEST_LENGTH
 
 MAX_TARGETS = 20_000
@@ -73,23 +80,6 @@ class _Response(Struct, kw_only=True, rename=_EVIDENCE | _OTHERS):
     name: str | UnsetType = UNSET
     exporter_type: _Text | UnsetType = UNSET
     exporter_id: _Text | UnsetType = UNSET
-
-
-@dataclass(frozen=True)
-class Known:
-    """The known part of a metadata file.
-
-    Attributes:
-        document: the document with only the keys that a digest is derived from; without the
-            `buildx.build.warnings` of a bake.
-        deviations: JSON pointers to other places that the schema refuses.
-        is_valid: whether the schema certainly accepts the whole file. A key that is present twice, or a long list of
-            warnings, leaves that open.
-    """
-
-    document: dict[str, object]
-    deviations: tuple[str, ...]
-    is_valid: bool
 
 
 class _UncertainError(Exception):

@@ -43,6 +43,23 @@ _REF_FORM = re.compile(REF_PATTERN)
 
 
 @dataclass(frozen=True)
+class Known:
+    """The known part of a metadata file.
+
+    Attributes:
+        document: the document with only the keys that a digest is derived from; without the
+            `buildx.build.warnings` of a bake.
+        deviations: JSON pointers to other places that the schema refuses.
+        is_valid: whether the schema certainly accepts the whole file. A key that is present twice, or a long list of
+            warnings, leaves that open.
+    """
+
+    document: dict[str, object]
+    deviations: tuple[str, ...]
+    is_valid: bool
+
+
+@dataclass(frozen=True)
 class Judged:
     """A build's metadata, without the places that the schema refuses.
 

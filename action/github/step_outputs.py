@@ -11,8 +11,6 @@ import os
 import sys
 from collections.abc import Mapping
 
-from actions_toolkit.file_command import prepare_key_value_message
-
 from action.errors import BuildDigestsError
 
 
@@ -31,13 +29,23 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
         sys.stdout.write(json.dumps(present, indent=2) + "\n")
         sys.stdout.flush()
         return
-    blocks = "".join(f"{prepare_key_value_message(name, value)}\n" for name, value in present.items())
+    blocks = "".join(_block(name, value) for name, value in present.items())
     try:
         _append(file, blocks.encode())
     except OSError as failed:
         raise BuildDigestsError(
             f"GITHUB_OUTPUT ({file}) cannot be written: {failed.strerror}; no output is set"
         ) from None
+
+
+def _block(name: str, value: str) -> str:
+    """Return an output as the runner reads it: its value between two lines with a delimiter.
+
+    The delimiter is random, since a value with it could set other outputs.
+    """
+    # Without a package: a step sets its outputs even if none can be installed.
+    delimiter = f"ghadelimiter_{os.urandom(16).hex()}"
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 
 
 def _append(file: str, data: bytes) -> None:

@@ -50,8 +50,8 @@ class PackageSet:
         return _cache() / "build-digests" / f"{self.name}-{digest}{tag}"
 
 
-STEP = PackageSet("step", "actions_toolkit")
-"""For every step: workflow commands. The only set that a build waits for, and therefore small."""
+COMMANDS = PackageSet("commands", "actions_toolkit")
+"""For annotations: workflow commands with properties."""
 
 MODELS = PackageSet("models", "pydantic")
 """For every run: the models of the documents that are read and written. Installed and imported while buildx runs."""
@@ -68,7 +68,7 @@ SCHEMAS = PackageSet("schemas", "jsonschema")
 GITHUB = PackageSet("github", "github")
 """For requests to GitHub's API."""
 
-SETS = (STEP, MODELS, SUMMARY, RETRIES, SCHEMAS, GITHUB)
+SETS = (MODELS, COMMANDS, SUMMARY, RETRIES, SCHEMAS, GITHUB)
 """Every set."""
 
 

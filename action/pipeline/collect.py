@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 from action.buildx.local_state import node_count, state_folder, uses_docker_driver
 from action.buildx.refs import build_id
 from action.errors import EvidenceError
-from action.evidence.artifact_file import ARTIFACT_TYPES, digests_in_folder, is_passed_on, read_artifact
+from action.evidence.artifact import ARTIFACT_TYPES, is_passed_on
 from action.evidence.record import Record
-from action.evidence.record_file import read_records
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedExporter
 from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag
@@ -37,23 +37,53 @@ Export = Callable[[Sequence[str]], Iterable[Path]]
 
 
 @dataclass(frozen=True)
+class Readers:
+    """The readers of evidence that need packages.
+
+    Attributes:
+        records: reads the records in a file.
+        artifact: reads the image of a tar.
+        folder: reads the digests that the `index.json` of a folder names.
+    """
+
+    records: Callable[[Path], Iterable[Record]]
+    artifact: Callable[[Path], Image]
+    folder: Callable[[Path], frozenset[str]]
+
+
+@dataclass(frozen=True)
 class Sources:
     """The sources of evidence besides the metadata file.
 
     Attributes:
         export: exports records.
         prove: proves the digest that buildx resolved by tag.
+        readers: read records and artifacts.
         folder: the folder that paths in outputs are relative to.
         begun: the builds that a failed bake began: target name to `builder/node/ref`.
     """
 
     export: Export
     prove: Prove
+    readers: Readers
     folder: Path
     begun: Mapping[str, str] = field(default_factory=dict)
 
 
-def records_of(refs: Sequence[str], export: Export) -> RecordOf:
+def without_packages(reason: str) -> Readers:
+    """Return readers for a run whose packages are missing: each raises an EvidenceError.
+
+    Args:
+        reason: why the packages are missing.
+    """
+
+    def read(_: Path) -> NoReturn:
+        raise EvidenceError(reason)
+
+    return Readers(read, read, read)
+
+
+def records_of(refs: Sequence[str], sources: Sources) -> RecordOf:
     """Return a function that returns the record of each build.
 
     Several records are exported together, which takes less time than one by one. A record that is missing then is
@@ -61,8 +91,9 @@ def records_of(refs: Sequence[str], export: Export) -> RecordOf:
 
     Args:
         refs: `builder/node/ref` of each build whose record is needed.
-        export: exports records.
+        sources: export and read records.
     """
+    export, read_records = sources.export, sources.readers.records
     known: dict[str, Record] = {}
     export_error: EvidenceError | None = None
     try:
@@ -88,15 +119,14 @@ def records_of(refs: Sequence[str], export: Export) -> RecordOf:
     return record_of
 
 
-def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, prove: Prove, folder: Path) -> BuildEvidence:
+def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, sources: Sources) -> BuildEvidence:
     """Return the evidence of a build; missing evidence is named in it and is not an error.
 
     Args:
         requested: the requested exporters.
         metadata: the responses in the metadata file.
         record_of: returns the build's record. It is called only if the record is needed.
-        prove: proves the merged digest. It is called only if buildx resolved that by tag.
-        folder: the folder that paths in outputs are relative to.
+        sources: the other evidence. Its proof is asked for only if buildx resolved the merged digest by tag.
     """
     missing: list[str] = []
     record = None
@@ -106,9 +136,9 @@ def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, prove
             record = _record(metadata.ref, record_of)
         except EvidenceError as error:
             missing.append(f"the build record is missing: {error}")
-    artifacts, unreadable = collect_artifacts(requested, folder)
+    artifacts, unreadable = collect_artifacts(requested, sources.folder, sources.readers)
     evidence = BuildEvidence(metadata, record, artifacts, (*missing, *unreadable), multi_node)
-    return with_engine_facts(evidence, requested, prove)
+    return with_engine_facts(evidence, requested, sources.prove)
 
 
 def with_engine_facts(evidence: BuildEvidence, requested: Requested, prove: Prove) -> BuildEvidence:
@@ -135,12 +165,13 @@ def is_multi_node(metadata: Metadata) -> bool:
     return metadata.ref is not None and node_count(state_folder(os.environ), metadata.ref) > 1
 
 
-def collect_artifacts(requested: Requested, folder: Path) -> tuple[dict[int, Image], list[str]]:
+def collect_artifacts(requested: Requested, folder: Path, readers: Readers) -> tuple[dict[int, Image], list[str]]:
     """Read the tars that outputs wrote.
 
     Args:
         requested: the requested exporters.
         folder: the folder that paths in outputs are relative to.
+        readers: read artifacts.
 
     Returns:
         An output's index to the image in its tar; and for each tar that cannot be read, why.
@@ -153,26 +184,26 @@ def collect_artifacts(requested: Requested, folder: Path) -> tuple[dict[int, Ima
         if (folder / exporter.dest).is_dir() or is_passed_on(folder / exporter.dest):
             continue
         try:
-            artifacts[exporter.index] = read_artifact(folder / exporter.dest)
+            artifacts[exporter.index] = readers.artifact(folder / exporter.dest)
         except EvidenceError as error:
             missing.append(f"the artifact of exporter {exporter.key} cannot be used: {error}")
     return artifacts, missing
 
 
-def misleading_folders(exporters: Iterable[AttributedExporter], start: Path) -> list[str]:
+def misleading_folders(exporters: Iterable[AttributedExporter], sources: Sources) -> list[str]:
     """Return a warning for each folder with an OCI layout whose `index.json` names another image than its exporter's.
 
     Args:
         exporters: the exporters of a build with their digests.
-        start: the folder that paths in outputs are relative to.
+        sources: read folders, and name the one that paths in outputs are relative to.
     """
     warnings = []
     for exporter in exporters:
         if exporter.type != "oci" or exporter.digest is None or exporter.dest is None:
             continue
-        folder = start / exporter.dest
+        folder = sources.folder / exporter.dest
         try:
-            named = digests_in_folder(folder) if folder.is_dir() else frozenset()
+            named = sources.readers.folder(folder) if folder.is_dir() else frozenset()
         except EvidenceError:
             continue
         if named and exporter.digest not in named:

@@ -68,7 +68,7 @@ def conclude(
         for name, file in files.items()
         if file.metadata.ref is not None and needs_record(exporting[name], file.metadata)
     ]
-    record_of = records_of(refs, sources.export)
+    record_of = records_of(refs, sources)
     return _conclude_targets(request, read, files, sources, record_of, require_digests=require_digests)
 
 
@@ -114,7 +114,7 @@ def _failed_bake(
 ) -> RunResult:
     """Return the result of a failed bake: the targets that were exported although another target failed."""
     refs = {file.metadata.ref for file in files.values() if file.metadata.ref}
-    record_of = records_of(tuple(sorted(refs | set(sources.begun.values()))), sources.export)
+    record_of = records_of(tuple(sorted(refs | set(sources.begun.values()))), sources)
     succeeded = {
         name: ref for name, ref in sources.begun.items() if name not in files and _has_succeeded(ref, record_of)
     }
@@ -163,7 +163,7 @@ def _conclude_target(
     requested: Requested, file: TargetMetadata, record_of: RecordOf, sources: Sources, *, require_digests: bool
 ) -> _TargetResult:
     requested = with_reported_names(requested, file.metadata)
-    evidence = collect(requested, file.metadata, record_of, sources.prove, sources.folder)
+    evidence = collect(requested, file.metadata, record_of, sources)
     try:
         attribution = attribute(requested, evidence)
     except DisagreementError as error:
@@ -173,7 +173,7 @@ def _conclude_target(
     build = AttributedBuild(file.metadata.ref, attribution.exporters)
     warnings += missing_digests(attribution)
     warnings += [each for each in evidence.missing if not any(each in warning for warning in warnings)]
-    warnings += misleading_folders(attribution.exporters, sources.folder)
+    warnings += misleading_folders(attribution.exporters, sources)
     if require_digests and attribution.unknown:
         errors.append(_missing(attribution))
     nothing = requested.may_default and not build.exporters and not errors

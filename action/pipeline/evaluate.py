@@ -16,15 +16,24 @@ from action.exporters.attributed import other_pushed
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.packages.sets import RETRIES
-from action.pipeline.collect import Sources
+from action.pipeline.collect import Readers, Sources, without_packages
 from action.pipeline.conclude import conclude
 from action.pipeline.execute import Executed
 from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
 
+__all__ = ["evaluate", "without_packages"]
+
 
 def evaluate(
-    request: Request, executed: Executed, trace: Trace, policy: Policy, *, log: Log, preloader: Preloader
+    request: Request,
+    executed: Executed,
+    trace: Trace,
+    policy: Policy,
+    *,
+    readers: Readers,
+    log: Log,
+    preloader: Preloader,
 ) -> RunResult:
     """Return the result of a run that has ended.
 
@@ -33,6 +42,7 @@ def evaluate(
         executed: how buildx ended.
         trace: what the run left besides its metadata file.
         policy: the rules for the run, such as `verify`.
+        readers: read records and artifacts.
         log: the destination of the log.
         preloader: provides the packages that `verify` needs.
 
@@ -45,6 +55,7 @@ def evaluate(
     sources = Sources(
         export=trace.records.files,
         prove=partial(proved_digests, executed.buildx, os.environ),
+        readers=readers,
         folder=folder,
         begun=_begun(request, trace) if request.bake and executed.failed else {},
     )

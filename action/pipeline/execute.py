@@ -23,7 +23,7 @@ _NO_PROVENANCE = (
 )
 
 
-EVALUATION = PreloadItem(MODELS, ("action.pipeline.evaluate",))
+EVALUATION = PreloadItem(MODELS, ("action.pipeline.package_readers", "action.pipeline.evaluate"))
 """The packages and modules that every run needs after buildx has ended; they are loaded while it runs."""
 
 

@@ -24,6 +24,7 @@ from action.oci.image import Image
 from action.packages.sets import SCHEMAS, provide
 from action.pipeline.collect import collect_artifacts, is_multi_node, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
+from action.pipeline.package_readers import READERS
 from action.process.docker import find_buildx
 
 _OTHER_KINDS = {
@@ -79,7 +80,7 @@ def inspect_files(
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
     if requested.may_default:
         requested = _listed_exporters(metadata_file, metadata, record)
-    artifacts, missing = collect_artifacts(requested, Path())
+    artifacts, missing = collect_artifacts(requested, Path(), READERS)
     if record is None:
         missing.append("no --record was given")
     evidence = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))

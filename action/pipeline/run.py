@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from action.buildx.history import Records
@@ -13,6 +14,12 @@ from action.packages.preload import Preloader
 from action.pipeline.execute import EVALUATION, Executed, execute
 from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
+
+_MISSING = "the action's packages are missing"
+_WITHOUT_PACKAGES = (
+    "Digests that only the build record or a tar can tell are missing. For a runner without a package index, run "
+    "action/start.py install on it once, as docs/reference.md describes"
+)
 
 
 def run_request(request: Request, workspace: Path, policy: Policy, log: Log, preloader: Preloader) -> RunResult:
@@ -45,7 +52,7 @@ def result_of(
         workspace: the folder for temporary files.
         policy: the rules for the run, such as `verify`.
         log: the destination of the log.
-        preloader: waits for what was loaded while buildx ran.
+        preloader: waits for what was loaded while buildx ran; digests that need a missing package are missing.
 
     Raises:
         PackagesError: the packages that `verify` needs cannot be installed.
@@ -63,10 +70,17 @@ def result_of(
         request.builds,
         executed.known_groups,
     )
+    from action.pipeline.evaluate import evaluate, without_packages  # noqa: PLC0415  # loaded while buildx ran
+
+    warnings: tuple[str, ...] = ()
     try:
         preloader.wait(EVALUATION.packages)
-    except PackagesError as error:
-        return RunResult(None, None, (*failed, error), trace=trace, bake=request.bake)
-    from action.pipeline.evaluate import evaluate  # noqa: PLC0415  # its packages are there only now
+        from action.pipeline.package_readers import READERS  # noqa: PLC0415  # its package is there only now
 
-    return evaluate(request, executed, trace, policy, log=log, preloader=preloader)
+        readers = READERS
+    except PackagesError as error:
+        # The images are pushed, and most digests need no package.
+        warnings = (f"{error}. {_WITHOUT_PACKAGES}",)
+        readers = without_packages(_MISSING)
+    result = evaluate(request, executed, trace, policy, readers=readers, log=log, preloader=preloader)
+    return replace(result, warnings=(*warnings, *result.warnings))

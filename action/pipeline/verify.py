@@ -10,7 +10,7 @@ from pathlib import Path
 from action.buildx.imagetools import Registries
 from action.buildx.refs import BuildRef
 from action.errors import BuildDigestsError, VerificationError
-from action.evidence.artifact_file import ARTIFACT_TYPES, is_passed_on
+from action.evidence.artifact import ARTIFACT_TYPES, is_passed_on
 from action.exporters.attributed import AttributedBuild, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from action.errors import PackagesError
 from action.github import workflow_commands
 from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import MODELS
+from action.packages.sets import COMMANDS, MODELS
 from action.pipeline.run_result import RunResult
 from action.report.request import ReportRequest
 from action.steps.common import has_summary, report_items
@@ -27,7 +27,7 @@ def report_run(result: RunResult, request: ReportRequest, preloader: Preloader) 
     if not (report_options.annotations and has_checks) and not has_summary(report_options):
         return
     try:
-        for item in (PreloadItem(MODELS), *report_items(report_options)):
+        for item in (PreloadItem(MODELS), PreloadItem(COMMANDS), *report_items(report_options)):
             preloader.wait(item.packages)
     except PackagesError as error:
         workflow_commands.warning(f"the run is not shown: {error}; the build and its outputs are not affected")

@@ -12,11 +12,12 @@ from action.github import workflow_commands
 from action.inputs.policy import Policy
 from action.inputs.report_options import ReportOptions
 from action.packages.preload import Preloader, PreloadItem
+from action.packages.sets import COMMANDS
 from action.pipeline.execute import EVALUATION, execute
 from action.pipeline.workspace import temporary_folder
 from action.steps.common import report_items, step_log
 
-_FINISH = PreloadItem(EVALUATION.packages, ("action.steps.finish", *EVALUATION.modules, "actions_toolkit.file_command"))
+_FINISH = PreloadItem(EVALUATION.packages, ("action.steps.finish", *EVALUATION.modules))
 
 
 def run_step(
@@ -43,7 +44,10 @@ def run_step(
         Interrupted: a signal ended the run.
     """
     log = step_log()
-    with temporary_folder() as workspace, Preloader(_FINISH, *report_items(report_options)) as preloader:
+    with (
+        temporary_folder() as workspace,
+        Preloader(_FINISH, *report_items(report_options), PreloadItem(COMMANDS)) as preloader,
+    ):
         # A line of a Dockerfile's output must not be taken for a workflow command.
         with workflow_commands.stopped():
             executed = execute(request, workspace, policy.retry_policy, log, preloader)

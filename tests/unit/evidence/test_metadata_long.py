@@ -15,8 +15,8 @@ from action.documents.schema import faults
 from action.documents.strict_json import MAX_BYTES, MAX_WHOLE_BYTES, parse_document
 from action.errors import DocumentError
 from action.evidence.metadata_file import MAX_TEXT_BYTES, read_metadata_file
-from action.evidence.metadata_long import Known, read_known, read_known_bake
-from action.evidence.metadata_places import WARNINGS, Judged, judge
+from action.evidence.metadata_long import read_known, read_known_bake
+from action.evidence.metadata_places import WARNINGS, Judged, Known, judge
 from action.evidence.responses import Metadata, read_responses
 from action.evidence.validation import validate_file
 from tests.measured import measured
