@@ -17,7 +17,7 @@ from action.process.log import Log
 
 _MISSING = "the action's packages are missing"
 _WITHOUT_PACKAGES = (
-    "Digests that only the build record or a tar can tell are missing. For a runner without a package index, run "
+    "Digests that only the build record or a tar tells cannot be found without them. On a runner without an index, run "
     "action/start.py install on it once, as docs/reference.md describes"
 )
 
