@@ -34,7 +34,7 @@ def main() -> int:
     """Run the step that the first argument names, and return its exit code.
 
     Raises:
-        StartError: the step is unknown, this Python is too old, or the packages cannot be installed.
+        StartError: the step is unknown, this Python is too old, or the launcher passed no inputs.
     """
     # With -I Python adds no folder of its own to the search path, so nothing of this package can be imported before.
     sys.path.insert(0, str(_ROOT))

@@ -84,13 +84,26 @@ def provide(packages: PackageSet, programs: ProgramGroup | None = None) -> None:
     """
     if _is_here(packages.module):
         return
+    sys.path.append(str(install_set(packages, programs)))
+    importlib.invalidate_caches()
+
+
+def install_set(packages: PackageSet, programs: ProgramGroup | None = None) -> Path:
+    """Install a set if it is missing or damaged, and return its folder.
+
+    Args:
+        packages: the set.
+        programs: the group that the installer is killed with, or None.
+
+    Raises:
+        PackagesError: the set cannot be installed.
+    """
     if not packages.lock.is_file():
         raise PackagesError(f"{packages.module} is missing: pip install 'build-digests[github]' brings all packages")
     folder = packages.folder
     if not is_whole(folder):
         _install(folder, packages.lock, programs)
-    sys.path.append(str(folder))
-    importlib.invalidate_caches()
+    return folder
 
 
 def _cache() -> Path:

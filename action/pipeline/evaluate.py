@@ -11,11 +11,12 @@ from action.buildx.bake_state import failed_target, refs_of_failed_bake
 from action.buildx.local_state import state_folder
 from action.buildx.pushed_digests import proved_digests
 from action.buildx.request import Request
+from action.errors import PackagesError
 from action.evidence.metadata_file import read_metadata_file
 from action.exporters.attributed import other_pushed
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
-from action.packages.sets import RETRIES
+from action.packages.sets import MODELS, RETRIES
 from action.pipeline.collect import Readers, Sources, without_packages
 from action.pipeline.conclude import conclude
 from action.pipeline.execute import Executed
@@ -44,10 +45,9 @@ def evaluate(
         policy: the rules for the run, such as `verify`.
         readers: read records and artifacts.
         log: the destination of the log.
-        preloader: provides the packages that `verify` needs.
+        preloader: provides the packages that `verify` needs; without them the result has an error.
 
     Raises:
-        PackagesError: the packages that `verify` needs cannot be installed.
         Interrupted: a signal ended the verification.
     """
     metadata = read_metadata_file(executed.metadata_file, bake=request.bake, written=executed.written)
@@ -61,10 +61,15 @@ def evaluate(
     )
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
     if policy.verify and result.builds is not None:
-        preloader.wait(RETRIES)
-        from action.pipeline.verify import verified  # noqa: PLC0415  # few runs verify; its packages are there only now
+        try:
+            for packages in (MODELS, RETRIES):
+                preloader.wait(packages)
+            from action.pipeline.verify import verified  # noqa: PLC0415  # few verify; its packages are there only now
 
-        result = verified(result, folder, executed.buildx, log)
+            result = verified(result, folder, executed.buildx, log)
+        except PackagesError as error:
+            # The images are pushed: the step fails, and has their digests as after another failed verification.
+            result = replace(result, errors=(*result.errors, error))
     build = result.builds.get("") if result.builds else None
     other = other_pushed(build) if build and not request.bake else None
     return replace(

@@ -34,7 +34,6 @@ def run_request(request: Request, workspace: Path, policy: Policy, log: Log, pre
 
     Raises:
         ProgramError: buildx is not installed, or cannot be started.
-        PackagesError: the packages that `verify` needs cannot be installed.
         Interrupted: a signal arrived while buildx was not running.
     """
     executed = execute(request, workspace, policy.retry_policy, log, preloader)
@@ -55,7 +54,6 @@ def result_of(
         preloader: waits for what was loaded while buildx ran; digests that need a missing package are missing.
 
     Raises:
-        PackagesError: the packages that `verify` needs cannot be installed.
         Interrupted: a signal ended the verification.
     """
     failed = (executed.failed,) if executed.failed else ()

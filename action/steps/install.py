@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from action.errors import InputError
-from action.packages.sets import SETS, provide
+from action.packages.sets import SETS, install_set
 from action.steps.common import exit_code_of
 
 
@@ -28,7 +28,7 @@ def _install(names: Sequence[str]) -> int:
         if name not in known:
             raise InputError("install", f"there is no set {name!r}", f"name some of: {', '.join(known)}")
     for name in names or known:
-        provide(known[name])
-        sys.stdout.write(f"{name}: {known[name].folder}\n")
+        # Not `provide`: a package that this Python has itself is missing in the steps, which run without its packages.
+        sys.stdout.write(f"{name}: {install_set(known[name])}\n")
         sys.stdout.flush()
     return 0

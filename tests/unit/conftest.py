@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.starting import ROOT, start
+from tests.starting import ROOT, install
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +40,10 @@ def uv_path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def tool_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path) -> Path:
-    """A RUNNER_TOOL_CACHE in which a first step has installed the packages."""
+    """A RUNNER_TOOL_CACHE with one small set of packages."""
     folder = tmp_path_factory.mktemp("tool-cache")
-    done = start(bare_python, folder)
-    assert done.returncode == 2, done.stdout + done.stderr
+    done = install(bare_python, folder, "commands")
+    assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
@@ -63,14 +62,8 @@ def run_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path, tool_
     """A RUNNER_TOOL_CACHE with the packages that every run needs."""
     folder = tmp_path_factory.mktemp("run-cache")
     shutil.copytree(tool_cache, folder, dirs_exist_ok=True)
-    code = "from action.packages.sets import MODELS, provide; provide(MODELS)"
-    environment = {**os.environ, "PATH": uv_path, "RUNNER_TOOL_CACHE": str(folder)}
-    subprocess.run(
-        [str(bare_python), "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"],
-        env=environment,
-        check=True,
-        timeout=120,
-    )
+    done = install(bare_python, folder, "models", path=uv_path)
+    assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 

@@ -18,12 +18,11 @@ import pytest
 import yaml
 
 from tests.processes import has_ended
-from tests.starting import DEAD_INDEX
+from tests.starting import BAD_INPUT, NO_INDEX
 from tests.unit.launching import LAUNCHER, ROOT, command, environment, input_variables, launch, recorded, recorder
 from tests.unit.launching import program as write_program
 
 ACTIONS = {"build": "action.yml", "bake": "bake/action.yml", "merge": "merge/action.yml"}
-BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
 NEEDED = "::error::Python 3.10 or later is needed"
 ADVICE = ": run actions/setup-python before this step\n"
 CACHE_SERVICE = {
@@ -288,17 +287,16 @@ def docker(tmp_path: Path, bare_python: Path) -> Docker:
 
 def _cached(tool_cache: Path) -> dict[str, str]:
     """Variables with which the package index is not asked."""
-    index = {"PIP_INDEX_URL": DEAD_INDEX, "PIP_FIND_LINKS": "", "PIP_RETRIES": "0", "PIP_TIMEOUT": "2"}
-    return {"RUNNER_TOOL_CACHE": str(tool_cache), **index}
+    return {"RUNNER_TOOL_CACHE": str(tool_cache), **NO_INDEX}
 
 
 def _calls(folder: Path, *, building: bool) -> list[str]:
     return [each.read_text() for each in folder.glob(f"call.*.{int(building)}")]
 
 
-def test_a_step_needs_no_bash_and_no_other_program_in_path(tmp_path: Path, bare_python: Path, tool_cache: Path) -> None:
+def test_a_step_needs_no_bash_and_no_other_program_in_path(tmp_path: Path, bare_python: Path) -> None:
     (tmp_path / "python3").symlink_to(bare_python)
-    done = launch(tmp_path, RUNNER_TOOL_CACHE=str(tool_cache), INPUT_PUSH="perhaps")
+    done = launch(tmp_path, RUNNER_TOOL_CACHE=str(tmp_path / "cache"), INPUT_PUSH="perhaps")
     assert (done.stdout, done.returncode) == (BAD_INPUT, 2), done.stderr
 
 
@@ -360,9 +358,9 @@ def test_the_standard_input_of_buildx_is_empty(docker: Docker, own_tool_cache: P
     assert (tmp_path / "stdin").read_bytes() == b""
 
 
-def test_the_runner_alone_warns_of_undeclared_inputs(docker: Docker, own_tool_cache: Path) -> None:
+def test_the_runner_alone_warns_of_undeclared_inputs(docker: Docker, run_cache: Path) -> None:
     # INPUT_TAG may as well be a variable of the job.
-    done = launch(docker(""), **_cached(own_tool_cache), INPUT_CONTEXT=".", INPUT_TAG="x")
+    done = launch(docker(""), **_cached(run_cache), INPUT_CONTEXT=".", INPUT_TAG="x")
     assert "::warning::" not in done.stdout
 
 
@@ -447,10 +445,10 @@ def test_a_killed_launcher_ends_its_step_and_buildx(docker: Docker, own_tool_cac
     assert (tmp_path / "end").exists()
 
 
-def test_a_launcher_that_is_killed_before_it_has_written_all_ends_its_step(bare_python: Path, tool_cache: Path) -> None:
+def test_a_launcher_that_is_killed_before_it_has_written_all_ends_its_step(bare_python: Path) -> None:
     done = subprocess.run(
         [str(bare_python), "-I", "-S", str(ROOT / "action/start.py"), "build", "--launched"],
-        env={"PATH": "", "RUNNER_TOOL_CACHE": str(tool_cache)},
+        env={"PATH": ""},
         input='{"inputs": {"push": "tr',
         capture_output=True,
         text=True,

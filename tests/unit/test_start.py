@@ -11,23 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.starting import DEAD_INDEX, ROOT, START, start
+from tests.starting import BAD_INPUT, NO_INDEX, ROOT, START, install, start
 
 
-def test_the_first_step_installs_the_packages_and_the_next_needs_no_network(
-    bare_python: Path, tool_cache: Path
-) -> None:
-    again = start(bare_python, tool_cache, PIP_INDEX_URL=DEAD_INDEX, PIP_FIND_LINKS="", PIP_NO_INDEX="1", path="/bin")
-    assert again.returncode == 2
-    assert again.stdout == "::error::push: 'perhaps' is not a boolean; write true or false\n"
-    (folder,) = (tool_cache / "build-digests").glob("step-*")
+def test_a_step_that_starts_no_build_installs_nothing(bare_python: Path, tmp_path: Path) -> None:
+    done = start(bare_python, tmp_path / "cache", path="/bin", **NO_INDEX)
+    assert (done.stdout, done.stderr, done.returncode) == (BAD_INPUT, "", 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_packages_that_are_installed_need_no_network(bare_python: Path, tool_cache: Path) -> None:
+    again = install(bare_python, tool_cache, path="/bin", **NO_INDEX)
+    (folder,) = (tool_cache / "build-digests").iterdir()
+    assert (again.stdout, again.returncode) == (f"commands: {folder}\n", 0)
     assert (folder / "actions_toolkit").is_dir()
 
 
-def test_without_network_and_packages_the_step_fails_with_one_line_and_leaves_nothing(
+def test_an_installation_without_network_fails_with_one_line_and_leaves_nothing(
     bare_python: Path, tmp_path: Path
 ) -> None:
-    done = start(bare_python, tmp_path, PIP_INDEX_URL=DEAD_INDEX, PIP_FIND_LINKS="", PIP_RETRIES="0", PIP_TIMEOUT="2")
+    done = install(bare_python, tmp_path, **NO_INDEX)
     assert done.returncode == 1
     (line,) = done.stdout.splitlines()
     assert line.startswith("::error::the action's packages cannot be installed: ")
@@ -36,16 +39,65 @@ def test_without_network_and_packages_the_step_fails_with_one_line_and_leaves_no
     assert list((tmp_path / "build-digests").iterdir()) == []
 
 
-BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
+@pytest.fixture
+def recording_uv(tmp_path: Path) -> Path:
+    """A uv that installs a file named as the lock, and adds the lock to the file `installed`."""
+    uv = tmp_path / "bin/uv"
+    uv.parent.mkdir()
+    uv.write_text(
+        f"""#!/bin/sh
+while [ "$1" != --target ]; do shift; done
+lock=${{4##*/}}
+echo "$lock" >> {tmp_path}/installed
+touch "$2/$lock"
+"""
+    )
+    uv.chmod(0o755)
+    return uv
+
+
+@pytest.mark.parametrize("options", [("-I", "-S"), ("-I",)])
+def test_the_command_installs_each_set_once_though_this_python_has_its_packages(
+    recording_uv: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    environment = {"PATH": f"{recording_uv.parent}:/usr/bin:/bin", "RUNNER_TOOL_CACHE": str(tmp_path / "cache")}
+    first, done = (
+        subprocess.run(
+            [sys.executable, *options, str(START), "install"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        for _ in range(2)
+    )
+    assert first.stdout == done.stdout
+    folders = dict(line.split(": ") for line in done.stdout.splitlines())
+    assert {Path(folder).name.split("-")[0] for folder in folders.values()} == set(folders)
+    assert all(Path(folder).is_dir() for folder in folders.values())
+    locks = {f"{name}.txt" for name in folders}
+    assert sorted((tmp_path / "installed").read_text().split()) == sorted(locks)
+    # Of the other locks no step installs anything.
+    assert locks == {each.name for each in (ROOT / "requirements").glob("*.txt")} - {
+        *("dev.txt", "fuzz.txt", "overrides.txt", "uv.txt")
+    }
+
+
+def test_the_command_refuses_an_unknown_set_and_installs_nothing(bare_python: Path, tmp_path: Path) -> None:
+    done = install(bare_python, tmp_path / "cache", "commands", "step")
+    assert done.returncode == 2
+    assert done.stdout.startswith("::error::install: there is no set 'step'; name some of: models, commands, ")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "steps", [[], ["merge-all"], ["build", "build"], ["--launched"], ["build", "--launched", "x"], ["--help"]]
 )
-def test_an_unknown_step_shows_the_usage(bare_python: Path, tool_cache: Path, steps: list[str]) -> None:
+def test_an_unknown_step_shows_the_usage(bare_python: Path, steps: list[str]) -> None:
     done = subprocess.run(
         [str(bare_python), "-I", "-S", str(START), *steps],
-        env={"PATH": "/bin", "RUNNER_TOOL_CACHE": str(tool_cache)},
+        env={"PATH": "/bin"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -60,7 +112,7 @@ def test_a_message_of_several_lines_is_one_workflow_command(bare_python: Path, t
     uv.parent.mkdir()
     uv.write_text("#!/bin/sh\nprintf 'error: 50%% done\\n::warning::no\\rend\\n' >&2; exit 1\n")
     uv.chmod(0o755)
-    done = start(bare_python, tmp_path / "cache", path=f"{uv.parent}:/usr/bin:/bin")
+    done = install(bare_python, tmp_path / "cache", path=f"{uv.parent}:/usr/bin:/bin")
     (line,) = done.stdout.splitlines()
     assert line.startswith("::error::the action's packages cannot be installed: error: 50%25 done ::warning::no end;")
 
@@ -71,10 +123,10 @@ def test_the_error_of_an_old_python_says_which_is_needed(version: str, tmp_path:
     working = [Path(each) for each in found if each and not subprocess.run([each, "-c", ""], check=False).returncode]
     if not working:
         pytest.skip(f"there is no Python {version} on this machine")
-    done = start(working[0], tmp_path)
-    assert done.returncode == 1
-    assert f"is Python {version}." in done.stdout
-    assert "3.10 or later is needed: run actions/setup-python before this step" in done.stdout
+    for done in (start(working[0], tmp_path), install(working[0], tmp_path)):
+        assert done.returncode == 1
+        assert f"is Python {version}." in done.stdout
+        assert "3.10 or later is needed: run actions/setup-python before this step" in done.stdout
     launched = start(working[0], tmp_path, "--launched")
     assert (launched.returncode, launched.stdout, launched.stderr) == (86, "", "")
 
@@ -88,8 +140,8 @@ def test_a_build_that_cannot_be_retried_still_reports_why_it_failed(
     docker.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
     docker.chmod(0o755)
     inputs = {"context": ".", "retries": "2", "summary": "false"}
-    dead = {"PIP_INDEX_URL": DEAD_INDEX, "PIP_FIND_LINKS": "", "PIP_RETRIES": "0", "PIP_TIMEOUT": "2"}
-    done = start(bare_python, own_tool_cache, path=f"{docker.parent}:/usr/bin:/bin", INPUTS=json.dumps(inputs), **dead)
+    environment = {"INPUTS": json.dumps(inputs), **NO_INDEX}
+    done = start(bare_python, own_tool_cache, path=f"{docker.parent}:/usr/bin:/bin", **environment)
     assert done.returncode == 1
     assert "the build is not tried again: the action's packages cannot be installed: " in done.stdout
     assert f"::error::buildx failed with: {said}\n" in done.stdout
@@ -99,6 +151,8 @@ def test_a_build_that_cannot_be_retried_still_reports_why_it_failed(
 _UNTIL_BUILDX = """
 import os, runpy, sys
 def list_modules(event, arguments):
+    if event == "subprocess.Popen":
+        print(os.path.basename(arguments[0]), flush=True)
     if event == "subprocess.Popen" and "build" in arguments[1]:
         files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
         print("\\n".join(files), file=sys.stderr, flush=True)
@@ -109,9 +163,10 @@ runpy.run_path({start!r}, run_name="__main__")
 """
 
 
-def test_a_step_imports_no_third_party_package_before_buildx_starts(tool_cache: Path, tmp_path: Path) -> None:
-    docker = tmp_path / "bin/docker"
-    docker.parent.mkdir()
+def test_a_step_imports_no_third_party_package_and_installs_none_before_buildx_starts(
+    recording_uv: Path, tmp_path: Path
+) -> None:
+    docker = recording_uv.with_name("docker")
     docker.write_text("#!/bin/sh\nexit 1\n")
     docker.chmod(0o755)
     inputs = {"context": ".", "push": "true", "tags": "localhost:5000/app:1", "outputs": "type=oci,dest=a.tar"}
@@ -120,7 +175,7 @@ def test_a_step_imports_no_third_party_package_before_buildx_starts(tool_cache: 
         env={
             "PATH": f"{docker.parent}:/usr/bin:/bin",
             "HOME": str(tmp_path),
-            "RUNNER_TOOL_CACHE": str(tool_cache),
+            "RUNNER_TOOL_CACHE": str(tmp_path / "cache"),
             "INPUTS": json.dumps(inputs),
         },
         capture_output=True,
@@ -132,6 +187,8 @@ def test_a_step_imports_no_third_party_package_before_buildx_starts(tool_cache: 
     files = [Path(file) for file in done.stderr.splitlines() if file]
     assert START.parent / "pipeline/execute.py" in files
     library = Path(sysconfig.get_path("stdlib"))
+    programs = [line for line in done.stdout.splitlines() if not line.startswith("::")]
+    assert set(programs) == {"docker"}
     third_party = [file for file in files if "site-packages" in file.parts or not _is_in(file, ROOT, library)]
     assert third_party == []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.starting import START
+from tests.starting import START, installer_variables
 from tests.unit.launching import launch
 
-BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
 MODULES = (
     "pip",
     "token",
@@ -67,19 +65,19 @@ def ran(workspace: Path) -> str:
     return mark.read_text() if mark.exists() else ""
 
 
-def step(python: Path, workspace: Path, path: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(
+    python: Path, workspace: Path, path: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Start a step in a workspace, as the runner does, with an empty tool cache."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
     return subprocess.run(
-        [str(python), "-I", "-S", str(START), "build"],
+        [str(python), "-I", "-S", str(START), *arguments],
         cwd=workspace,
         env={
-            **kept,
+            **installer_variables(),
             "PATH": path,
             "HOME": str(workspace.parent),
             "GITHUB_WORKSPACE": str(workspace),
             "RUNNER_TOOL_CACHE": str(workspace.parent / "cache"),
-            "INPUTS": json.dumps({"push": "perhaps"}),
             **environment,
         },
         capture_output=True,
@@ -87,6 +85,16 @@ def step(python: Path, workspace: Path, path: str, **environment: str) -> subpro
         timeout=240,
         check=False,
     )
+
+
+def install(python: Path, workspace: Path, path: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return start(python, workspace, path, "install", "commands", **environment)
+
+
+def installed(workspace: Path) -> str:
+    """What an installation prints that succeeds."""
+    (folder,) = (workspace.parent / "cache/build-digests").iterdir()
+    return f"commands: {folder}\n"
 
 
 def uv_folder() -> str:
@@ -107,12 +115,12 @@ def hostile(workspace: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_nothing_in_the_workspace_is_imported_or_run_by_a_step_that_installs(
+def test_nothing_in_the_workspace_is_imported_or_run_by_an_installation(
     bare_python: Path, workspace: Path, installer: str
 ) -> None:
     path = f"{workspace / 'bin'}:.:bin::{uv_folder() if installer == 'uv' else '/usr/bin'}:/usr/bin:/bin"
-    done = step(bare_python, workspace, path, **hostile(workspace))
-    assert done.stdout == BAD_INPUT, done.stderr
+    done = install(bare_python, workspace, path, **hostile(workspace))
+    assert done.stdout == installed(workspace), done.stderr
     assert ran(workspace) == ""
 
 
@@ -144,12 +152,12 @@ def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_pip(
         (workspace / name).parent.mkdir(exist_ok=True)
         (workspace / name).write_text(text)
     before = sorted(workspace.rglob("*"))
-    done = step(bare_python, workspace, "/usr/bin:/bin", **settings)
-    assert done.stdout == BAD_INPUT, done.stderr
+    done = install(bare_python, workspace, "/usr/bin:/bin", **settings)
+    assert done.stdout == installed(workspace), done.stderr
     assert sorted(workspace.rglob("*")) == before
     absolute = {**settings, "PIP_CONFIG_FILE": str(workspace / "pip.conf")}
     shutil.rmtree(workspace.parent / "cache")
-    assert step(bare_python, workspace, "/usr/bin:/bin", **absolute).stdout == BAD_INPUT
+    assert install(bare_python, workspace, "/usr/bin:/bin", **absolute).stdout == installed(workspace)
 
 
 def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_uv(
@@ -175,16 +183,16 @@ def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_uv(
     (workspace / "uv").mkdir()
     (workspace / "uv/uv.toml").write_text('required-version = "==0.0.1"\n')
     before = sorted(workspace.rglob("*"))
-    done = step(bare_python, workspace, f"{uv_folder()}:/usr/bin:/bin", **settings)
-    assert done.stdout == BAD_INPUT, done.stderr
+    done = install(bare_python, workspace, f"{uv_folder()}:/usr/bin:/bin", **settings)
+    assert done.stdout == installed(workspace), done.stderr
     assert sorted(workspace.rglob("*")) == before
 
 
 def test_settings_of_folders_above_the_tool_cache_have_no_effect_on_uv(bare_python: Path, workspace: Path) -> None:
     for name in ("uv.toml", "pyproject.toml"):
         shutil.copy(workspace / name, workspace.parent / name)
-    done = step(bare_python, workspace, f"{uv_folder()}:/usr/bin:/bin")
-    assert done.stdout == BAD_INPUT, done.stderr
+    done = install(bare_python, workspace, f"{uv_folder()}:/usr/bin:/bin")
+    assert done.stdout == installed(workspace), done.stderr
 
 
 @pytest.fixture
@@ -242,46 +250,62 @@ def test_the_index_that_the_machine_or_its_user_has_set_is_asked(  # noqa: PLR09
         (home / file).write_text(text.format(url=url))
     path = f"{uv_folder() if installer == 'uv' else '/usr/bin'}:/usr/bin:/bin"
     environment = {name: value.format(url=url, home=home) for name, value in variables.items()}
-    done = step(bare_python, workspace, path, PIP_FIND_LINKS="", **environment)
+    done = install(bare_python, workspace, path, PIP_FIND_LINKS="", **environment)
     assert done.returncode == 1
     assert done.stdout.startswith("::error::the action's packages cannot be installed: ")
     assert {part for path in asked for part in path.split("/")} & {"actions-toolkit"}
 
 
 def test_a_tool_cache_in_the_workspace_is_not_used(bare_python: Path, workspace: Path) -> None:
-    done = step(bare_python, workspace, "/usr/bin:/bin", RUNNER_TOOL_CACHE=str(workspace), XDG_CACHE_HOME="cache")
-    assert done.stdout == BAD_INPUT, done.stderr
+    done = install(bare_python, workspace, "/usr/bin:/bin", RUNNER_TOOL_CACHE=str(workspace), XDG_CACHE_HOME="cache")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert not (workspace / "build-digests").exists()
     assert (workspace.parent / ".cache/build-digests").is_dir()
 
 
-@pytest.mark.parametrize("name", ["build", "bake", "merge"])
-@pytest.mark.parametrize("installer", ["pip", "uv"])
+@pytest.mark.parametrize(
+    ("name", "installer"), [("build", "pip"), ("build", "uv"), ("bake", "uv"), ("merge", "uv"), ("merge", "pip")]
+)
 def test_an_action_that_installs_imports_and_runs_nothing_of_the_workspace(
     bare_python: Path, workspace: Path, name: str, installer: str
 ) -> None:
-    (workspace.parent / "python").mkdir()
-    (workspace.parent / "python/python3").symlink_to(bare_python)
+    docker = workspace.parent / "docker/docker"
+    docker.parent.mkdir()
+    docker.write_text(FAILING_DOCKER)
+    docker.chmod(0o755)
+    (docker.parent / "python3").symlink_to(bare_python)
     uv = uv_folder() if installer == "uv" else ""
+    merged = {"INPUT_RESULTS": "none", "INPUT_TAGS": "localhost/x:1"}
+    inputs = {"build": {"INPUT_CONTEXT": "."}, "bake": {"INPUT_SOURCE": "."}, "merge": merged}[name]
     done = launch(
-        f"{workspace / 'bin'}:.:bin::{workspace.parent / 'python'}:{uv}",
+        f"{workspace / 'bin'}:.:bin::{docker.parent}:{uv}",
         name,
         workspace,
-        **{each: value for each, value in os.environ.items() if each.startswith(("PIP_", "SSL_"))},
+        **{**installer_variables(), "HOME": str(workspace.parent)},
         **hostile(workspace),
-        HOME=str(workspace.parent),
+        **inputs,
         GITHUB_WORKSPACE=str(workspace),
         RUNNER_TOOL_CACHE=str(workspace.parent / "cache"),
-        INPUT_SUMMARY="perhaps",
+        INPUT_SUMMARY="false",
     )
     assert ran(workspace) == ""
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.returncode == (2 if name == "merge" else 1), done.stdout + done.stderr
+    assert list((workspace.parent / "cache/build-digests").glob("models-*")), done.stdout
+
+
+FAILING_DOCKER = """#!/bin/sh
+case "$*" in
+  *--print*) echo '{"target": {"app": {"context": "."}}}' ;;
+  "buildx version") echo "github.com/docker/buildx v0.29.1 none" ;;
+  *) exit 1 ;;
+esac
+"""
 
 
 def test_no_docker_of_the_workspace_is_run(bare_python: Path, own_tool_cache: Path, workspace: Path) -> None:
     inputs = json.dumps({"context": ".", "summary": "false"})
     for path in (f"{workspace / 'bin'}:.:", "."):
-        done = step(bare_python, workspace, path, RUNNER_TOOL_CACHE=str(own_tool_cache), INPUTS=inputs)
+        done = start(bare_python, workspace, path, "build", RUNNER_TOOL_CACHE=str(own_tool_cache), INPUTS=inputs)
         assert "::error::neither docker nor buildx is on the PATH: " in done.stdout
     assert ran(workspace) == ""
 
@@ -295,7 +319,7 @@ def test_the_programs_of_a_step_find_none_in_the_workspace(
     (docker / "docker").chmod(0o755)
     inputs = json.dumps({"context": ".", "summary": "false"})
     path = f"bin:{docker}:{workspace}:{workspace / 'bin'}:/usr/bin:/bin"
-    done = step(bare_python, workspace, path, RUNNER_TOOL_CACHE=str(own_tool_cache), INPUTS=inputs)
+    done = start(bare_python, workspace, path, "build", RUNNER_TOOL_CACHE=str(own_tool_cache), INPUTS=inputs)
     assert "git version" in done.stdout + done.stderr
     assert ran(workspace) == ""
 

@@ -131,11 +131,14 @@ def test_an_index_has_no_config_whatever_a_response_says(tmp_path: Path) -> None
         assert read.build.metadata.merged.image.imageid is None
 
 
+@pytest.mark.parametrize("packages", [("msgspec",), ()])
 @pytest.mark.parametrize("name", ["cache.manifest", "containerimage.digest"])
-def test_without_the_packages_that_say_what_is_expected_a_fault_costs_no_more(tmp_path: Path, name: str) -> None:
+def test_without_the_packages_that_say_what_is_expected_a_fault_costs_no_more(
+    tmp_path: Path, name: str, packages: tuple[str, ...]
+) -> None:
     file = tmp_path / "metadata.json"
     file.write_text(json.dumps({"web": {**GOOD, name: "x"}, "api": GOOD}))
-    read = _read_without_packages(tmp_path, file, bake=True)
+    read = _read_without_packages(tmp_path, file, packages, bake=True)
     assert read["digests"]["api"] == DIGEST
     if name == "cache.manifest":
         assert read == {"faults": [], "deviations": ["/web/cache.manifest"], "digests": {"web": DIGEST, "api": DIGEST}}
@@ -163,15 +166,16 @@ def test_without_those_packages_a_fault_is_named_with_its_file_and_with_what_nam
 _ANY_FAULT = "expected metadata as the schema says, found a fault: build-digests validate names it"
 
 
-def _read_without_packages(folder: Path, file: Path, *, bake: bool) -> Any:  # noqa: ANN401  # JSON
-    """Read a file in a Python with what every step has, and an installer that fails."""
+def _read_without_packages(folder: Path, file: Path, present: tuple[str, ...] = ("msgspec",), *, bake: bool) -> Any:  # noqa: ANN401  # JSON
+    """Read a file in a Python with a few packages and an installer that fails."""
     installer = folder / "bin" / "uv"
     installer.parent.mkdir()
     installer.write_text("#!/bin/sh\nexit 1\n")
     installer.chmod(0o755)
     packages = folder / "packages"
     packages.mkdir()
-    (packages / "msgspec").symlink_to(Path(msgspec.__file__).parent)
+    for name in present:
+        (packages / name).symlink_to(Path(msgspec.__file__).parents[1] / name)
     code = f"""
 import json, sys
 sys.path += [{str(ROOT)!r}, {str(packages)!r}]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,25 +84,3 @@ def test_the_end_of_the_block_kills_an_installation(installer: Path) -> None:
     body = f"import os; preloader.start()\n    while not {started}: time.sleep(0.01)"
     done = run(installer, body, HELD_BACK="retries.txt")
     assert done.returncode == 0, done.stderr
-
-
-def test_the_locked_packages_are_imported_and_not_those_of_the_python(tmp_path: Path) -> None:
-    # A step starts its Python without its site-packages; there a package of another version would be found first.
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "actions_toolkit.py").write_text("raise SystemExit('the wrong one')")
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", str(ROOT / "action/start.py"), "build"],
-        env={
-            **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HOME"))},
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "PYTHONPATH": str(site),
-            "RUNNER_TOOL_CACHE": str(tmp_path / "cache"),
-            "INPUTS": json.dumps({"push": "perhaps"}),
-        },
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.stdout == "::error::push: 'perhaps' is not a boolean; write true or false\n", done.stderr

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.starting import START, start
-
-BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
+from tests.starting import START, install
 
 
 @pytest.fixture
@@ -35,15 +33,10 @@ cp -r {source}/. "$2"
 
 
 def starting(python: Path, path: str, cache: Path, seconds: float) -> subprocess.Popen[str]:
-    """A step that starts."""
+    """An installation that starts."""
     return subprocess.Popen(
-        [str(python), "-I", "-S", str(START), "build"],
-        env={
-            "PATH": path,
-            "RUNNER_TOOL_CACHE": str(cache),
-            "INPUTS": '{"push": "perhaps"}',
-            "SECONDS_TO_TAKE": str(seconds),
-        },
+        [str(python), "-I", "-S", str(START), "install", "commands"],
+        env={"PATH": path, "RUNNER_TOOL_CACHE": str(cache), "SECONDS_TO_TAKE": str(seconds)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -58,13 +51,14 @@ def wait_for(file: Path) -> None:
     raise TimeoutError(file)
 
 
-def test_steps_that_start_at_the_same_time_install_one_complete_set(
+def test_installations_at_the_same_time_give_one_complete_set(
     bare_python: Path, installer: str, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
     both = [starting(bare_python, installer, cache, seconds) for seconds in (0.5, 0.6)]
-    assert [process.communicate(timeout=60)[0] for process in both] == [BAD_INPUT] * 2
+    printed = [process.communicate(timeout=60)[0] for process in both]
     (folder,) = (cache / "build-digests").iterdir()
+    assert printed == [f"commands: {folder}\n"] * 2
     assert not folder.name.startswith(".")
 
 
@@ -75,8 +69,9 @@ def test_a_killed_installation_leaves_no_incomplete_set(bare_python: Path, insta
     process.kill()
     process.communicate(timeout=30)
     assert [each.name[:12] for each in (cache / "build-digests").iterdir()] == [".unfinished-"]
-    assert starting(bare_python, installer, cache, 0).communicate(timeout=60)[0] == BAD_INPUT
+    printed, _ = starting(bare_python, installer, cache, 0).communicate(timeout=60)
     (folder,) = (cache / "build-digests").iterdir()
+    assert printed == f"commands: {folder}\n"
     assert not folder.name.startswith(".")
 
 
@@ -89,7 +84,7 @@ def test_a_cancelled_installation_leaves_nothing(
     wait_for(tmp_path / "half")
     process.send_signal(number)
     assert process.communicate(timeout=30) == ("", "")
-    assert process.returncode == 128 + number
+    assert process.returncode == -number
     assert list((cache / "build-digests").iterdir()) == []
 
 
@@ -103,6 +98,6 @@ def test_a_set_is_kept_for_one_kind_of_python_and_machine(tool_cache: Path) -> N
 
 def test_the_error_for_an_unwritable_folder_says_what_to_set(bare_python: Path, tmp_path: Path) -> None:
     (tmp_path / "build-digests").write_text("a file in the way")
-    done = start(bare_python, tmp_path)
+    done = install(bare_python, tmp_path)
     assert done.returncode == 1
     assert "set RUNNER_TOOL_CACHE to a folder that can" in done.stdout
