@@ -11,6 +11,7 @@ from types import TracebackType
 from action.errors import PackagesError
 from action.packages.sets import PackageSet, provide
 from action.process.program import ProgramGroup
+from action.process.signals import wait_for
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
         if ready is None or self._thread.ident is None:
             provide(packages, self._programs)
             return
-        ready.wait()
+        wait_for(ready)
         if packages in self._errors:
             raise self._errors[packages]
 

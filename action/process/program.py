@@ -20,7 +20,7 @@ from typing import IO, BinaryIO
 from action.errors import ProgramError, SlowProgramError
 from action.process.log import Log
 from action.process.search import safe_environment
-from action.process.signals import SignalForwarder, forward_signals, kill, stop_on_exception
+from action.process.signals import SignalForwarder, forward_signals, kill, stop_on_exception, wait_for
 from action.process.watchdog import with_watchdog
 
 _TAIL_BYTES = 64 * 1024
@@ -91,7 +91,7 @@ def run_program(
             with with_watchdog(process):
                 if on_start is not None:
                     on_start()
-                code = process.wait()
+                code = _wait(process)
         stdout.finish()
         stderr.finish()
     return CompletedProgram(code, stdout.text(), stderr.text(), forwarder.received)
@@ -203,6 +203,19 @@ def _start(
         if isinstance(error, OSError) and error.errno == errno.E2BIG:
             message += "; an argument or a secret is too long for the system: pass long secrets by secret-files"
         raise ProgramError(message) from None
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a program, while this thread handles signals, and return the exit code."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        process.wait()
+        ended.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    wait_for(ended)
+    return process.wait()
 
 
 def _shown(command: Sequence[str]) -> str:

@@ -28,10 +28,27 @@ _SIGNALS = tuple(
 _RESEND_SECONDS = 0.01
 """Seconds after which a lost signal is sent again: the callback that it interrupted has returned by then."""
 
+_WAIT_SECONDS = 0.2
+"""Seconds of one wait in `wait_for`: the maximum delay of a signal that arrives in an unlucky moment."""
+
 _MAX_SIGNALS = 3
 """Number of signals after which the program is killed, the same as that of the docker command (docker/cli 28,
 cmd/docker/docker.go, forceExitAfter3TerminationSignals).
 """
+
+
+def wait_for(event: threading.Event) -> None:
+    """Wait in the main thread until an event is set, and handle the signals that arrive meanwhile.
+
+    Args:
+        event: is set by another thread.
+    """
+    # Not one wait without a time limit. CPython handles a signal between two instructions of the main thread: one that
+    # arrives while this thread waits for the interpreter's lock, which an import in another thread can hold, does not
+    # end the system call that comes next (CPython 3.11, Python/ceval.c, `eval_frame_handle_pending`: signals are
+    # handled before the lock is given to other threads).
+    while not event.wait(_WAIT_SECONDS):
+        pass
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

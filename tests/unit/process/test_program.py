@@ -206,3 +206,26 @@ def test_a_killed_group_kills_its_programs_and_each_that_starts_later() -> None:
     for thread in threads:
         thread.join(10)
     assert codes == [-9] * 4
+
+
+LOST_SIGNAL = """
+import os, signal, sys, threading, time
+from action.process.log import Log
+from action.process.program import run_program
+def send():
+    time.sleep(0.5)
+    # The system hands it to this thread: the main thread's system call is not interrupted.
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+ended = run_program(
+    ("sleep", "30"), os.environ, log=Log(True, sys.stderr.buffer, print), on_start=threading.Thread(target=send).start
+)
+print(ended.signal, ended.code)
+"""
+
+
+def test_a_signal_that_does_not_interrupt_the_wait_for_the_program_reaches_it() -> None:
+    begun = time.monotonic()
+    with python(LOST_SIGNAL) as process:
+        stdout, stderr = process.communicate(timeout=60)
+    assert stdout == b"2 -2\n", stderr
+    assert time.monotonic() - begun < 15
