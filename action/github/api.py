@@ -23,21 +23,6 @@ _TIMEOUT = 10
 _DEFAULT_API = "https://api.github.com"
 
 
-def is_private_repository(name: str, token: str, environment: Mapping[str, str]) -> bool:
-    """Return whether a repository is private.
-
-    Args:
-        name: the repository, `owner/name`.
-        token: the token for the request.
-        environment: environment variables; GITHUB_API_URL is read.
-
-    Raises:
-        GitHubError: GitHub refuses the request or cannot be reached.
-    """
-    with _connected(token, environment) as client:
-        return bool(client.get_repo(name).private)
-
-
 def put_comment(
     name: str,
     number: int,

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from action.errors import GitHubError, PackagesError
-from action.packages.sets import GITHUB, provide
+from action.errors import GitHubError
 
 
 @dataclass(frozen=True)
@@ -99,12 +98,11 @@ def is_private(run: WorkflowRun, token: str, environment: Mapping[str, str]) -> 
         return run.private
     if not run.repository or not token:
         return True
-    try:
-        provide(GITHUB)
-        from action.github.api import is_private_repository  # noqa: PLC0415  # PyGithub: rarely needed, 0.5 s to load
+    from action.github.visibility import is_private_repository  # noqa: PLC0415  # urllib.request: rarely needed, 20 ms
 
+    try:
         return is_private_repository(run.repository, token, environment)
-    except (GitHubError, PackagesError):
+    except GitHubError:
         return True
 
 

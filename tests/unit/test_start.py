@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.github_api import TOKEN, github_api
 from tests.starting import BAD_INPUT, NO_INDEX, ROOT, START, install, start
 
 
@@ -191,6 +192,37 @@ def test_a_step_imports_no_third_party_package_and_installs_none_before_buildx_s
     assert set(programs) == {"docker"}
     third_party = [file for file in files if "site-packages" in file.parts or not _is_in(file, ROOT, library)]
     assert third_party == []
+
+
+def test_a_build_does_not_wait_for_packages_to_find_out_whether_the_repository_is_private(
+    recording_uv: Path, tmp_path: Path
+) -> None:
+    docker = recording_uv.with_name("docker")
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    docker.chmod(0o755)
+    # Only builders of other drivers than docker get the default provenance, which depends on the answer.
+    builder = tmp_path / ".docker/buildx/instances/kiln"
+    builder.parent.mkdir(parents=True)
+    builder.write_text('{"Name": "kiln", "Driver": "docker-container", "Nodes": []}')
+    with github_api() as github:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _UNTIL_BUILDX.format(start=str(START))],
+            env={
+                "PATH": f"{docker.parent}:/usr/bin:/bin",
+                "HOME": str(tmp_path),
+                "RUNNER_TOOL_CACHE": str(tmp_path / "cache"),
+                "GITHUB_API_URL": github.url,
+                "GITHUB_REPOSITORY": "octo/app",
+                "INPUTS": json.dumps({"context": ".", "builder": "kiln", "github-token": TOKEN}),
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert github.requests == [("GET", "/api/v3/repos/octo/app")]
+    assert {line for line in done.stdout.splitlines() if not line.startswith("::")} == {"docker"}
+    assert not (tmp_path / "installed").exists()
 
 
 def _is_in(file: Path, *folders: Path) -> bool:

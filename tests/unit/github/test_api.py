@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -202,5 +205,57 @@ def test_a_repository_of_unknown_visibility_is_private(github: GitHub) -> None:
     assert is_private(run(private=None), "", environment)
     assert is_private(run(private=None, repository=""), TOKEN, environment)
     assert github.requests == []
-    github.fault = 500
-    assert is_private(run(private=None), TOKEN, environment)
+    for fault in (500, 404, 301):
+        github.fault = fault
+        assert is_private(run(private=None), TOKEN, environment)
+    for url in ("http://127.0.0.1:9", "http://[", "nowhere:", "file:///dev/zero"):
+        assert is_private(run(private=None), TOKEN, {"GITHUB_API_URL": url})
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"{", b"[]", b"{}", b'{"private": "false"}', b"[" * 100_000, b"\xff", b"{}" * 900_000]
+)
+def test_an_answer_that_is_no_repository_does_not_make_it_public(answer: bytes) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(answer)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        assert is_private(run(private=None), TOKEN, {"GITHUB_API_URL": url})
+        server.shutdown()
+
+
+def test_a_redirection_to_another_host_does_not_get_the_token() -> None:
+    got: list[str | None] = []
+    ports: list[int] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            got.append(self.headers["Authorization"])
+            if self.path != "/moved":
+                self.send_response(301)
+                self.send_header("Location", f"http://localhost:{ports[0]}/moved")
+            else:
+                self.send_response(200)
+            self.end_headers()
+            if self.path == "/moved":
+                self.wfile.write(b'{"private": false}')
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nothing is logged."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        ports.append(server.server_address[1])
+        url = f"http://127.0.0.1:{ports[0]}"
+        assert not is_private(run(private=None), TOKEN, {"GITHUB_API_URL": url})
+        server.shutdown()
+    assert got == [f"Bearer {TOKEN}", None]
