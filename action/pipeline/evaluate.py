@@ -11,7 +11,7 @@ from action.buildx.bake_state import failed_target, refs_of_failed_bake
 from action.buildx.local_state import state_folder
 from action.buildx.pushed_digests import proved_digests
 from action.buildx.request import Request
-from action.errors import PackagesError
+from action.errors import PackagesError, VerificationError
 from action.evidence.metadata_file import read_metadata_file
 from action.exporters.attributed import other_pushed
 from action.inputs.policy import Policy
@@ -69,7 +69,8 @@ def evaluate(
             result = verified(result, folder, executed.buildx, log)
         except PackagesError as error:
             # The images are pushed: the step fails, and has their digests as after another failed verification.
-            result = replace(result, errors=(*result.errors, error))
+            failed = VerificationError(f"no digest is verified: {error}")
+            result = replace(result, errors=(*result.errors, failed))
     build = result.builds.get("") if result.builds else None
     other = other_pushed(build) if build and not request.bake else None
     return replace(

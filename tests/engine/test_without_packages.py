@@ -167,7 +167,7 @@ def test_verify_without_packages_fails_with_one_line_and_the_digests_are_there(w
     step = _run(work, cache, {"push": "true", "tags": f"{work.image}:1", "verify": "true"})
     assert step.code == 1
     (line,) = [line for line in step.log.splitlines() if line.startswith("::error::")]
-    assert line.startswith("::error::the action's packages cannot be installed: ")
+    assert line.startswith("::error::no digest is verified: the action's packages cannot be installed: ")
     assert step.outputs["digest"] == served_digest(work.image, "1")
 
 
