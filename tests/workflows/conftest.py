@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +30,16 @@ for image in "${@:3}"; do
   echo "$image" >> "$LEFT/signed"
 done
 """
-_KEEPING_NODE = """#!{python}
-# Keeps the inputs of each run of an action that succeeds.
+_NODE = """#!{python}
+# Gives variables to JavaScript actions alone, and keeps the inputs of each run of an action that succeeds.
 import json, os, pathlib, subprocess, sys, uuid
 if "process.execPath" in sys.argv[-1]:
     # act asks Node for its path, and runs that.
     sys.exit(print(os.path.abspath(sys.argv[0])))
-code = subprocess.call([{node!r}, *sys.argv[1:]])
+code = subprocess.call([{node!r}, *sys.argv[1:]], env={{**os.environ, **{variables!r}}})
 inputs = {{name[6:].lower(): text for name, text in os.environ.items() if name.startswith("INPUT_")}}
 main = pathlib.Path(sys.argv[-1])
-if code == 0 and main.parent.name == "launcher":
+if {folder!r} and code == 0 and main.parent.name == "launcher":
     pathlib.Path({folder!r}, f"{{uuid.uuid4().hex}}.{{main.stem}}").write_text(json.dumps(inputs))
 sys.exit(code)
 """
@@ -76,8 +77,22 @@ class Act:
         """A part of the registry that no other test pushes to: the examples all have the same names."""
         return f"{self.registry}/{self.folder.name.lower()}"
 
-    def run(self, workflow: str, **environment: str) -> Ran:
-        """Run a workflow's text in a new repository with this action, a Dockerfile and a file to copy."""
+    def run(
+        self,
+        workflow: str,
+        *,
+        javascript: Mapping[str, str] | None = None,
+        options: tuple[str, ...] = (),
+        **environment: str,
+    ) -> Ran:
+        """Run a workflow's text in a new repository with this action, a Dockerfile and a file to copy.
+
+        Args:
+            workflow: the text.
+            javascript: variables that JavaScript actions alone get, as from GitHub's runner.
+            options: more options of act.
+            environment: variables that every step gets.
+        """
         repository = self.folder / "repository"
         left = self.folder / "left"
         left.mkdir()
@@ -102,8 +117,11 @@ class Act:
         signer.chmod(0o755)
         # In this mode act runs JavaScript actions with the first node in PATH.
         node = signer.with_name("node")
-        if folder := os.environ.get(FOLDER_VARIABLE):
-            script = _KEEPING_NODE.format(python=sys.executable, node=str(NODE), folder=folder)
+        folder = os.environ.get(FOLDER_VARIABLE, "")
+        if folder or javascript:
+            script = _NODE.format(
+                python=sys.executable, node=str(NODE), folder=folder, variables=dict(javascript or {})
+            )
             node.write_text(script, encoding="utf-8")
             node.chmod(0o755)
         else:
@@ -120,6 +138,7 @@ class Act:
                     if name in variables
                     for part in ("--var", f"{name}={variables[name]}")
                 ),
+                *options,
             ],
             cwd=repository,
             env={

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import socket
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.cache_service import CacheService
 from tests.engine.other_end import image_manifests, served, served_digest, tar_config, tar_digest
 from tests.workflows.conftest import ROOT, WORKFLOWS, Act
 
@@ -167,3 +170,72 @@ def _without_step(step: str) -> str:
     """What follows the step's own lines: the next job, or nothing."""
     rest = re.search(r"(?m)^(?! {8}| {6}- |$)", step)
     return step[rest.start() :] if rest else ""
+
+
+def test_caches_of_one_job_are_found_by_another_on_another_machine(
+    act: Act, cache_service: CacheService, empty_engine: Mapping[str, str]
+) -> None:
+    # act gives the variables of its own services to every step. Here JavaScript actions alone get those of the tests'
+    # service, as from GitHub's runner: the program `node` adds them.
+    variables = cache_service.variables()
+    ran = act.run(_workflow("caches.yml"), javascript=variables, OTHER_ENGINE=empty_engine["DOCKER_HOST"])
+    assert ran.code == 0, ran.log
+    assert ran.read("run") == ""
+    image = f"{act.registry}/{act.folder.name.lower()}"
+    assert ran.read("build") == served_digest(image, "build")
+    assert json.loads(ran.read("bake")) == {"default": {"0": served_digest(image, "bake")}}
+    # The build of a `run` step has stored nothing.
+    assert [key.partition("-1-")[0] for key in cache_service.keys("index-")] == ["index-buildkit", "index-bake"]
+    assert ran.read("found") == tar_digest(ran.left / "found.tar")
+    assert set(cache_service.layers()) == {each for each in cache_service.downloads if each.startswith("sha256:")}
+    assert variables["ACTIONS_RUNTIME_TOKEN"] not in ran.log.replace(
+        f"::add-mask::{variables['ACTIONS_RUNTIME_TOKEN']}", ""
+    )
+    assert cache_service.refused == []
+
+
+_TWO_BUILDS = """
+on: push
+jobs:
+  job:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: ./
+        with:
+          context: .
+          outputs: type=oci,dest=first.tar
+          cache-to: type=gha,mode=max
+      - uses: ./
+        env:
+          DOCKER_HOST: ${{ env.OTHER_ENGINE }}
+        with:
+          context: .
+          outputs: type=oci,dest=second.tar
+          cache-from: type=gha
+      - run: mv first.tar second.tar "$LEFT/"
+"""
+
+
+@pytest.mark.parametrize("has_token", [True, False])
+def test_act_keeps_caches_in_its_own_server_if_it_also_runs_its_artifact_server(
+    act: Act, empty_engine: Mapping[str, str], *, has_token: bool
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    caches = act.folder / "caches"
+    options = ["--cache-server-addr", "127.0.0.1", "--cache-server-path", str(caches)]
+    if has_token:
+        # act 0.2.89 sets ACTIONS_RUNTIME_TOKEN with its artifact server alone, and ACTIONS_CACHE_URL always.
+        artifacts = str(act.folder / "artifacts")
+        options += ["--artifact-server-path", artifacts, "--artifact-server-addr", "127.0.0.1"]
+        options += ["--artifact-server-port", port]
+    ran = act.run(_TWO_BUILDS, options=tuple(options), OTHER_ENGINE=empty_engine["DOCKER_HOST"])
+    assert ran.code == 0, ran.log
+    # One layer and the index.
+    assert len([each for each in caches.glob("cache/*/*") if each.is_file()]) == (2 if has_token else 0)
+    second = ran.log.split("Run Main ./")[2]
+    assert bool(re.search(r"\| #\d+ (?:CACHED$|sha256:)", second, re.MULTILINE)) == has_token, second
+    for name in ("first", "second"):
+        assert f"::set-output:: digest={tar_digest(ran.left / f'{name}.tar')}" in ran.log
