@@ -129,12 +129,9 @@ FORMS: dict[str, dict[str, dict[str, str]]] = {
 """The documented forms of an input's value: action, input, name of the form, and a pattern that is searched for in the
 value, `^` and `$` being the ends of a line. Of an input that is not here any value but its default counts."""
 
-_NO_CACHE = "no cache service of GitHub's runs beside the tests"
 _NO_SCANNER = "Docker's own scanner image is in no registry that the tests reach"
 _NO_S3, _NO_AZURE = "no S3 service runs beside the tests", "no Azure service runs beside the tests"
 EXEMPT: dict[str, str] = {
-    "build: cache-from: type=gha": _NO_CACHE,
-    "build: cache-to: type=gha": _NO_CACHE,
     "build: cache-from: type=s3": _NO_S3,
     "build: cache-to: type=s3": _NO_S3,
     "build: cache-from: type=azblob": _NO_AZURE,

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import subprocess
 import tarfile
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,23 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.node import input_variables, main_of
 from tests.cache_service import PULL_REQUEST, READ_ONLY, CacheService
-from tests.engine.conftest import ROOT, Step, Workplace, lines, workplace
+from tests.engine.conftest import Step, Workplace, lines
+from tests.engine.launched import STAGES, Launched, cached_steps
 from tests.engine.other_end import served, served_digest, tar_digest
-from tests.github_output import read_github_output
-from tests.input_coverage import keep
-
-ACTIONS = {"build": ROOT, "bake": ROOT / "bake"}
-
-STAGES = """\
-FROM scratch AS base
-COPY hello.txt /base.txt
-FROM scratch
-COPY hello.txt /hello.txt
-COPY --from=base /base.txt /copied.txt
-"""
-"""A layer of a stage and two of the image: `mode=max` caches all three, `mode=min` those of the image."""
 
 _RECORDER = """#!/bin/sh
 {{ echo "$$ $PPID {name} $*"; /usr/bin/env; }} > {folder}/$$.{name}
@@ -64,67 +48,6 @@ class Recorded:
         return any(each in self.environment for each in texts)
 
 
-@dataclass
-class Launched:
-    """A workplace whose steps are started by the launcher, with the variables of a cache service.
-
-    Attributes:
-        work: the workplace.
-        variables: the variables that the runner gives to JavaScript actions alone.
-        tool_cache: RUNNER_TOOL_CACHE.
-    """
-
-    work: Workplace
-    variables: Mapping[str, str]
-    tool_cache: Path
-
-    def step(self, action: str = "build", /, **inputs: str) -> Step:
-        """Run an action with inputs, `_` for `-` in their names."""
-        defaults = {"context": "."} if action == "build" else {"source": "."}
-        named = {name.replace("_", "-"): value for name, value in {**defaults, **inputs}.items()}
-        work = self.work
-        file = work.folder / f"outputs-{uuid.uuid4().hex}"
-        file.touch()
-        assert not [name for name in work.environment if name.startswith("ACTIONS_")]
-        done = subprocess.run(
-            main_of(ACTIONS[action]),
-            cwd=work.folder,
-            env={
-                **work.environment,
-                **input_variables(ACTIONS[action], named),
-                **self.variables,
-                "GITHUB_OUTPUT": str(file),
-                "GITHUB_WORKSPACE": str(work.folder),
-                "RUNNER_TOOL_CACHE": str(self.tool_cache),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        if done.returncode == 0:
-            keep(action, named)
-        return Step(done.returncode, done.stdout + done.stderr, read_github_output(file))
-
-    def built(self, action: str = "build", /, **inputs: str) -> Step:
-        """Run an action that must succeed without a warning."""
-        step = self.step(action, **inputs)
-        assert step.code == 0, step.log
-        assert "::warning::" not in step.log
-        assert "::error::" not in step.log
-        return step
-
-    def on_another_engine(self, folder: Path, engine: Mapping[str, str]) -> Launched:
-        """Return a copy of the files of the workplace, for an engine that has none of its layers."""
-        other = workplace(folder, engine, self.work.registry)
-        for file in self.work.folder.iterdir():
-            if file.is_file() and not file.name.startswith("outputs-"):
-                shutil.copy(file, other.folder)
-        other.name = self.work.name
-        return Launched(other, self.variables, self.tool_cache)
-
-
 @pytest.fixture(scope="session")
 def tool_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the first step of this process installs the packages into."""
@@ -142,17 +65,7 @@ def job(work: Workplace, cache_service: CacheService, tool_cache: Path) -> Itera
 @pytest.fixture
 def later(job: Launched, tmp_path: Path, empty_engine: Mapping[str, str]) -> Launched:
     """A later job, on a machine that has built nothing, with the same files."""
-    folder = tmp_path.with_name(f"{tmp_path.name}-later")
-    folder.mkdir()
-    return job.on_another_engine(folder, empty_engine)
-
-
-def cached_steps(step: Step) -> int:
-    """Return how many instructions a build took from a cache: they are CACHED, or a layer is downloaded for them."""
-    instructions = re.findall(r"^#(\d+) \[[^\]\n]*\d+/\d+\] ", step.log, re.MULTILINE)
-    return sum(
-        1 for number in set(instructions) if re.search(rf"^#{number} (?:CACHED$|sha256:)", step.log, re.MULTILINE)
-    )
+    return job.on_another_engine(tmp_path.with_name(f"{tmp_path.name}-later"), empty_engine)
 
 
 def index_of(scope: str) -> str:
@@ -305,6 +218,76 @@ def test_a_cache_is_replaced_by_that_of_the_next_build(
     again = later.built(outputs="type=local,dest=out", cache_from="type=gha")
     assert cached_steps(again) == 3
     assert (later.work.folder / "out/hello.txt").read_text() == "changed"
+
+
+# The jobs of docker/build-push-action 7.3 and docker/bake-action 7.1 with such caches (.github/workflows/ci.yml)
+
+
+@pytest.mark.usefixtures("busybox")
+def test_no_cache_filters_builds_a_stage_that_is_in_the_cache_anew(
+    job: Launched, tmp_path: Path, empty_engine: Mapping[str, str]
+) -> None:
+    one, other = (json.dumps(["/bin/busybox", "cp", "/proc/sys/kernel/random/uuid", path]) for path in ("/1", "/2"))
+    (job.work.folder / "Dockerfile").write_text(
+        f"FROM scratch AS base\nCOPY busybox /bin/busybox\nRUN --network=none {one}\n"
+        f"FROM base AS build\nRUN --network=none {other}\n"
+        "FROM scratch\nCOPY --from=base /1 /base\nCOPY --from=build /2 /build\n"
+    )
+    later = job.on_another_engine(tmp_path.with_name(f"{tmp_path.name}-later"), empty_engine)
+    caches = {"cache_from": "type=gha,scope=nocachefilter", "cache_to": "type=gha,scope=nocachefilter,mode=max"}
+    for each in (job, later):
+        each.built(outputs="out", no_cache_filters="build", **caches)
+    first, second = job.work.folder / "out", later.work.folder / "out"
+    assert (first / "base").read_text() == (second / "base").read_text()
+    assert (first / "build").read_text() != (second / "build").read_text()
+
+
+def test_an_image_of_several_platforms_and_tags_is_found(job: Launched, later: Launched) -> None:
+    for each, cached in ((job, 0), (later, 2)):
+        (each.work.folder / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY hello.txt /$TARGETARCH.txt\n")
+        step = each.built(
+            platforms="linux/amd64,linux/arm64",
+            push="true",
+            tags=lines(f"{each.work.image}:latest", f"{each.work.image}:1.0.0"),
+            cache_from="type=gha,scope=ci",
+            cache_to="type=gha,scope=ci,mode=max",
+            require_digests="true",
+        )
+        assert step.outputs["digest"] == served_digest(each.work.image, "1.0.0") == served_digest(each.work.image)
+        assert cached_steps(step) == cached, step.log
+
+
+@pytest.mark.parametrize("action", ["build", "bake"])
+def test_an_image_with_an_sbom_is_found(job: Launched, later: Launched, scanner: str, action: str) -> None:
+    cache = "type=gha,scope=attests"
+    for each in (job, later):
+        output = f"type=image,name={each.work.image}:1,push=true"
+        inputs = {"outputs": output, "cache_from": cache, "cache_to": f"{cache},mode=max"}
+        if action == "bake":
+            (each.work.folder / "docker-bake.hcl").write_text('target "default" {}\n')
+            changes = (f"*.output={output}", f"*.cache-from={cache}", f"*.cache-to={cache},mode=max")
+            inputs = {"set": lines(*changes)}
+        step = each.step(action, sbom=f"generator={scanner}", **inputs)
+        if "network bridge not found" in step.log:
+            pytest.skip("this engine has no network for a scanner")
+        assert step.code == 0, step.log
+        digests = json.loads(step.outputs["digests"])
+        assert (digests["default"] if action == "bake" else digests) == {"0": served_digest(each.work.image, "1")}
+
+
+@pytest.mark.parametrize("provenance", ["", "mode=max", "builder-id=foo", "false", "true"])
+def test_a_bake_with_any_provenance_has_the_digest_of_its_tar(
+    job: Launched, cache_service: CacheService, provenance: str
+) -> None:
+    (job.work.folder / "docker-bake.hcl").write_text('target "binary" {}\n')
+    settings = lines(
+        "*.output=type=oci,dest=build.tar",
+        "*.cache-from=type=gha,scope=provenance",
+        "*.cache-to=type=gha,scope=provenance,mode=max",
+    )
+    step = job.built("bake", targets="binary", provenance=provenance, set=settings, require_digests="true")
+    assert json.loads(step.outputs["digests"]) == {"binary": {"0": tar_digest(job.work.folder / "build.tar")}}
+    assert cache_service.keys(index_of("provenance"))
 
 
 # Git references: who may read and write what

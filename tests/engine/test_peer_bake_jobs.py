@@ -1,7 +1,6 @@
 """Bakes as docker/bake-action's own CI has them (7.x, .github/workflows/ci.yml), one kind of use after another.
 
-Other files have its jobs on several outputs, compose files, annotations of build checks and summaries. Its `type=gha`
-caches need GitHub's cache service.
+Other files have its jobs on several outputs, compose files, annotations of build checks, summaries and caches.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 No registry of images can be reached, so base images are made here. Other files have its jobs on outputs, caches,
 secrets, annotations of build checks and summaries. Its `sbom: true` needs Docker's scanner image: here a scanner of
-two lines takes its place. Its `type=gha` caches need GitHub's cache service.
+two lines takes its place. Its jobs with `type=gha` caches are in test_cache_gha.py.
 """
 
 from __future__ import annotations

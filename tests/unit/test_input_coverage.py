@@ -100,9 +100,9 @@ def test_the_default_of_an_input_is_no_use_of_it() -> None:
 
 
 def test_what_is_exempt_must_not_be_used() -> None:
-    values = "user/app:cache\ntype=registry,ref=x\ntype=local,src=x\ntype=gha"
+    values = "user/app:cache\ntype=registry,ref=x\ntype=local,src=x\ntype=gha\ntype=s3"
     assert unused("build", {"cache-from": ""}, [{"cache-from": values}]) == [
-        "build: cache-from: type=gha: is used, and must not be exempt"
+        "build: cache-from: type=s3: is used, and must not be exempt"
     ]
 
 
