@@ -18,13 +18,26 @@ import pytest
 
 from engine.docker import private_docker
 from engine.errors import EngineError
+from engine.node import input_variables, main_of
 from engine.packages import docker_root
+from tests.cache_service import CacheService
 from tests.engine.metadata_schema import check_metadata
 from tests.github_api import GitHub, github_api
 from tests.github_output import read_github_output
 from tests.input_coverage import keep
 
 ROOT = Path(__file__).resolve().parents[2]
+ACTIONS = {"build": ROOT, "bake": ROOT / "bake"}
+
+STAGES = """\
+FROM scratch AS base
+COPY hello.txt /base.txt
+FROM scratch
+COPY hello.txt /hello.txt
+COPY --from=base /base.txt /copied.txt
+"""
+"""A layer of a stage and two of the image: `mode=max` caches all three, `mode=min` those of the image."""
+
 _SCHEMAS = {"build": "metadata", "bake": "bake", "merge": "metadata"}
 
 
@@ -161,6 +174,76 @@ def _environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
     return {**kept, "RUNNER_TEMP": str(temporary)}
 
 
+@dataclass
+class Launched:
+    """A workplace whose steps are started by the launcher, with the variables of a cache service.
+
+    Attributes:
+        work: the workplace.
+        variables: the variables that the runner gives to JavaScript actions alone.
+        tool_cache: RUNNER_TOOL_CACHE.
+    """
+
+    work: Workplace
+    variables: Mapping[str, str]
+    tool_cache: Path
+
+    def step(self, action: str = "build", /, **inputs: str) -> Step:
+        """Run an action with inputs, `_` for `-` in their names."""
+        defaults = {"context": "."} if action == "build" else {"source": "."}
+        named = {name.replace("_", "-"): value for name, value in {**defaults, **inputs}.items()}
+        work = self.work
+        file = work.folder / f"outputs-{uuid.uuid4().hex}"
+        file.touch()
+        assert not [name for name in work.environment if name.startswith("ACTIONS_")]
+        done = subprocess.run(
+            main_of(ACTIONS[action]),
+            cwd=work.folder,
+            env={
+                **work.environment,
+                **input_variables(ACTIONS[action], named),
+                **self.variables,
+                "GITHUB_OUTPUT": str(file),
+                "GITHUB_WORKSPACE": str(work.folder),
+                "RUNNER_TOOL_CACHE": str(self.tool_cache),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        if done.returncode == 0:
+            keep(action, named)
+        return Step(done.returncode, done.stdout + done.stderr, read_github_output(file))
+
+    def built(self, action: str = "build", /, **inputs: str) -> Step:
+        """Run an action that must succeed without a warning."""
+        step = self.step(action, **inputs)
+        assert step.code == 0, step.log
+        assert "::warning::" not in step.log
+        assert "::error::" not in step.log
+        return step
+
+    def on_another_engine(self, folder: Path, engine: Mapping[str, str]) -> Launched:
+        """Return a copy of the files of the workplace, for an engine that has none of its layers."""
+        folder.mkdir(exist_ok=True)
+        other = workplace(folder, engine, self.work.registry)
+        for file in self.work.folder.iterdir():
+            if file.is_file() and not file.name.startswith("outputs-"):
+                shutil.copy(file, other.folder)
+        other.name = self.work.name
+        return Launched(other, self.variables, self.tool_cache)
+
+
+def cached_steps(step: Step) -> int:
+    """Return how many instructions a build took from a cache: they are CACHED, or a layer is downloaded for them."""
+    instructions = re.findall(r"^#(\d+) \[[^\]\n]*\d+/\d+\] ", step.log, re.MULTILINE)
+    return sum(
+        1 for number in set(instructions) if re.search(rf"^#{number} (?:CACHED$|sha256:)", step.log, re.MULTILINE)
+    )
+
+
 @pytest.fixture(scope="session")
 def registry() -> str:
     address = os.environ.get("BUILD_DIGESTS_REGISTRY")
@@ -187,6 +270,26 @@ def classic_environment() -> Iterator[Mapping[str, str]]:
 def classic(tmp_path: Path, registry: str, classic_environment: Mapping[str, str]) -> Workplace:
     """A folder and an engine with the classic image store."""
     return workplace(tmp_path, classic_environment, registry)
+
+
+@pytest.fixture(scope="session")
+def tool_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the first step of this process installs the packages into."""
+    return tmp_path_factory.mktemp("tool-cache")
+
+
+@pytest.fixture
+def job(work: Workplace, cache_service: CacheService, tool_cache: Path) -> Iterator[Launched]:
+    """A job on the default branch."""
+    (work.folder / "Dockerfile").write_text(STAGES)
+    yield Launched(work, cache_service.variables(), tool_cache)
+    assert cache_service.refused == []
+
+
+@pytest.fixture
+def later(job: Launched, tmp_path: Path, empty_engine: Mapping[str, str]) -> Launched:
+    """A later job, on a machine that has built nothing, with the same files."""
+    return job.on_another_engine(tmp_path.with_name(f"{tmp_path.name}-later"), empty_engine)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -18,8 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.cache_service import PULL_REQUEST, READ_ONLY, CacheService
-from tests.engine.conftest import Step, Workplace, lines
-from tests.engine.launched import STAGES, Launched, cached_steps
+from tests.engine.conftest import STAGES, Launched, Step, Workplace, cached_steps, lines
 from tests.engine.other_end import served, served_digest, tar_digest
 
 _RECORDER = """#!/bin/sh
@@ -46,26 +45,6 @@ class Recorded:
     def has(self, *texts: str) -> bool:
         """Return whether one of the texts is in its environment."""
         return any(each in self.environment for each in texts)
-
-
-@pytest.fixture(scope="session")
-def tool_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the first step of this process installs the packages into."""
-    return tmp_path_factory.mktemp("tool-cache")
-
-
-@pytest.fixture
-def job(work: Workplace, cache_service: CacheService, tool_cache: Path) -> Iterator[Launched]:
-    """A job on the default branch."""
-    (work.folder / "Dockerfile").write_text(STAGES)
-    yield Launched(work, cache_service.variables(), tool_cache)
-    assert cache_service.refused == []
-
-
-@pytest.fixture
-def later(job: Launched, tmp_path: Path, empty_engine: Mapping[str, str]) -> Launched:
-    """A later job, on a machine that has built nothing, with the same files."""
-    return job.on_another_engine(tmp_path.with_name(f"{tmp_path.name}-later"), empty_engine)
 
 
 def index_of(scope: str) -> str:
@@ -203,6 +182,20 @@ def test_the_set_of_a_bake_gives_all_targets_a_cache(
         assert json.loads(step.outputs["digests"]) == {"default": {"0": served_digest(job.work.image, "1")}}
         assert cached_steps(step) == cached, step.log
     assert cache_service.keys(index_of("buildkit"))
+
+
+def test_of_two_targets_with_one_scope_only_one_cache_is_found(
+    job: Launched, later: Launched, cache_service: CacheService
+) -> None:
+    names = ("api", "web")
+    for each in (job, later):
+        (each.work.folder / "Dockerfile").write_text("FROM scratch\nARG NAME\nCOPY $NAME.txt /\n")
+        for name in names:
+            (each.work.folder / f"{name}.txt").write_text(f"{name} of {job.work.name}")
+        bake_file(each, dict.fromkeys(names, "type=gha"), dict.fromkeys(names, "type=gha"))
+    job.built("bake", require_digests="true")
+    assert len(cache_service.keys(index_of("buildkit"))) == 2
+    assert cached_steps(later.built("bake", require_digests="true")) == 1
 
 
 def test_a_cache_is_replaced_by_that_of_the_next_build(
@@ -450,6 +443,7 @@ def test_the_token_reaches_the_buildx_that_builds_and_neither_the_log_nor_the_re
         assert [each for each in others if part in each], (part, others)
     with tarfile.open(step.outputs["record"]) as tar:
         kept = b"".join(file.read() for member in tar if (file := tar.extractfile(member)))
+    assert job.work.image.encode() in kept
     assert token.encode() not in kept
 
 

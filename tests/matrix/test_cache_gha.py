@@ -10,8 +10,7 @@ import pytest
 
 from engine.errors import EngineError
 from tests.cache_service import CacheService
-from tests.engine.conftest import workplace
-from tests.engine.launched import STAGES, Launched, cached_steps
+from tests.engine.conftest import STAGES, Launched, cached_steps, workplace
 from tests.engine.other_end import served_digest
 from tests.matrix.engines import Engine, started
 
