@@ -400,7 +400,11 @@ def _record_programs(work: Workplace, folder: Path) -> Path:
     for each in (programs, reports, config / "cli-plugins"):
         each.mkdir(parents=True)
     path = work.environment["PATH"]
-    real_config = work.environment.get("DOCKER_CONFIG") or f"{Path.home()}/.docker"
+    real_config = Path(work.environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    for each in real_config.glob("*"):
+        # The current context and builder stay the same.
+        if each.name != "cli-plugins":
+            (config / each.name).symlink_to(each)
     system = (f"/usr/{each}/docker/cli-plugins" for each in ("local/lib", "local/libexec", "lib", "libexec"))
     plugins = [Path(each, "docker-buildx") for each in (f"{real_config}/cli-plugins", *system)]
     real = {name: shutil.which(name, path=path) for name in ("docker", "git", "python3", "python", "uv", "pip", "bash")}
