@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs.launching import launch
 from tests.starting import START, installer_variables
-from tests.unit.launching import launch
 
 MODULES = (
     "pip",

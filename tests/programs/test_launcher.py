@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from tests.processes import has_ended
+from tests.programs.launching import LAUNCHER, ROOT, command, environment, input_variables, launch, recorded, recorder
+from tests.programs.launching import program as write_program
 from tests.starting import BAD_INPUT, NO_INDEX
-from tests.unit.launching import LAUNCHER, ROOT, command, environment, input_variables, launch, recorded, recorder
-from tests.unit.launching import program as write_program
 
 ACTIONS = {"build": "action.yml", "bake": "bake/action.yml", "merge": "merge/action.yml"}
 NEEDED = "::error::Python 3.10 or later is needed"
