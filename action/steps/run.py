@@ -12,7 +12,6 @@ from action.github import workflow_commands
 from action.inputs.policy import Policy
 from action.inputs.report_options import ReportOptions
 from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import COMMANDS
 from action.pipeline.execute import EVALUATION, execute
 from action.pipeline.workspace import temporary_folder
 from action.steps.common import report_items, step_log
@@ -46,7 +45,7 @@ def run_step(
     log = step_log()
     with (
         temporary_folder() as workspace,
-        Preloader(_FINISH, *report_items(report_options), PreloadItem(COMMANDS)) as preloader,
+        Preloader(_FINISH, *report_items(report_options)) as preloader,
     ):
         # A line of a Dockerfile's output must not be taken for a workflow command.
         with workflow_commands.stopped():
