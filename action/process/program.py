@@ -101,7 +101,7 @@ class ProgramGroup:
     """Programs that run at the same time, in threads of their own, and can be killed together.
 
     Attributes:
-        killed: an event that is set once the group has been killed; a program that starts later is killed at once.
+        killed: an event that is set once the group has been killed; no program starts after that.
     """
 
     def __init__(self) -> None:
@@ -110,21 +110,31 @@ class ProgramGroup:
         self._lock = threading.Lock()
 
     def kill_all(self) -> None:
-        """Kill the programs that run, and each that is about to start."""
+        """Kill the programs that run, and let no other start."""
         with self._lock:
             self.killed.set()
             for process in self._running:
                 kill(process)
 
     @contextlib.contextmanager
-    def containing(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
-        """Keep a program in the group while the block runs."""
+    def running(self, start: Callable[[], subprocess.Popen[bytes]]) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a program, and keep it in the group while the block runs.
+
+        Args:
+            start: starts the program.
+
+        Raises:
+            ProgramError: the group has been killed.
+        """
+        # Started under the lock: this process may end right after `kill_all`, and must leave no program behind that was
+        # just being started.
         with self._lock:
-            self._running.add(process)
             if self.killed.is_set():
-                kill(process)
+                raise ProgramError("it was not started, since all programs of its kind have been stopped")
+            process = start()
+            self._running.add(process)
         try:
-            yield
+            yield process
         finally:
             with self._lock:
                 self._running.discard(process)
@@ -155,17 +165,21 @@ def capture_output(
     """
     # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
     with _temporary_file() as stdout, _temporary_file() as stderr:
-        process = _start(command, safe_environment(environment), folder, (stdout, stderr), passes_stdin=False)
-        try:
-            with with_watchdog(process), (programs or ProgramGroup()).containing(process):
-                code = process.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            message = f"{_shown(command)} did not end within {seconds:.3g} s"
-            raise SlowProgramError(message) from None
-        finally:
-            if process.poll() is None:
-                kill(process)
-                process.wait()
+
+        def start() -> subprocess.Popen[bytes]:
+            return _start(command, safe_environment(environment), folder, (stdout, stderr), passes_stdin=False)
+
+        with (programs or ProgramGroup()).running(start) as process:
+            try:
+                with with_watchdog(process):
+                    code = process.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                message = f"{_shown(command)} did not end within {seconds:.3g} s"
+                raise SlowProgramError(message) from None
+            finally:
+                if process.poll() is None:
+                    kill(process)
+                    process.wait()
         return CompletedProgram(code, _start_of(stdout, _MAX_OUTPUT_BYTES), _start_of(stderr, _TAIL_BYTES))
 
 

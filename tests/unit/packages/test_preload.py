@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,3 +85,8 @@ def test_the_end_of_the_block_kills_an_installation(installer: Path) -> None:
     body = f"import os; preloader.start()\n    while not {started}: time.sleep(0.01)"
     done = run(installer, body, HELD_BACK="retries.txt")
     assert done.returncode == 0, done.stderr
+    left = [process for process in psutil.process_iter(["cmdline"]) if str(installer) in str(process.info["cmdline"])]
+    _, alive = psutil.wait_procs(left, timeout=5)
+    for process in alive:
+        process.kill()
+    assert alive == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -190,7 +191,7 @@ def test_a_secret_that_is_too_long_for_the_system_says_what_to_do(tmp_path: Path
         run_program([command], {"SECRET": "x" * 200_000}, log=captured())
 
 
-def test_a_killed_group_kills_its_programs_and_each_that_starts_later() -> None:
+def test_a_killed_group_kills_its_programs_and_starts_no_other() -> None:
     programs = ProgramGroup()
     codes: list[int] = []
 
@@ -202,10 +203,11 @@ def test_a_killed_group_kills_its_programs_and_each_that_starts_later() -> None:
         thread.start()
     time.sleep(0.3)
     programs.kill_all()
-    sleep()
+    with pytest.raises(ProgramError):
+        sleep()
     for thread in threads:
         thread.join(10)
-    assert codes == [-9] * 4
+    assert codes == [-9] * 3
 
 
 LOST_SIGNAL = """
@@ -229,3 +231,32 @@ def test_a_signal_that_does_not_interrupt_the_wait_for_the_program_reaches_it() 
         stdout, stderr = process.communicate(timeout=60)
     assert stdout == b"2 -2\n", stderr
     assert time.monotonic() - begun < 15
+
+
+def test_a_group_that_is_killed_while_a_program_starts_kills_that_too_and_starts_no_other(tmp_path: Path) -> None:
+    group, starting, may_start = ProgramGroup(), threading.Event(), threading.Event()
+    ended: list[int] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        starting.set()
+        assert may_start.wait(10)
+        return subprocess.Popen(["sleep", "60"], start_new_session=True)
+
+    def run() -> None:
+        with group.running(start) as process:
+            ended.append(process.wait(10))
+
+    runner = threading.Thread(target=run)
+    runner.start()
+    assert starting.wait(10)
+    killer = threading.Thread(target=group.kill_all)
+    killer.start()
+    may_start.set()
+    for thread in (killer, runner):
+        thread.join(10)
+    assert ended == [-signal.SIGKILL]
+    with pytest.raises(ProgramError):
+        capture_output(
+            [program(tmp_path, "later", f"touch {tmp_path}/later.txt")], os.environ, seconds=10, programs=group
+        )
+    assert not (tmp_path / "it").exists()
