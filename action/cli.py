@@ -212,7 +212,7 @@ def schema(name: str) -> None:
 
 
 @main.command()
-@click.argument("step", type=click.Choice(["build", "bake", "merge"]))
+@click.argument("step", type=click.Choice(["build", "bake", "matrix", "merge"]))
 @_DRY_RUN
 def action(step: str, *, dry_run: bool) -> None:
     """Run a step of the actions; its inputs are in the environment variable INPUTS, a JSON object."""

@@ -24,7 +24,12 @@ TOO_OLD = 86
 """The exit code with which an older Python makes the launcher try the next one (launcher/main.js); no step has it."""
 
 _ROOT = Path(__file__).resolve().parent.parent
-_STEPS = {"build": "run_build_step", "bake": "run_bake_step", "merge": "run_merge_step"}
+_STEPS = {
+    "build": "run_build_step",
+    "bake": "run_bake_step",
+    "matrix": "run_matrix_step",
+    "merge": "run_merge_step",
+}
 """The function of each step, in the module `action.steps.STEP`."""
 
 

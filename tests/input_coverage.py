@@ -21,7 +21,12 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-ACTIONS = {"build": "action.yml", "bake": "bake/action.yml", "merge": "merge/action.yml"}
+ACTIONS = {
+    "build": "action.yml",
+    "bake": "bake/action.yml",
+    "matrix": "bake/subaction/matrix/action.yml",
+    "merge": "merge/action.yml",
+}
 FOLDER_VARIABLE = "BUILD_DIGESTS_USED_INPUTS"
 
 _ANY_URL = r"(?:https?|git|ssh)://|git@"
@@ -120,6 +125,7 @@ FORMS: dict[str, dict[str, dict[str, str]]] = {
         },
         "targets": _LIST,
     },
+    "matrix": {"fields": _LIST, "files": _LIST},
     "merge": {
         "expect-platforms": _LIST,
         "keys": _LIST,
@@ -181,7 +187,7 @@ def unused(action: str, defaults: Mapping[str, str], runs: Iterable[Mapping[str,
     """Name each input that no run used, and each form of one.
 
     Args:
-        action: `build`, `bake` or `merge`.
+        action: a key of ACTIONS.
         defaults: each input and its default.
         runs: the inputs of each run.
     """

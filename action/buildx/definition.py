@@ -19,6 +19,8 @@ from action.process.program import CompletedProgram, ProgramGroup, capture_outpu
 # The time limit is long because buildx may have to fetch a remote definition.
 _PRINT_SECONDS = 120.0
 
+_UNREADABLE = "buildx bake --print printed no definition that can be read"
+
 # What `--push` and `--load` add to a target without outputs, in the reverse of `buildx build`'s order: as objects since
 # buildx 0.20, and as texts before.
 _REVERSED_DEFAULTS: tuple[list[object], ...] = (
@@ -71,17 +73,43 @@ def query_definition(
             run.
         InputError: the `id` of a target's output breaks a rule.
     """
+    text = print_definition(buildx, environment, arguments, folder, version=version, dry_run=dry_run)
+    return read_definition(
+        text, adds_both={"--push", "--load"}.issubset(arguments), by_chance=outputs_by_chance(arguments)
+    )
 
-    def print_definition(programs: ProgramGroup | None) -> CompletedProgram:
+
+def print_definition(
+    buildx: tuple[str, ...],
+    environment: Mapping[str, str],
+    arguments: Sequence[str],
+    folder: str,
+    *,
+    version: Version | None = None,
+    dry_run: bool = False,
+) -> str:
+    """Return the JSON of a bake's definition that buildx prints, without changing the files that outputs name.
+
+    Args:
+        buildx: the command that runs buildx.
+        environment: buildx's whole environment.
+        arguments: `bake`, its options, `--print` and its targets.
+        folder: the folder that the bake runs in.
+        version: buildx's version, or None if it is not known.
+        dry_run: whether the definition is only shown. Otherwise the bake follows and writes the files.
+
+    Raises:
+        BuildDigestsError: buildx rejects the definition, or would empty files in a dry run.
+    """
+
+    def run(programs: ProgramGroup | None) -> CompletedProgram:
         command = (*buildx, *arguments)
         return capture_output(command, environment, seconds=_PRINT_SECONDS, folder=folder, programs=programs)
 
-    ended = _print_without_touching_files(print_definition, buildx, environment, version, dry_run=dry_run)
+    ended = _print_without_touching_files(run, buildx, environment, version, dry_run=dry_run)
     if ended.code:
         raise failure(ended, call="")
-    return read_definition(
-        ended.stdout, adds_both={"--push", "--load"}.issubset(arguments), by_chance=outputs_by_chance(arguments)
-    )
+    return ended.stdout
 
 
 def outputs_by_chance(arguments: Sequence[str]) -> bool:
@@ -144,17 +172,32 @@ def read_definition(text: str, *, adds_both: bool = False, by_chance: bool = Fal
         InputError: the `id` of a target's output breaks a rule.
     """
     try:
-        definition: Any = parse_document(text, "its JSON")
-        targets = definition["target"]
-        read = {name: _target(name, target, adds_both=adds_both) for name, target in targets.items()}
-    except DocumentError as error:
-        raise ProgramError(f"buildx bake --print printed no definition that can be read: {error}") from None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ProgramError(f"buildx bake --print printed no definition that can be read ({error!r})") from None
+        read = {name: _target(name, target, adds_both=adds_both) for name, target in targets_of(text).items()}
+    except (TypeError, AttributeError) as error:
+        raise ProgramError(f"{_UNREADABLE} ({error!r})") from None
     return {
         name: replace(target, requested=replace(target.requested, reevaluated=True, by_chance=by_chance))
         for name, target in read.items()
     }
+
+
+def targets_of(text: str) -> dict[str, dict[str, Any]]:
+    """Return the definition of each target in the JSON that `bake --print` printed, in the order of the text.
+
+    Args:
+        text: the JSON.
+
+    Raises:
+        ProgramError: the text is not the JSON of a definition.
+    """
+    try:
+        definition: Any = parse_document(text, "its JSON")
+        targets = definition["target"]
+        return {name: dict(target) for name, target in targets.items()}
+    except DocumentError as error:
+        raise ProgramError(f"{_UNREADABLE}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ProgramError(f"{_UNREADABLE} ({error!r})") from None
 
 
 def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Target:

@@ -22,7 +22,12 @@ from tests.programs.launching import LAUNCHER, ROOT, command, environment, input
 from tests.programs.launching import program as write_program
 from tests.starting import BAD_INPUT, NO_INDEX
 
-ACTIONS = {"build": "action.yml", "bake": "bake/action.yml", "merge": "merge/action.yml"}
+ACTIONS = {
+    "build": "action.yml",
+    "bake": "bake/action.yml",
+    "matrix": "bake/subaction/matrix/action.yml",
+    "merge": "merge/action.yml",
+}
 NEEDED = "::error::Python 3.10 or later is needed"
 ADVICE = ": run actions/setup-python before this step\n"
 CACHE_SERVICE = {

@@ -17,6 +17,7 @@ from action.inputs.bake import BAKE_NAMES
 from action.inputs.build import BUILD_NAMES
 from action.inputs.merge import MERGE_NAMES
 from action.packages.sets import SETS
+from action.steps.matrix import MATRIX_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -109,6 +110,15 @@ def test_the_bake_actions_document_names_its_inputs_and_outputs() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", rest.partition("A key is")[0], re.MULTILINE)) == set(action["outputs"])
 
 
+def test_the_matrix_actions_document_has_a_row_for_each_input() -> None:
+    action = yaml.safe_load((ROOT / "bake/subaction/matrix/action.yml").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/bake.md").read_text(encoding="utf-8")
+    section = text.partition("## One job for each")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([\w-]+)` \| (?:`(.+?)`)?", section, re.MULTILINE)
+    assert dict(rows) == {name: each.get("default", "") for name, each in action["inputs"].items()}
+    assert all(f"output `{name}`" in section for name in action["outputs"])
+
+
 def test_the_merge_actions_document_has_a_row_for_each_input_and_output() -> None:
     action = yaml.safe_load((ROOT / "merge/action.yml").read_text(encoding="utf-8"))
     text = (ROOT / "docs/merge.md").read_text(encoding="utf-8")
@@ -120,9 +130,16 @@ def test_the_merge_actions_document_has_a_row_for_each_input_and_output() -> Non
         assert all(declared[name].get("default", "") == default for name, default in rows)
 
 
-@pytest.mark.parametrize("name", ["action.yml", "bake/action.yml", "merge/action.yml"])
-def test_an_action_declares_the_inputs_that_its_step_knows(name: str) -> None:
-    known = {"action.yml": BUILD_NAMES, "bake/action.yml": BAKE_NAMES, "merge/action.yml": MERGE_NAMES}[name]
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("action.yml", BUILD_NAMES),
+        ("bake/action.yml", BAKE_NAMES),
+        ("bake/subaction/matrix/action.yml", MATRIX_NAMES),
+        ("merge/action.yml", MERGE_NAMES),
+    ],
+)
+def test_an_action_declares_the_inputs_that_its_step_knows(name: str, known: frozenset[str]) -> None:
     assert set(yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))["inputs"]) == known
 
 

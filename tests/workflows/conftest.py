@@ -43,6 +43,7 @@ if {folder!r} and code == 0 and main.parent.name == "launcher":
     pathlib.Path({folder!r}, f"{{uuid.uuid4().hex}}.{{main.stem}}").write_text(json.dumps(inputs))
 sys.exit(code)
 """
+_DEFINITION = 'target "app" { platforms = ["linux/amd64", "linux/arm64"] }'
 _RUNNERS = ("ubuntu-latest", "ubuntu-24.04-arm")
 
 
@@ -85,7 +86,7 @@ class Act:
         options: tuple[str, ...] = (),
         **environment: str,
     ) -> Ran:
-        """Run a workflow's text in a new repository with this action, a Dockerfile and a file to copy.
+        """Run a workflow's text in a new repository with this action, a Dockerfile, a bake file and a file to copy.
 
         Args:
             workflow: the text.
@@ -104,6 +105,7 @@ class Act:
             else:
                 shutil.copy(source, repository / name)
         (repository / "Dockerfile").write_text("FROM scratch\nCOPY hello.txt /\n", encoding="utf-8")
+        (repository / "docker-bake.hcl").write_text(_DEFINITION, encoding="utf-8")
         (repository / "hello.txt").write_text(f"hello {self.folder.name}\n", encoding="utf-8")
         workflows = repository / ".github" / "workflows"
         workflows.mkdir(parents=True)
