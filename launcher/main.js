@@ -8,7 +8,7 @@ const { spawn } = require("node:child_process");
 const os = require("node:os");
 const path = require("node:path");
 const { separate } = require("./environment.js");
-const { candidates, isPython2 } = require("./python.js");
+const { candidates, isPython2, lacksLibrary } = require("./python.js");
 
 const WINDOWS = process.platform === "win32";
 const START = path.join(__dirname, "..", "action", "start.py");
@@ -85,11 +85,13 @@ async function run(step) {
       ? { reason: "is older" }
       : // oxlint-disable-next-line no-await-in-loop -- the next one is only started if this one is unusable
         await attempt(python, step, given);
-    if (!reason) {
+    // The dynamic linker ends with 1, as a step does that failed.
+    const unusable = reason ?? (code === 1 && lacksLibrary(python, given.environment) ? "does not start" : "");
+    if (!unusable) {
       process.exitCode = code;
       return;
     }
-    rejected.push(`${python} ${reason}`);
+    rejected.push(`${python} ${unusable}`);
   }
   const found = rejected.length > 0 ? ` (${rejected.join("; ")})` : "";
   const text = `Python 3.10 or later is needed${found}: run actions/setup-python before this step`;

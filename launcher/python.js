@@ -135,9 +135,31 @@ function isPython2(file, environment) {
     return false;
   }
   const code = `import sys; sys.exit(${IS_PYTHON_2} if sys.version_info[0] == 2 else 0)`;
-  // In the root folder and without PYTHON… variables, so that it imports nothing of the workspace.
-  const options = { cwd: path.parse(file).root, env: environment, stdio: "ignore", timeout: PROBE_MILLISECONDS };
-  return spawnSync(file, ["-E", "-s", "-S", "-c", code], options).status === IS_PYTHON_2;
+  return probe(file, ["-E", "-s", "-S", "-c", code], environment) === IS_PYTHON_2;
 }
 
-module.exports = { candidates, isPython2 };
+/**
+ * Return whether a Python ends with 1 before it runs anything: one of the tool cache may lack a library in a container.
+ *
+ * @param {string} file The path of the program.
+ * @param {Record<string, string>} environment Its environment.
+ * @returns {boolean} The answer; false if there is none in time, since a step that has built must not run again.
+ */
+function lacksLibrary(file, environment) {
+  return probe(file, ["-I", "-S", "-c", ""], environment) === 1;
+}
+
+/**
+ * Run a program in the root folder, where it imports nothing of the workspace.
+ *
+ * @param {string} file The path of the program.
+ * @param {string[]} options Its arguments; they leave PYTHON… variables without effect.
+ * @param {Record<string, string>} environment Its environment.
+ * @returns {number | null} Its exit code, or null if it could not be started or took too long.
+ */
+function probe(file, options, environment) {
+  const cwd = path.parse(file).root;
+  return spawnSync(file, options, { cwd, env: environment, stdio: "ignore", timeout: PROBE_MILLISECONDS }).status;
+}
+
+module.exports = { candidates, isPython2, lacksLibrary };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -24,6 +25,18 @@ NO_INDEX = {
 
 BAD_INPUT = "::error::push: 'perhaps' is not a boolean; write true or false\n"
 """What a step prints that `start` starts."""
+
+
+def real_python(version: str) -> Path | None:
+    """Return a Python of this machine, or None; a version is `3.12`."""
+    found = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), shutil.which(f"python{version}")]
+    # A shim of pyenv fails if its version is not selected.
+    working = (Path(each) for each in found if each and not _fails([each, "-c", ""]))
+    return next(working, None)
+
+
+def _fails(command: list[str | Path]) -> bool:
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode != 0
 
 
 def start(

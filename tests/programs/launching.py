@@ -17,6 +17,8 @@ LAUNCHER = ROOT / "launcher"
 
 RECORDER = """#!{python} -IS
 import json, os, sys
+if "-c" in sys.argv:
+    sys.exit()  # it is asked whether it starts
 line = sys.stdin.readline()
 record = {{"arguments": sys.argv, "environment": dict(os.environ), "line": json.loads(line), "folder": os.getcwd()}}
 with open({file!r}, "w") as file:

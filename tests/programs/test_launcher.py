@@ -20,7 +20,7 @@ import yaml
 from tests.processes import has_ended
 from tests.programs.launching import LAUNCHER, ROOT, command, environment, input_variables, launch, recorded, recorder
 from tests.programs.launching import program as write_program
-from tests.starting import BAD_INPUT, NO_INDEX
+from tests.starting import BAD_INPUT, NO_INDEX, real_python
 
 ACTIONS = {
     "build": "action.yml",
@@ -90,12 +90,6 @@ def test_a_step_that_a_signal_ended_gives_128_and_its_number(tmp_path: Path, num
 # The search for Python
 
 
-def _real_python(version: str) -> Path | None:
-    found = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), shutil.which(f"python{version}")]
-    working = (Path(each) for each in found if each and not subprocess.run([each, "-c", ""], check=False).returncode)
-    return next(working, None)
-
-
 def test_without_a_python_one_line_says_what_to_do(tmp_path: Path) -> None:
     for path in (str(tmp_path), "", "/nowhere"):
         done = launch(path, RUNNER_TOOL_CACHE=str(tmp_path / "nowhere"))
@@ -104,7 +98,7 @@ def test_without_a_python_one_line_says_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", ["2.7", "3.6", "3.7", "3.8", "3.9"])
 def test_an_old_python_alone_is_named_in_that_line(tmp_path: Path, version: str) -> None:
-    old = _real_python(version)
+    old = real_python(version)
     if old is None:
         pytest.skip(f"there is no Python {version} on this machine")
     name = "python" if version == "2.7" else "python3"
@@ -120,6 +114,8 @@ def test_an_old_python_alone_is_named_in_that_line(tmp_path: Path, version: str)
         ("exit 86", "is older"),
         ("exit 127", "starts no Python"),
         ("exit 126", "starts no Python"),
+        # As the dynamic linker (glibc 2.36) if a library is too old.
+        ("exit 1", "does not start"),
         ("#!/nowhere/python3\n", "cannot be started (ENOENT)"),
         ("#!/nowhere\n", "cannot be started (ENOENT)"),
         ("#!/\n", "cannot be started (EACCES)"),

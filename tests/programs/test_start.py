@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.github_api import TOKEN, github_api
-from tests.starting import BAD_INPUT, NO_INDEX, ROOT, START, install, start
+from tests.starting import BAD_INPUT, NO_INDEX, ROOT, START, install, real_python, start
 
 
 def test_a_step_that_starts_no_build_installs_nothing(bare_python: Path, tmp_path: Path) -> None:
@@ -120,15 +119,14 @@ def test_a_message_of_several_lines_is_one_workflow_command(bare_python: Path, t
 
 @pytest.mark.parametrize("version", ["3.6", "3.7", "3.8", "3.9"])
 def test_the_error_of_an_old_python_says_which_is_needed(version: str, tmp_path: Path) -> None:
-    found = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), shutil.which(f"python{version}")]
-    working = [Path(each) for each in found if each and not subprocess.run([each, "-c", ""], check=False).returncode]
-    if not working:
+    old = real_python(version)
+    if old is None:
         pytest.skip(f"there is no Python {version} on this machine")
-    for done in (start(working[0], tmp_path), install(working[0], tmp_path)):
+    for done in (start(old, tmp_path), install(old, tmp_path)):
         assert done.returncode == 1
         assert f"is Python {version}." in done.stdout
         assert "3.10 or later is needed: run actions/setup-python before this step" in done.stdout
-    launched = start(working[0], tmp_path, "--launched")
+    launched = start(old, tmp_path, "--launched")
     assert (launched.returncode, launched.stdout, launched.stderr) == (86, "", "")
 
 

@@ -1,0 +1,3 @@
+target "default" {
+  output = ["type=oci,dest=bake.tar"]
+}
