@@ -17,8 +17,8 @@ from action.process.log import Log
 
 _MISSING = "the action's packages are missing"
 _WITHOUT_PACKAGES = (
-    "Digests that only the build record or a tar tells cannot be found without them. On a runner without an index, run "
-    "action/start.py install on it once, as docs/reference.md describes"
+    "Without them, digests that only the build record or a tar gives are missing, and so are summary, comment and "
+    "annotations. On a runner without an index, run action/start.py install on it once, as docs/reference.md describes"
 )
 
 
@@ -70,7 +70,7 @@ def result_of(
     )
     from action.pipeline.evaluate import evaluate, without_packages  # noqa: PLC0415  # loaded while buildx ran
 
-    warnings: tuple[str, ...] = ()
+    missing = ""
     try:
         preloader.wait(EVALUATION.packages)
         from action.pipeline.package_readers import READERS  # noqa: PLC0415  # its package is there only now
@@ -78,7 +78,10 @@ def result_of(
         readers = READERS
     except PackagesError as error:
         # The images are pushed, and most digests need no package.
-        warnings = (f"{error}. {_WITHOUT_PACKAGES}",)
+        missing = f"{error}. {_WITHOUT_PACKAGES}"
         readers = without_packages(_MISSING)
     result = evaluate(request, executed, trace, policy, readers=readers, log=log, preloader=preloader)
-    return replace(result, warnings=(*warnings, *result.warnings))
+    # A build that failed has no digest to miss. Of a bake with several targets, some may be finished.
+    if not missing or (executed.failed and len(request.targets) <= 1):
+        return result
+    return replace(result, warnings=(missing, *result.warnings), lacks_packages=True)

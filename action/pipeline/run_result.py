@@ -47,6 +47,7 @@ class RunResult:
         signal: the signal that ended the run, or None.
         trace: what the run left behind; None if buildx built nothing.
         bake: whether the run was a bake.
+        lacks_packages: whether one of the warnings says that packages are missing, which a report needs too.
     """
 
     builds: Mapping[str, AttributedBuild] | None
@@ -57,3 +58,4 @@ class RunResult:
     signal: int | None = None
     trace: Trace | None = None
     bake: bool = False
+    lacks_packages: bool = False

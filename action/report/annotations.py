@@ -1,4 +1,7 @@
-"""Warnings of build checks as annotations, with file, line, rule and a link.
+"""Warnings of build checks as annotations, with file, line, title, rule and a link.
+
+Title and message are those of docker/build-push-action 7 (docker/actions-toolkit 0.95, src/buildx/buildx.ts,
+convertWarningsToGitHubAnnotations), which annotates no file that it does not find, and nothing of `call: check`.
 
 A metadata file contains them in one of two forms: `buildx.build.warnings` holds BuildKit's own messages, with texts in
 base64 (docker/buildx 0.36, build/build.go), and `result.json` holds those of a build with `call: check` (moby/buildkit
@@ -24,6 +27,7 @@ from action.report.safe_text import one_line
 
 _LINE_AT_END = re.compile(r"\(line \d+\)$")
 _MAX_MESSAGE = 1000
+_MAX_TITLE = 255
 
 FindFile = Callable[[str, bytes | None], str | None]
 """Takes a Dockerfile's base name and content; returns its path relative to the repository's root, or None."""
@@ -34,13 +38,13 @@ class Annotation:
     """A warning at a file and line.
 
     Attributes:
-        rule: the name of the rule, such as `JSONArgsRecommended`.
-        message: what is wrong, and a link.
+        title: what the rule says, such as `The MAINTAINER instruction is deprecated, …`.
+        message: the rule's name, what is wrong, and a link.
         file: the path relative to the repository's root, or None.
         line: the line number, starting at 1, or None.
     """
 
-    rule: str
+    title: str
     message: str
     file: str | None
     line: int | None
@@ -48,7 +52,7 @@ class Annotation:
 
 def print_annotation(annotation: Annotation) -> None:
     """Print a warning as a workflow command, which GitHub shows at its place in the file."""
-    place = {"title": annotation.rule, "file": annotation.file or "", "line": str(annotation.line or "")}
+    place = {"title": annotation.title, "file": annotation.file or "", "line": str(annotation.line or "")}
     issue_command("warning", {name: value for name, value in place.items() if value}, annotation.message)
     sys.stdout.flush()
 
@@ -72,6 +76,7 @@ class _Source(_Model):
 
 class _Warning(_Model):
     short: str = ""
+    detail: Items[str] | None = None
     url: str = ""
     source: _Source | None = Field(default=None, alias="sourceInfo")
     ranges: Items[_Range] | None = Field(default=None, alias="range")
@@ -98,6 +103,7 @@ class _Check(_Model):
 @dataclass(frozen=True)
 class _Problem:
     rule: str
+    title: str
     text: str
     url: str
     source: _Source | None
@@ -116,10 +122,11 @@ def read_annotations(metadata: str, find_file: FindFile) -> list[Annotation]:
     except DocumentError:
         return []
     found: dict[tuple[str, str | None, int | str], Annotation] = {}
-    for annotation in (_annotation(problem, find_file) for problem in _problems(document)):
+    for problem in _problems(document):
+        annotation = _annotation(problem, find_file)
         # Targets of a bake often share a Dockerfile, and so its warnings. Without a file the message names the place.
         place = annotation.line if annotation.file and annotation.line else annotation.message
-        found.setdefault((annotation.rule, annotation.file, place), annotation)
+        found.setdefault((problem.rule, annotation.file, place), annotation)
     return list(found.values())
 
 
@@ -141,12 +148,11 @@ def _of_warning(item: object) -> Iterator[_Problem]:
         return
     short = _LINE_AT_END.sub("", _decoded(warning.short)).rstrip()
     rule, colon, text = short.partition(": ")
-    if not colon:
-        rule, text = "Build check", short
-    if not text:
+    if not (text if colon else short):
         return
+    title = " ".join(map(_decoded, warning.detail or ()))
     line = next((each.start.line for each in warning.ranges or () if each.start.line > 0), None)
-    yield _Problem(rule, text, warning.url, warning.source, line)
+    yield _Problem(rule if colon else "", title, short, warning.url, warning.source, line)
 
 
 def _of_check(value: object) -> Iterator[_Problem]:
@@ -159,8 +165,9 @@ def _of_check(value: object) -> Iterator[_Problem]:
         place = finding.location
         line = next((each.start.line for each in place.ranges or () if each.start.line > 0), None)
         source = sources[place.source] if 0 <= place.source < len(sources) else None
-        text = finding.detail or finding.description
-        yield _Problem(finding.rule or "Build check", text, finding.url, source, line)
+        # BuildKit makes a warning's texts of these (moby/buildkit 0.32, frontend/dockerfile/linter/linter.go).
+        text = ": ".join(part for part in (finding.rule, finding.detail or finding.description) if part)
+        yield _Problem(finding.rule, finding.description, text, finding.url, source, line)
 
 
 def _annotation(problem: _Problem, find_file: FindFile) -> Annotation:
@@ -171,7 +178,8 @@ def _annotation(problem: _Problem, find_file: FindFile) -> Annotation:
         message = f"{one_line(source.filename)}{f':{line}' if line else ''}: {message}"
     if problem.url:
         message += f"\nMore info: {one_line(problem.url)}"
-    return Annotation(one_line(problem.rule), message, file, line if file else None)
+    title = one_line(problem.title, _MAX_TITLE) or one_line(problem.rule) or "Build check"
+    return Annotation(title, message, file, line if file else None)
 
 
 def _decoded(text: str) -> str:

@@ -30,7 +30,12 @@ def report_run(result: RunResult, request: ReportRequest, preloader: Preloader) 
         for item in (PreloadItem(MODELS), PreloadItem(COMMANDS), *report_items(report_options)):
             preloader.wait(item.packages)
     except PackagesError as error:
-        workflow_commands.warning(f"the run is not shown: {error}; the build and its outputs are not affected")
+        text = f"the run is not shown: {error}"
+        if result.errors:
+            # No annotation: the first thing to look at is why the run failed.
+            workflow_commands.say(text)
+        elif not result.lacks_packages:
+            workflow_commands.warning(f"{text}; the build and its outputs are not affected")
         return
     from action.report.publish import publish_report  # noqa: PLC0415  # its packages were loaded while buildx ran
 

@@ -153,14 +153,47 @@ def test_a_tool_cache_that_cannot_be_written_costs_no_digest_of_one_image(work: 
     assert warning.endswith(WHAT_TO_DO)
 
 
-def test_a_summary_without_packages_is_a_warning(work: Workplace, cache: Path) -> None:
+def test_one_warning_says_that_digests_and_summary_are_missing(work: Workplace, cache: Path) -> None:
     summary = work.folder / "summary.md"
     summary.touch()
     inputs = {"push": "true", "tags": f"{work.image}:1"}
     step = _run(work, cache, inputs, GITHUB_STEP_SUMMARY=str(summary))
     assert step.code == 0, step.log
     assert step.outputs["digest"] == served_digest(work.image, "1")
-    assert any(each.startswith("::warning::the run is not shown: ") for each in _warnings(step))
+    (warning,) = _warnings(step)
+    assert warning.startswith(MISSING)
+    assert "so are summary, comment and annotations" in warning
+    assert summary.read_text() == ""
+
+
+@pytest.mark.parametrize("action", ["build", "bake"])
+def test_a_run_that_fails_has_its_error_alone_and_no_warning_about_packages(
+    work: Workplace, cache: Path, action: str
+) -> None:
+    summary = work.folder / "summary.md"
+    summary.touch()
+    (work.folder / "Dockerfile").write_text("FROM scratch\nCOPY missing.txt /\n")
+    (work.folder / "docker-bake.json").write_text(json.dumps({"target": {"web": {}}}))
+    inputs = {"source": ".", "targets": "web"} if action == "bake" else {}
+    step = _run(work, cache, inputs, action, GITHUB_STEP_SUMMARY=str(summary))
+    assert step.code == 1
+    assert _warnings(step) == []
+    (error,) = [line for line in step.log.splitlines() if line.startswith("::error::")]
+    assert "missing.txt" in error
+    # The log says why there is no summary, and no annotation does.
+    assert "\nthe run is not shown: the action's packages cannot be installed: " in step.log
+
+
+def test_a_bake_that_fails_warns_if_a_finished_target_may_lack_its_digest(work: Workplace, cache: Path) -> None:
+    (work.folder / "wrong.Dockerfile").write_text("FROM scratch\nCOPY --from=done missing.txt /\n")
+    targets = {
+        "done": {"output": [f"type=image,name={work.image}:1,push=true", "type=oci,dest=a.tar"]},
+        "wrong": {"dockerfile": "wrong.Dockerfile", "contexts": {"done": "target:done"}},
+    }
+    (work.folder / "docker-bake.json").write_text(json.dumps({"target": targets}))
+    step = _run(work, cache, {"source": ".", "targets": "done,wrong"}, "bake")
+    assert step.code == 1
+    assert sum(each.startswith(MISSING) for each in _warnings(step)) == 1
 
 
 def test_verify_without_packages_fails_with_one_line_and_the_digests_are_there(work: Workplace, cache: Path) -> None:

@@ -22,7 +22,7 @@ def warning(
 ) -> dict[str, object]:
     return {
         "short": encoded(short),
-        "detail": [encoded("a detail")],
+        "detail": [encoded("casing should"), encoded("be the same")],
         "url": "https://docs.docker.com/go/x/",
         "sourceInfo": {"filename": "Dockerfile", "data": encoded(DATA.decode()), "language": "Dockerfile"},
         "range": [{"start": {"line": line}, "end": {"line": line}}] if line else None,
@@ -33,7 +33,7 @@ def warning(
 def check(rule: str = "FromAsCasing", detail: str = "casing differs", line: int = 3) -> dict[str, object]:
     finding = {
         "ruleName": rule,
-        "description": "a description",
+        "description": "casing should be the same",
         "url": "https://docs.docker.com/go/x/",
         "detail": detail,
         "location": {"ranges": [{"start": {"line": line}}]},
@@ -49,7 +49,12 @@ def found_in(document: object) -> list[Annotation]:
     return read_annotations(json.dumps(document), find)
 
 
-EXPECTED = Annotation("FromAsCasing", "casing differs\nMore info: https://docs.docker.com/go/x/", "app/Dockerfile", 3)
+EXPECTED = Annotation(
+    "casing should be the same",
+    "FromAsCasing: casing differs\nMore info: https://docs.docker.com/go/x/",
+    "app/Dockerfile",
+    3,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,25 +75,34 @@ EXPECTED = Annotation("FromAsCasing", "casing differs\nMore info: https://docs.d
         {"result.json": check(), "buildx.build.warnings": [warning()]},
     ],
 )
-def test_a_warning_gets_one_annotation_with_file_line_rule_and_link(document: object) -> None:
+def test_a_warning_gets_one_annotation_with_the_peers_title_and_message_at_file_and_line(document: object) -> None:
     assert found_in(document) == [EXPECTED]
 
 
 def test_a_rule_broken_in_two_places_gets_two_annotations() -> None:
     found = found_in({"buildx.build.warnings": [warning(line=3), warning(line=4), warning("Other: x", line=3)]})
-    assert [(each.rule, each.line) for each in found] == [("FromAsCasing", 3), ("FromAsCasing", 4), ("Other", 3)]
+    assert [(each.message.partition(":")[0], each.line) for each in found] == [
+        ("FromAsCasing", 3),
+        ("FromAsCasing", 4),
+        ("Other", 3),
+    ]
 
 
 def test_a_file_that_is_not_found_is_named_in_the_message() -> None:
     source = {"filename": "Other.Dockerfile", "data": encoded("x")}
     (found,) = found_in({"buildx.build.warnings": [warning(sourceInfo=source)]})
     assert (found.file, found.line) == (None, None)
-    assert found.message.startswith("Other.Dockerfile:3: casing differs")
+    assert found.message.startswith("Other.Dockerfile:3: FromAsCasing: casing differs")
 
 
 def test_a_warning_without_rule_file_and_link_keeps_its_text() -> None:
     (found,) = found_in({"buildx.build.warnings": [{"short": encoded("something is odd")}]})
     assert found == Annotation("Build check", "something is odd", None, None)
+
+
+def test_the_title_of_a_warning_without_details_is_its_rule() -> None:
+    (found,) = found_in({"buildx.build.warnings": [warning(detail=None)]})
+    assert (found.title, found.message) == ("FromAsCasing", EXPECTED.message)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +123,8 @@ def test_metadata_that_is_not_json_has_no_annotations() -> None:
 
 def test_texts_are_on_one_line_without_invisible_characters() -> None:
     short = "Rule\u202e\x1b[31m: a\nb\r\n::error::c"
-    (found,) = found_in({"buildx.build.warnings": [warning(short, url="")]})
-    assert (found.rule, found.message) == ("Rule", "a b ::error::c")
+    (found,) = found_in({"buildx.build.warnings": [warning(short, url="", detail=[encoded("one\r\ntwo\x1b[1m")])]})
+    assert (found.title, found.message) == ("one two", "Rule: a b ::error::c")
 
 
 @pytest.mark.parametrize(("before", "piece", "after"), [("", " ", ""), ("", "(line 1", ""), ("Rule: a", " ", "b")])
@@ -126,6 +140,6 @@ def test_warnings_of_one_rule_in_different_missing_files_stay_separate() -> None
     first["sources"] = second["sources"] = [{"filename": "web.Dockerfile", "data": ""}]
     found = found_in({"web": {"result.json": first}, "api": {"result.json": second}, "again": {"result.json": first}})
     assert [each.message.partition("\n")[0] for each in found] == [
-        "web.Dockerfile:1: casing differs",
-        "web.Dockerfile:2: another",
+        "web.Dockerfile:1: FromAsCasing: casing differs",
+        "web.Dockerfile:2: FromAsCasing: another",
     ]
