@@ -12,6 +12,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import contextlib  # after the signal is set, as all that follow
+import functools
 import importlib
 import os
 import sys
@@ -22,6 +23,9 @@ OLDEST = (3, 10)
 
 TOO_OLD = 86
 """The exit code with which an older Python makes the launcher try the next one (launcher/main.js); no step has it."""
+
+INCOMPLETE = 87
+"""The same for a Python without all of its standard library."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 _STEPS = {
@@ -59,10 +63,25 @@ def main() -> int:
         found = ".".join(map(str, sys.version_info[:3]))
         rule = "3.10 or later is needed: run actions/setup-python before this step"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
-    if installs:
+    try:
+        run = _step(launched=launched)
+    except ModuleNotFoundError as error:
+        if error.name not in sys.stdlib_module_names:
+            raise
+        if launched:
+            return INCOMPLETE
+        rule = "install all of Python, for example Debian's package python3 beside python3-minimal"
+        raise StartError(f"{sys.executable} lacks {error.name} of the standard library: {rule}") from None
+    return run()
+
+
+def _step(*, launched: bool) -> "functools.partial[int]":
+    """Import a step and return the function that runs it, which returns the exit code."""
+    name = sys.argv[1]
+    if name == "install":
         from action.steps.install import run_install_step
 
-        return run_install_step(sys.argv[2:])
+        return functools.partial(run_install_step, sys.argv[2:])
     launch = None
     if launched:
         from action.process.launcher import launch_from_launcher
@@ -72,8 +91,8 @@ def main() -> int:
         except EOFError:
             raise StartError("the launcher ended before it had passed the inputs") from None
     # One of the modules, by its name: each of the others would cost the step its imports.
-    step = importlib.import_module("action.steps." + sys.argv[1])
-    return int(getattr(step, _STEPS[sys.argv[1]])(launch))
+    step = importlib.import_module("action.steps." + name)
+    return functools.partial(getattr(step, _STEPS[name]), launch)
 
 
 if __name__ == "__main__":

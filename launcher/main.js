@@ -17,11 +17,13 @@ const SIGNAL_CODES = 128;
 
 // Exit codes of programs that are no usable Python. No step has one of them.
 const TOO_OLD = 86; // of action/start.py
+const INCOMPLETE = 87; // the same
 const NOT_EXECUTABLE = 126; // of a script that starts another program, such as a shim of pyenv
 const NOT_FOUND = 127; // the same
 const STORE = 9009; // of the stub on Windows that opens the Microsoft Store
 const UNUSABLE = new Map([
   [TOO_OLD, "is older"],
+  [INCOMPLETE, "lacks modules of the standard library, as Debian's python3-minimal does"],
   [NOT_EXECUTABLE, "starts no Python"],
   [NOT_FOUND, "starts no Python"],
   [STORE, "is no Python"],

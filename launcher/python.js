@@ -95,7 +95,9 @@ function inToolCache(cache) {
       found.push({ rank, file: path.join(root, version, processor, ...IN_TOOL_CACHE) });
     }
   }
-  return found.toSorted(newestFirst).map(({ file }) => file);
+  // Not toSorted, which Node has since version 20: act runs an action with whichever Node its container has.
+  found.sort(newestFirst);
+  return found.map(({ file }) => file);
 }
 
 /**

@@ -75,6 +75,15 @@ _CHECKED = re.compile(r"^Check complete, (\d{1,9}) warnings? (?:has|have) been f
 
 _MAX_CHARACTERS = 2000
 
+# Errors of BuildKit (frontend/dockerui/config.go) and buildx 0.36 (build/opt.go, commands/bake.go).
+_NO_FILES = re.compile(
+    r"failed to read dockerfile: open .+: no such file or directory"
+    r"|unable to prepare context: path .+ not found|resolve .*: lstat .+: no such file or directory"
+    r"|couldn't find a bake definition|^ERROR: open .+: no such file or directory"
+)
+
+_CHECKOUT_ADVICE = "in a workflow, files of the repository need actions/checkout before this step"
+
 _RATE_LIMIT_ADVICE = "the registry limits the rate of requests: set retries and retry-delay to try again later"
 
 # ghcr.io answers `denied: permission_denied: … "You have exceeded a secondary rate limit. …"`, on several lines, with
@@ -108,7 +117,8 @@ def failure(ended: CompletedProgram, *, call: str) -> BuildDigestsError:
         message = " ".join(error.split())[:_MAX_CHARACTERS]
         return BuildFailedError(f"buildx failed with: {message}; {_RATE_LIMIT_ADVICE}")
     if last:
-        return BuildFailedError(f"buildx failed with: {last}")
+        advised = f"; {_CHECKOUT_ADVICE}" if _NO_FILES.search(last) else ""
+        return BuildFailedError(f"buildx failed with: {last}{advised}")
     if ended.code < 0:
         return BuildFailedError(f"buildx was ended by signal {-ended.code}")
     return BuildFailedError(f"buildx failed with exit code {ended.code}; its own message is above")

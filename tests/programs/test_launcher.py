@@ -112,6 +112,7 @@ def test_an_old_python_alone_is_named_in_that_line(tmp_path: Path, version: str)
     ("script", "reason"),
     [
         ("exit 86", "is older"),
+        ("exit 87", "lacks modules of the standard library, as Debian's python3-minimal does"),
         ("exit 127", "starts no Python"),
         ("exit 126", "starts no Python"),
         # As the dynamic linker (glibc 2.36) if a library is too old.
@@ -130,6 +131,50 @@ def test_a_program_that_is_no_usable_python_is_left_out_and_the_next_one_runs(
     recorder(tmp_path / "good/python", tmp_path / "report")
     assert launch(f"{bad.parent}:{tmp_path / 'good'}").returncode == 0
     assert recorded(tmp_path / "report")["arguments"][0] == str(tmp_path / "good/python")
+
+
+def test_a_python_without_its_whole_standard_library_is_left_out(tmp_path: Path, bare_python: Path) -> None:
+    # As Debian's python3-minimal, which has no json. The action's own folder is searched first.
+    for name in ("launcher", "action"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "json.py").write_text("raise ModuleNotFoundError(\"No module named 'json'\", name='json')")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python3").symlink_to(bare_python)
+    done = launch(tmp_path / "bin", "build", None, tmp_path / "launcher")
+    reason = "lacks modules of the standard library, as Debian's python3-minimal does"
+    assert (done.stdout, done.stderr) == (f"{NEEDED} ({tmp_path}/bin/python3 {reason}){ADVICE}", "")
+    started = subprocess.run(
+        [str(bare_python), "-I", "-S", str(tmp_path / "action/start.py"), "build"],
+        env={},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert re.fullmatch(
+        r"::error::\S+ lacks json of the standard library: install all of Python, .*\n", started.stdout
+    ), started.stderr
+
+
+_NODE_16 = """
+for (const [type, names] of [
+  [Array, ["at", "findLast", "findLastIndex", "toReversed", "toSorted", "toSpliced", "with"]],
+  [String, ["at", "isWellFormed", "toWellFormed"]],
+]) {
+  for (const name of names) { delete type.prototype[name]; }
+}
+for (const name of ["hasOwn", "groupBy"]) { delete Object[name]; }
+"""
+
+
+def test_an_older_node_which_act_may_find_runs_the_launcher(tmp_path: Path) -> None:
+    # act runs an action of node24 with whichever node the container has. Here the locked one lacks what came later.
+    (tmp_path / "older.js").write_text(_NODE_16)
+    _in_tool_cache(tmp_path / "cache", "3.12.1", tmp_path / "report")
+    variables = {"NODE_OPTIONS": f"--require {tmp_path}/older.js", "RUNNER_TOOL_CACHE": str(tmp_path / "cache")}
+    done = launch("", **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "report").exists()
 
 
 def test_python_2_with_the_name_python_is_left_out(tmp_path: Path) -> None:

@@ -55,6 +55,34 @@ def test_an_error_says_what_to_install_or_start(stderr: str, advice: str) -> Non
     assert advice in str(failure(CompletedProgram(1, stderr=stderr), call=""))
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        "failed to build: failed to solve: failed to read dockerfile: open Dockerfile: no such file or directory",
+        'failed to build: unable to prepare context: path "app" not found',
+        "failed to build: resolve : lstat docker: no such file or directory",
+        "couldn't find a bake definition",
+        "open docker-bake.hcl: no such file or directory",
+    ],
+)
+def test_a_missing_file_of_the_repository_leads_to_the_checkout(last: str) -> None:
+    error = failure(CompletedProgram(1, stderr=f"#1 DONE 0.0s\nERROR: {last}\n"), call="")
+    advice = "in a workflow, files of the repository need actions/checkout before this step"
+    assert str(error) == f"buildx failed with: ERROR: {last}; {advice}"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        'failed to build: failed to solve: process "/bin/sh -c cat x" did not complete successfully: exit code: 1',
+        'failed to build: failed to solve: failed to compute cache key: "/x": not found',
+    ],
+)
+def test_a_failed_step_of_the_build_does_not(last: str) -> None:
+    error = failure(CompletedProgram(1, stderr=f"#1 0.1 open x: no such file or directory\nERROR: {last}\n"), call="")
+    assert str(error) == f"buildx failed with: ERROR: {last}"
+
+
 def test_a_flag_that_buildx_does_not_know_is_not_a_missing_plugin() -> None:
     stderr = "unknown flag: --annotation\nSee 'docker buildx build --help'.\n"
     error = failure(CompletedProgram(125, stderr=stderr), call="")
