@@ -18,11 +18,9 @@ from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
-from action.pipeline.execute import EVALUATION
-from action.pipeline.image_id_file import rewrite_image_id_file
+from action.pipeline.execute import EVALUATION, temporary_folder
 from action.pipeline.run import run_request
-from action.pipeline.run_result import RunResult
-from action.pipeline.workspace import temporary_folder
+from action.pipeline.run_result import RunResult, rewrite_image_id_file
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.process.streams import discard_output, ignore_write_errors

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from action.buildx.builder import ATTESTATIONS, BAKE_ENTITLEMENTS, FILE_ENTITLEMENT, Version, satisfies
 from action.buildx.definition import Target
 from action.buildx.request import Request, flags, optional, repeated
-from action.buildx.version import ATTESTATIONS, BAKE_ENTITLEMENTS, FILE_ENTITLEMENT, Version, satisfies
 from action.errors import InputError
 from action.github.context import WorkflowRun, counts_as_private, read_workflow_run
 from action.inputs.attestations import (
@@ -18,7 +18,7 @@ from action.inputs.attestations import (
     no_default_attestations,
     provenance_value,
 )
-from action.inputs.bake import BakeInputs
+from action.inputs.build import BakeInputs
 from action.inputs.git_context import GitContext
 
 _REMOTE = ("git://", "github.com/", "git@", "https://", "http://", "ssh://", "docker-image://")

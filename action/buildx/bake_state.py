@@ -12,8 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from action.buildx.failures import last_error_line, plain
-from action.buildx.local_state import is_built_from, known_groups, known_refs, read_group, read_local_state
-from action.buildx.refs import build_id
+from action.buildx.local_state import build_id, is_built_from, known_groups, known_refs, read_group, read_local_state
 
 # docker/buildx 0.17 and later add the target to the error (build/build.go).
 _FAILED_TARGET = re.compile(r"ERROR: target (?P<name>\S+): ")

@@ -13,7 +13,7 @@ from action.buildx.request import Request
 from action.errors import InputError
 from action.exporters.output import STDOUT_PATHS, parse_outputs
 from action.exporters.requested import requested_exporters
-from action.process.docker import find_buildx
+from action.process.search import find_buildx
 
 # Options with which a bake builds nothing.
 _NO_BAKE = ("print", "list", "list-targets", "list-variables")

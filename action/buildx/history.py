@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from action.buildx.failures import error_line
-from action.buildx.refs import BuildRef
+from action.buildx.local_state import BuildRef
 from action.errors import EvidenceError, NoRecordsError, ProgramError, SlowEvidenceError, SlowProgramError
-from action.process.docker import find_plugin
 from action.process.program import capture_output
+from action.process.search import find_plugin
 
 EXPORT_SECONDS = 60.0
 """The time limit for all exports of a run, in seconds. One export takes 0.2 s on an idle machine."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from action.errors import InputError
-from action.inputs.csv_lists import csv_record
+from action.inputs.values import csv_record
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 """A path: a text, or an object such as `pathlib.Path`."""

@@ -1,4 +1,4 @@
-"""The files in which buildx keeps the paths of each build that this machine started.
+"""References of builds (`builder/node/ref`), and the files in which buildx keeps the paths of this machine's builds.
 
 `refs/BUILDER/NODE/ID` in buildx's folder holds the paths of one build, and `refs/__group__/ID` the builds of one bake
 (docker/buildx 0.36, localstate/localstate.go).
@@ -12,8 +12,55 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from action.buildx.refs import BuildRef
 from action.process.search import docker_folder
+
+_PARTS = 3
+
+
+@dataclass(frozen=True)
+class BuildRef:
+    """The reference of one build on one node of a builder.
+
+    Attributes:
+        builder: the builder's name.
+        node: the name of the builder's node that ran the build.
+        id: the build's ID, by which BuildKit knows it.
+    """
+
+    builder: str
+    node: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.builder}/{self.node}/{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> BuildRef | None:
+        """Return the reference that a text is, or None if it has another form.
+
+        Example:
+            >>> BuildRef.parse("default/default/kjudabc123")
+            BuildRef(builder='default', node='default', id='kjudabc123')
+        """
+        parts = text.split("/")
+        # Not by a regular expression, which would have to be compiled before each build starts.
+        return cls(*parts) if len(parts) == _PARTS and _is_id(parts[2]) and all(map(_is_name, parts[:2])) else None
+
+
+def _is_name(part: str) -> bool:
+    # `.` and `..` would lead out of buildx's folder, in which a reference is a path. A space cannot be in a name.
+    return part not in {".", ".."} and part.split() == [part]
+
+
+def _is_id(part: str) -> bool:
+    # BuildKit makes IDs of lower-case letters and digits (identity.NewID), so that none can be taken for an option.
+    return part.isascii() and part.isalnum() and part == part.lower()
+
+
+def build_id(ref: str) -> str:
+    """Return the last part of a `builder/node/ref`: the ID that the build's record and its log have."""
+    return ref.rpartition("/")[2]
+
 
 _REFS = "refs"
 _GROUPS = "__group__"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.errors import InputError
-from action.inputs.booleans import go_boolean
+from action.inputs.values import go_boolean
 
 _SHORT = {
     "c": "cpu-shares",

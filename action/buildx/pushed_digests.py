@@ -12,7 +12,7 @@ import json
 import shutil
 from collections.abc import Mapping
 
-from action.buildx.refs import BuildRef
+from action.buildx.local_state import BuildRef
 from action.documents.strict_json import parse_bytes
 from action.errors import BuildDigestsError
 from action.oci.image import Image

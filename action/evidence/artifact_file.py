@@ -16,10 +16,9 @@ from pathlib import Path
 from pydantic import Field, RootModel
 
 from action.errors import EvidenceError
-from action.oci.describe import Blobs, describe
 from action.oci.image import Image
 from action.oci.layout import FolderLayout, Layout, TarLayout, read_blob
-from action.oci.models import Index, Items, OciModel, parse
+from action.oci.models import Blobs, Index, Items, OciModel, describe, parse
 
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
 

@@ -1,9 +1,14 @@
-"""BuildKit's history record of a build, as plain data."""
+"""BuildKit's history record of a build and the artifacts of its exporters, as plain data.
+
+Standard library only; `record_file` and `artifact_file` read them.
+"""
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from action.oci.image import Image
 
@@ -35,3 +40,16 @@ class Record:
     images: dict[int, Image]
     blobs: dict[str, bytes]
     succeeded: bool = False
+
+
+ARTIFACT_TYPES = frozenset(("oci", "docker"))
+"""Exporter types whose tar names the image's digest."""
+
+
+def is_passed_on(path: Path) -> bool:
+    """Tell whether a path is a pipe or a device, from which nothing can be read later; a pipe would block for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

@@ -16,10 +16,9 @@ from pydantic import Field
 
 from action.errors import EvidenceError
 from action.evidence.record import Record, RecordedExporter
-from action.oci.describe import describe
 from action.oci.image import INDEX_TYPES, MANIFEST_TYPES, Image
 from action.oci.layout import Layout, TarLayout, read_blob
-from action.oci.models import Descriptor, Digest, Index, Items, Manifest, OciModel, Texts, parse, validate
+from action.oci.models import Descriptor, Digest, Index, Items, Manifest, OciModel, Texts, describe, parse, validate
 
 RECORD_TYPE = "application/vnd.buildkit.historyrecord.v0"
 """Media type of a record."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from action.oci.image import ManifestDescriptor, PlatformImage
 from action.oci.reference import parse_reference
 
 Evidence = Literal["response", "record", "artifact"]
@@ -18,36 +19,6 @@ Evidence = Literal["response", "record", "artifact"]
 
 FILE_TYPES = frozenset(("local", "tar"))
 """Exporter types that make files and no image. Any other type may make an image."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AttributedDescriptor:
-    """The descriptor of a manifest or index.
-
-    Attributes:
-        media_type: its media type.
-        digest: its digest.
-        size: its size in bytes.
-    """
-
-    media_type: str
-    digest: str
-    size: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class AttributedPlatform:
-    """One platform's image.
-
-    Attributes:
-        platform: `os/architecture[/variant]`, or None if it is not known.
-        digest: the digest of its manifest.
-        imageid: its image ID, or None if it is not known.
-    """
-
-    platform: str | None
-    digest: str
-    imageid: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +49,8 @@ class AttributedExporter:
     dest: str | None
     digest: str | None
     imageid: str | None
-    descriptor: AttributedDescriptor | None
-    platforms: tuple[AttributedPlatform, ...]
+    descriptor: ManifestDescriptor | None
+    platforms: tuple[PlatformImage, ...]
     evidence: Evidence | None
 
     def document(self) -> dict[str, object]:

@@ -1,27 +1,32 @@
-"""The attribution of digests: each exporter gets its own digest, or none; never another exporter's."""
+"""The attribution of digests: each exporter gets its own digest, or none; never another exporter's.
+
+BuildKit merges the responses of all exporters to one map, and the last exporter overwrites the others
+(moby/buildkit#2760). So that map is evidence only if a single exporter can have written it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from action.evidence.responses import Metadata
-from action.exporters.added import BuildExporter, build_exporters
-from action.exporters.attributed import (
-    FILE_TYPES,
-    AttributedDescriptor,
-    AttributedExporter,
-    AttributedPlatform,
+from action.exporters.attributed import FILE_TYPES, AttributedExporter
+from action.exporters.build_evidence import BuildEvidence, is_merged_index
+from action.exporters.claims import (
+    Claim,
+    Claims,
+    check_agreement,
+    has_pushed_classic_image,
+    is_proved,
+    is_pushed,
+    requests_push_by_buildx,
+    why_no_digest,
 )
-from action.exporters.build_evidence import BuildEvidence
-from action.exporters.claims import Claim, Claims, check_agreement
-from action.exporters.image_id import image_id, known_image_ids
-from action.exporters.merged_response import merged_image, owner_of_merged_response
-from action.exporters.names import as_reported
-from action.exporters.pushed import has_pushed_classic_image, is_pushed
-from action.exporters.reasons import why_no_digest
-from action.exporters.requested import Requested
-from action.oci.image import with_known_imageids
+from action.exporters.matching import BuildExporter, build_exporters
+from action.exporters.reported import ReportedExporter, as_reported
+from action.exporters.requested import Requested, RequestedExporter
+from action.inputs.values import go_boolean
+from action.oci.image import INDEX_TYPES, Image, with_known_imageids
 
 
 @dataclass(frozen=True)
@@ -108,13 +113,121 @@ def _attributed(
         dest=named.dest,
         digest=best.image.digest if best else None,
         imageid=image_id(requested, exporter, claims, evidence),
-        descriptor=AttributedDescriptor(
-            media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size
-        )
-        if descriptor is not None
-        else None,
-        platforms=tuple(
-            AttributedPlatform(platform=each.platform, digest=each.digest, imageid=each.imageid) for each in platforms
-        ),
+        descriptor=descriptor,
+        platforms=platforms,
         evidence=best.evidence if best else None,
     )
+
+
+def owner_of_merged_response(
+    requested: Requested, exporters: Sequence[BuildExporter], evidence: BuildEvidence
+) -> BuildExporter | None:
+    """Return the one exporter that the merged response can belong to, or None if it can belong to several.
+
+    Args:
+        requested: the requested exporters.
+        exporters: all exporters of the build.
+        evidence: the evidence of the build.
+    """
+    owner = _only_image_exporter(requested, exporters, evidence)
+    if owner is None and is_merged_index(evidence.metadata):
+        return _first_pushed(exporters)
+    return owner
+
+
+def merged_image(exporter: RequestedExporter, evidence: BuildEvidence) -> Image:
+    """Return the image that the merged response names for the exporter that it belongs to."""
+    image = evidence.metadata.merged.image
+    if evidence.resolved_by_tag and not is_proved(exporter, evidence):
+        return Image(imageid=image.imageid)
+    # Docker 20.10 writes an image ID as `containerimage.digest` and nothing beside it. It does so for an image that it
+    # keeps; an image that was pushed or written to a file has a digest.
+    alone = image.digest is not None and image.imageid is None and image.descriptor is None
+    kept = not requests_push_by_buildx(exporter) and exporter.dest is None
+    return Image(imageid=image.digest) if alone and kept else image
+
+
+def _only_image_exporter(
+    requested: Requested, exporters: Sequence[BuildExporter], evidence: BuildEvidence
+) -> BuildExporter | None:
+    candidates = [each for each in exporters if each.exporter.type not in FILE_TYPES]
+    if len(candidates) != 1:
+        return None
+    record = evidence.record
+    if record is not None and record.exporters:
+        in_record = [each for each in record.exporters if each.type not in FILE_TYPES]
+        return candidates[0] if len(in_record) == 1 else None
+    if requested.by_chance:
+        return None
+    # Without the record's list, buildx may have added a docker exporter for `load` beside a docker output.
+    is_certain = requested.adds_docker or not requested.may_add_docker
+    return candidates[0] if is_certain and len(record.images if record else ()) <= 1 else None
+
+
+def _first_pushed(exporters: Sequence[BuildExporter]) -> BuildExporter | None:
+    """Return the exporter whose index buildx merges from the images of several nodes, or None.
+
+    buildx does so for the first image exporter that pushes (docker/buildx 0.38, build/build.go, pushNames). Under the
+    names of any other exporter each node pushes its own image.
+    """
+    pushed = (
+        each
+        for each in exporters
+        if each.exporter.type in {"image", "registry"} and requests_push_by_buildx(each.exporter)
+    )
+    return next(pushed, None)
+
+
+def image_id(requested: Requested, exporter: BuildExporter, claims: Claims, evidence: BuildEvidence) -> str | None:
+    """Return the image ID of an exporter's image, or None if it is not known.
+
+    Args:
+        requested: the requested exporters.
+        exporter: the exporter.
+        claims: what the sources claim of it.
+        evidence: the evidence of the build.
+    """
+    images = [claim.image for claim in claims]
+    digest = next((image.digest for image in images if image.digest), None)
+    descriptors = [image.descriptor for image in images if image.descriptor]
+    if digest and descriptors and _is_in_containerd_store(requested, exporter, evidence):
+        return digest
+    # buildx reports the config's digest if the response has one, which it has for a single manifest, and else the
+    # digest (docker/buildx 0.36, commands/build.go, getImageID).
+    if config := next((image.imageid for image in images if image.imageid), None):
+        return config
+    by_digest = any(descriptor.media_type in INDEX_TYPES for descriptor in descriptors)
+    return digest if by_digest or any(claim.evidence == "response" for claim in claims) else None
+
+
+def known_image_ids(evidence: BuildEvidence) -> dict[str, str]:
+    """Return the digest of each manifest in the evidence to the digest of its config."""
+    images = [*(evidence.record.images.values() if evidence.record else ()), *evidence.artifacts.values()]
+    return {
+        each.digest: each.imageid
+        for image in images
+        for each in (image, *image.platforms)
+        if each.digest and each.imageid
+    }
+
+
+def _is_in_containerd_store(requested: Requested, exporter: BuildExporter, evidence: BuildEvidence) -> bool:
+    """Return whether an engine keeps the image that knows it by the digest of its manifest or index."""
+    given = exporter.exporter
+    if given.dest is not None or given.type in FILE_TYPES:
+        return False
+    loaded = _loaded(requested, exporter)
+    if evidence.docker:
+        # An exporter that stays a docker exporter in a Docker Engine writes a tar; the record has no path of it.
+        is_tar = given.type == "oci" or (loaded is not None and loaded.type == "docker")
+        return not is_tar and go_boolean(given.attributes.get("store", "true")) is not False
+    # For a Docker Engine with that store buildx loads the image as OCI and, since 0.24, sets this attribute
+    # (build/opt.go; moby/moby#45458).
+    return loaded is not None and (loaded.type == "oci" or "prefer-image-digest" in (loaded.attributes or {}))
+
+
+def _loaded(requested: Requested, exporter: BuildExporter) -> ReportedExporter | None:
+    """Return the exporter's entry in the record if it loads its image into an engine."""
+    # An index after the user's outputs is that of an exporter that buildx added.
+    loads = exporter.exporter.type == "docker" or exporter.exporter.index >= requested.outputs
+    return exporter.recorded if loads else None

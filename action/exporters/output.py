@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.errors import InputError
-from action.inputs.booleans import go_boolean
-from action.inputs.csv_lists import csv_fields
+from action.inputs.values import csv_fields, go_boolean
 
 NO_EXPORTER = "cacheonly"
 """The output type that runs no exporter."""

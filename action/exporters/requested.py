@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.exporters.output import NO_EXPORTER, STDOUT_PATHS, Output
-from action.inputs.booleans import go_boolean
-from action.inputs.csv_lists import csv_fields
+from action.inputs.values import csv_fields, go_boolean
 
 IMAGE_TYPES = frozenset(("image", "registry", "moby", "oci", "docker"))
 """Exporter types that make an image."""

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from action.github.context import WorkflowRun, counts_as_private
-from action.inputs.booleans import environment_boolean, go_boolean, yaml_boolean
 from action.inputs.build import BuildInputs
-from action.inputs.csv_lists import csv_fields, csv_record
+from action.inputs.values import csv_fields, csv_record, environment_boolean, go_boolean, yaml_boolean
 
 _NO_DEFAULTS = "BUILDX_NO_DEFAULT_ATTESTATIONS"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from action.errors import InputError
 from action.github.context import WorkflowRun
-from action.inputs.booleans import environment_boolean
+from action.inputs.values import environment_boolean
 
 _PLACEHOLDER = re.compile(r"\{\{\{?\s*defaultContext\s*\}?\}\}")
 

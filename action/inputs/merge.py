@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from action.errors import InputError
-from action.inputs.booleans import input_boolean
-from action.inputs.csv_lists import split_lines, split_list
 from action.inputs.policy import RetryPolicy, read_retry_policy
-from action.oci.platforms import normal_platform
+from action.inputs.values import input_boolean, split_lines, split_list
+from action.oci.image import normal_platform
 from action.oci.reference import full_repository, parse_reference
 
 MERGE_NAMES = frozenset(

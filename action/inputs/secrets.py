@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from action.inputs.build import BuildInputs
-from action.inputs.csv_lists import csv_record
+from action.inputs.values import csv_record
 
 _VARIABLE = "BUILD_DIGESTS_SECRET_"
 _RULE = "write KEY=VALUE, and put an entry of several lines in double quotes"

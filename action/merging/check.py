@@ -1,16 +1,17 @@
-"""Check that a merged image contains exactly the jobs' images."""
+"""Check that a merged image contains exactly the jobs' images, and describe it as results and as a metadata file."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from action.errors import BuildDigestsError, MergeError
+from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.merging.plan import PlannedImage, Source, conflict, unexpected
-from action.oci.image import CONFIG_TYPES, INDEX_TYPES
+from action.oci.image import CONFIG_TYPES, INDEX_TYPES, ManifestDescriptor, PlatformImage, normal_platform
 from action.oci.models import Descriptor, Document, parse
-from action.oci.platforms import normal_platform
 
 
 @dataclass(frozen=True)
@@ -145,3 +146,61 @@ def _is_replaced(key: str, annotation: str, annotations: Sequence[str]) -> bool:
     """Tell whether a later annotation with the same key replaces this one, as buildx does."""
     later = annotations[annotations.index(annotation) + 1 :]
     return any(each.partition(":")[2].partition("=")[0] == key for each in later)
+
+
+def exporter_result(
+    planned: PlannedImage, merged: MergedImage | None, platforms: tuple[PlatformImage, ...]
+) -> AttributedExporter:
+    """Return the result of one merged image.
+
+    Args:
+        planned: the image that was planned.
+        merged: the image that every repository serves, or None if one does not serve it.
+        platforms: its platforms.
+    """
+    digest = merged.descriptor.digest if merged else None
+    return AttributedExporter(
+        key=planned.key,
+        index=planned.exporter.index,
+        id=planned.exporter.id,
+        type="image",
+        names=planned.names,
+        push=True,
+        dest=None,
+        digest=digest,
+        imageid=(platforms[0].imageid or digest) if len(platforms) == 1 else digest,
+        descriptor=ManifestDescriptor(
+            media_type=merged.descriptor.media_type, digest=merged.descriptor.digest, size=merged.descriptor.size
+        )
+        if merged
+        else None,
+        platforms=platforms if merged else (),
+        evidence="response" if merged else None,
+    )
+
+
+def metadata_text(build: AttributedBuild) -> str:
+    """Return the merged images in the form of buildx's metadata file: JSON text, empty if there is no image.
+
+    As in BuildKit's own files, the response of the first image is at the top, and `exporter.responses` has one for each
+    image.
+    """
+    responses = [
+        (
+            exporter,
+            {
+                "containerimage.descriptor": exporter.document()["descriptor"],
+                "containerimage.digest": exporter.digest,
+                "image.name": ",".join(exporter.names),
+            },
+        )
+        for exporter in build.exporters
+        if exporter.digest
+    ]
+    if not responses:
+        return ""
+    listed = [
+        {**({"id": exporter.id} if exporter.id else {}), "type": exporter.type, "data": response}
+        for exporter, response in responses
+    ]
+    return json.dumps({**responses[0][1], "exporter.responses": listed}, indent=2)

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from action.documents.schema import faults
 from action.documents.strict_json import read_document
 from action.errors import BuildDigestsError, DocumentError, InputError, MergeError
-from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
+from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.oci.image import PlatformImage
 from action.oci.models import Document, first_problem, parse
 from action.oci.reference import parse_reference
 from action.pipeline.results_document import attributed_build
@@ -73,7 +74,7 @@ def source_reference(exporter: AttributedExporter) -> str | None:
     return f"{reference.repository}@{exporter.digest}"
 
 
-def platforms_in(data: bytes, source: str) -> tuple[AttributedPlatform, ...]:
+def platforms_in(data: bytes, source: str) -> tuple[PlatformImage, ...]:
     """Return the platforms that an index names, without attestation manifests; empty for a manifest.
 
     Args:
@@ -84,14 +85,14 @@ def platforms_in(data: bytes, source: str) -> tuple[AttributedPlatform, ...]:
         EvidenceError: the data is not an index or manifest.
     """
     return tuple(
-        AttributedPlatform(platform=str(entry.platform), digest=entry.digest, imageid=None)
+        PlatformImage(platform=str(entry.platform), digest=entry.digest, imageid=None)
         for entry in parse(Document, data, source).manifests or ()
         if entry.platform is not None and str(entry.platform) and not entry.is_attestation
     )
 
 
 def with_platforms(
-    jobs: Sequence[JobResults], known: Mapping[str, tuple[AttributedPlatform, ...]]
+    jobs: Sequence[JobResults], known: Mapping[str, tuple[PlatformImage, ...]]
 ) -> tuple[JobResults, ...]:
     """Return the jobs' results, with platforms filled in if they contain none.
 

@@ -9,7 +9,7 @@ from action.errors import BuildDigestsError, InputError, MergeError
 from action.exporters.attributed import FILE_TYPES, AttributedExporter
 from action.inputs.merge import MergeRequest, Tag
 from action.merging.job_results import JobResults
-from action.oci.platforms import normal_platform
+from action.oci.image import normal_platform
 from action.oci.reference import parse_reference
 
 

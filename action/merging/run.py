@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from action.buildx.imagetools import Registries, create_arguments
 from action.errors import BuildDigestsError, MergeError, ProgramError, RegistryError
-from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
+from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.inputs.merge import MergeRequest
 from action.inputs.policy import RetryPolicy
-from action.merging.check import MergedImage, check_merged, image_id
+from action.merging.check import MergedImage, check_merged, exporter_result, image_id, metadata_text
 from action.merging.job_results import JobResults, platforms_in, read_folder, source_reference, with_platforms
-from action.merging.merged_results import exporter_result, metadata_text
 from action.merging.plan import PlannedImage, in_brackets, plan, platform_digests
+from action.oci.image import PlatformImage
 from action.oci.reference import check_digest
 from action.pipeline.run_result import RunResult
-from action.process.docker import find_buildx
 from action.process.log import Log
+from action.process.search import find_buildx
 
 _LOOKUP_SECONDS = 10.0
 """Time limit of a request that only makes an error message better."""
@@ -35,7 +35,7 @@ class ServedImages:
     """
 
     data: Mapping[str, bytes]
-    platforms: Mapping[str, tuple[AttributedPlatform, ...]]
+    platforms: Mapping[str, tuple[PlatformImage, ...]]
     errors: tuple[BuildDigestsError, ...]
 
 
@@ -129,7 +129,7 @@ def _look_up(
 
     def read_image(
         registries: Registries, reference: str
-    ) -> tuple[bytes, tuple[AttributedPlatform, ...]] | BuildDigestsError:
+    ) -> tuple[bytes, tuple[PlatformImage, ...]] | BuildDigestsError:
         digest = reference.partition("@")[2]
         file, exporter = wanted[reference]
         try:
@@ -190,7 +190,7 @@ def _push(
     Returns:
         The result, with a digest only if every repository serves the index, and the errors.
     """
-    platforms: list[AttributedPlatform] = []
+    platforms: list[PlatformImage] = []
 
     def push(repository: str) -> None:
         registries.create(_arguments(planned, repository, request), planned.references(repository))
@@ -212,7 +212,7 @@ def _errors_of(planned: PlannedImage, function: Callable[[str], None], repositor
 
 def _served_platforms(
     planned: PlannedImage, repository: str, merged: MergedImage, registries: Registries
-) -> tuple[AttributedPlatform, ...]:
+) -> tuple[PlatformImage, ...]:
     """Check that a registry serves the index by each name and the manifest of each platform; return the platforms."""
 
     def check(registries: Registries, item: tuple[str, str]) -> bytes:
@@ -225,7 +225,7 @@ def _served_platforms(
     images = [(f"{repository}@{entry.digest}", entry.digest) for _, entry in merged.platforms]
     answers = registries.call_concurrently(check, [*named, *images])[len(named) :]
     return tuple(
-        AttributedPlatform(platform=platform, digest=entry.digest, imageid=image_id(data, entry.digest))
+        PlatformImage(platform=platform, digest=entry.digest, imageid=image_id(data, entry.digest))
         for (platform, entry), data in zip(merged.platforms, answers, strict=True)
     )
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
-from action.buildx.local_state import node_count, state_folder, uses_docker_driver
-from action.buildx.refs import build_id
+from action.buildx.local_state import build_id, node_count, state_folder, uses_docker_driver
 from action.errors import EvidenceError
-from action.evidence.artifact import ARTIFACT_TYPES, is_passed_on
-from action.evidence.record import Record
+from action.evidence.record import ARTIFACT_TYPES, Record, is_passed_on
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedExporter
 from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag

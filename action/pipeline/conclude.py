@@ -12,7 +12,7 @@ from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild, first_image_exporter
 from action.exporters.attribution import Attribution, attribute
 from action.exporters.build_evidence import makes_image, needs_record, uses_response
-from action.exporters.names import with_reported_names
+from action.exporters.reported import with_reported_names
 from action.exporters.requested import Requested
 from action.pipeline.collect import RecordOf, Sources, collect, misleading_folders, records_of
 from action.pipeline.run_result import RunResult

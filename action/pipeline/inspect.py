@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from action.buildx.local_state import build_id
 from action.buildx.pushed_digests import proved_digests
-from action.buildx.refs import build_id
 from action.documents.strict_json import read_document
 from action.errors import EvidenceError, InputError, ProgramError
 from action.evidence.metadata_file import MetadataFile, read_metadata_file
@@ -25,7 +25,7 @@ from action.packages.sets import SCHEMAS, provide
 from action.pipeline.collect import collect_artifacts, is_multi_node, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
 from action.pipeline.package_readers import READERS
-from action.process.docker import find_buildx
+from action.process.search import find_buildx
 
 _OTHER_KINDS = {
     "bake": ("the metadata of a bake", "put one target's object into a file of its own, and name that"),

@@ -14,10 +14,10 @@ from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.packages.sets import PackageSet
 from action.pipeline import evaluate, verify
+from action.pipeline.execute import temporary_folder
 from action.pipeline.results_document import results_of
 from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult
-from action.pipeline.workspace import temporary_folder
 from action.process.log import CallersStream, Log
 
 _NEEDED_LATER = (retry, schema, evaluate, verify)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from action.exporters.attributed import (
-    AttributedBuild,
-    AttributedDescriptor,
-    AttributedExporter,
-    AttributedPlatform,
-)
+from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.oci.image import ManifestDescriptor, PlatformImage
 from action.results import BakeResults, BuildResults, ExporterResult
 
 
@@ -53,9 +49,9 @@ def _attributed_exporter(exporter: ExporterResult) -> AttributedExporter:
         imageid=exporter.imageid,
         descriptor=None
         if descriptor is None
-        else AttributedDescriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size),
+        else ManifestDescriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size),
         platforms=tuple(
-            AttributedPlatform(platform=each.platform, digest=each.digest, imageid=each.imageid)
+            PlatformImage(platform=each.platform, digest=each.digest, imageid=each.imageid)
             for each in exporter.platforms
         ),
         evidence=exporter.evidence,

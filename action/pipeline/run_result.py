@@ -1,14 +1,28 @@
-"""The result of a build, a bake or a merge."""
+"""The result of a build, a bake or a merge: its builds' references, and the file of `--iidfile`.
+
+With several outputs buildx writes the image ID of whichever exporter ran last into that file.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from action.buildx.history import Records
-from action.errors import BuildDigestsError
-from action.exporters.attributed import AttributedBuild
+from action.buildx.local_state import (
+    LocalState,
+    is_built_from,
+    known_refs,
+    read_local_state,
+    state_folder,
+    uses_docker_driver,
+)
+from action.buildx.request import Request
+from action.errors import BuildDigestsError, BuildFailedError, InputError, ProgramError
+from action.exporters.attributed import AttributedBuild, AttributedExporter, first_image_exporter
+from action.exporters.requested import Requested
 
 
 @dataclass(frozen=True)
@@ -59,3 +73,91 @@ class RunResult:
     trace: Trace | None = None
     bake: bool = False
     lacks_packages: bool = False
+
+
+def refs_of(result: RunResult) -> dict[str, str]:
+    """Return the reference of each build of a run: target name, empty for a build, to `builder/node/ref`.
+
+    A failed build writes no metadata file. It is then found by the state that buildx keeps on this machine, which has
+    its context and its target. If another build with the same context and target began meanwhile, neither is returned.
+    A run with `call` has no builds.
+    """
+    known = {name: build.ref for name, build in (result.builds or {}).items() if build.ref}
+    if result.builds is not None and not result.errors and result.bake:
+        return known
+    if known and not result.bake:
+        return known
+    if result.trace is None or not result.trace.builds:
+        return known
+    folder, trace = state_folder(os.environ), result.trace
+    found: dict[str, list[str]] = {}
+    for ref in sorted(known_refs(folder) - trace.known_refs):
+        state = read_local_state(folder, ref)
+        target = state.target if state and result.bake else ""
+        if trace.contexts and not _is_from_run(state, target, trace):
+            continue
+        found.setdefault(target, []).append(ref)
+    # In a failed bake, some targets have results and others only a state.
+    return {target: refs[0] for target, refs in found.items() if len(refs) == 1} | known
+
+
+def _is_from_run(state: LocalState | None, target: str, trace: Trace) -> bool:
+    context = trace.contexts.get(target)
+    return state is not None and context is not None and is_built_from(state, context, trace.folder)
+
+
+def rewrite_image_id_file(request: Request, result: RunResult) -> str | None:
+    """Write the ID of the image in the engine to the file, or of the first image if no image is in the engine.
+
+    If that ID is not known, the file is removed, because buildx may have written the ID of another image.
+
+    Args:
+        request: the build.
+        result: its result.
+
+    Returns:
+        A warning if the file was removed, otherwise None.
+
+    Raises:
+        InputError: the file cannot be written or removed.
+    """
+    requested = request.targets[""]
+    build = result.builds.get("") if result.builds is not None else None
+    if request.image_id_file is None or not requested.exports:
+        return None
+    if result.signal is not None or any(isinstance(error, (BuildFailedError, ProgramError)) for error in result.errors):
+        # buildx failed: it has removed the file, or has not written it.
+        return None
+    file = Path(request.folder, request.image_id_file)
+    if file.is_symlink() or not file.is_file():
+        return None
+    exporter = _exporter(requested, build) if build is not None else None
+    if build is not None and exporter is None:
+        return None
+    try:
+        if exporter is not None and exporter.imageid is not None:
+            if file.read_bytes() != exporter.imageid.encode():
+                file.write_text(exporter.imageid, encoding="ascii")
+            return None
+        file.unlink()
+    except OSError as error:
+        problem = f"{request.image_id_file} cannot be written: {error.strerror}; it may name another output's image"
+        raise InputError("--iidfile", problem, "name a file in a folder that can be written to") from None
+    return f"--iidfile: {request.image_id_file} is removed, because the image ID that belongs in it is not known"
+
+
+def _exporter(requested: Requested, build: AttributedBuild) -> AttributedExporter | None:
+    """Return the exporter whose image ID belongs in the file, or None if no exporter makes an image."""
+    added = requested.outputs + requested.adds_image
+    loaded = [
+        each
+        for each in build.exporters
+        if each.dest is None and (each.type == "docker" or (requested.load and each.index >= added))
+    ]
+    in_engine = bool(build.ref and uses_docker_driver(state_folder(os.environ), build.ref))
+    kept = [
+        each
+        for each in build.exporters
+        if in_engine and each.dest is None and each.type in {"image", "registry", "moby"}
+    ]
+    return next(iter((*loaded, *kept)), None) or first_image_exporter(build.exporters)

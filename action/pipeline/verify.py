@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from action.buildx.imagetools import Registries
-from action.buildx.refs import BuildRef
+from action.buildx.local_state import BuildRef
 from action.errors import BuildDigestsError, VerificationError
-from action.evidence.artifact import ARTIFACT_TYPES, is_passed_on
+from action.evidence.record import ARTIFACT_TYPES, is_passed_on
 from action.exporters.attributed import AttributedBuild, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY

@@ -20,8 +20,7 @@ from typing import IO, BinaryIO
 from action.errors import ProgramError, SlowProgramError
 from action.process.log import Log
 from action.process.search import safe_environment
-from action.process.signals import SignalForwarder, forward_signals, kill, stop_on_exception, wait_for
-from action.process.watchdog import with_watchdog
+from action.process.signals import SignalForwarder, forward_signals, kill, stop_on_exception, wait_for, with_watchdog
 
 _TAIL_BYTES = 64 * 1024
 _MAX_OUTPUT_BYTES = 64 * 1024 * 1024

@@ -14,17 +14,15 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from action.buildx.local_state import LocalState, read_local_state, state_folder
-from action.buildx.refs import build_id
+from action.buildx.local_state import LocalState, build_id, read_local_state, state_folder
 from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, GitHubError, ProgramError
 from action.evidence.record_file import read_records
 from action.evidence.status_log import StatusLog, read_status_log
-from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform
+from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.github import workflow_commands
 from action.github.context import read_workflow_run
 from action.oci.image import Image, PlatformImage
-from action.pipeline.refs import refs_of
-from action.pipeline.run_result import RunResult, Trace
+from action.pipeline.run_result import RunResult, Trace, refs_of
 from action.report.annotations import FindFile, print_annotation, read_annotations
 from action.report.comment import LIMIT as COMMENT_LIMIT
 from action.report.comment import CommentSource, comment_text
@@ -182,11 +180,7 @@ def _with_platforms(build: AttributedBuild, platforms: Mapping[str, tuple[Platfo
     def filled(exporter: AttributedExporter) -> AttributedExporter:
         if exporter.platforms or exporter.digest is None:
             return exporter
-        known = tuple(
-            AttributedPlatform(platform=image.platform, digest=image.digest, imageid=image.imageid)
-            for image in platforms.get(exporter.digest, ())
-        )
-        return replace(exporter, platforms=known)
+        return replace(exporter, platforms=platforms.get(exporter.digest, ()))
 
     return replace(build, exporters=tuple(map(filled, build.exporters)))
 

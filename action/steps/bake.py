@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 
 from action.buildx.bake_arguments import bake_request, read_bake
-from action.buildx.builder import find_driver
+from action.buildx.builder import GIT_QUERY, find_driver, query_version, satisfies
 from action.buildx.definition import query_definition
-from action.buildx.version import GIT_QUERY, query_version, satisfies
 from action.github.context import counts_as_private
-from action.inputs.bake import BAKE_NAMES, read_bake_inputs
+from action.inputs.build import BAKE_NAMES, read_bake_inputs
 from action.inputs.raw import known_inputs, parse_inputs
-from action.inputs.report_options import read_report_options
-from action.process.docker import find_buildx
 from action.process.launcher import Launch, launch_from_environment
+from action.process.search import find_buildx
+from action.report.request import read_report_options
 from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, warn
 from action.steps.run import run_step
 

@@ -9,9 +9,9 @@ from action.buildx.builder import find_driver
 from action.github.context import counts_as_private
 from action.inputs.build import BUILD_NAMES, read_build_inputs
 from action.inputs.raw import known_inputs, parse_inputs
-from action.inputs.report_options import read_report_options
 from action.inputs.secrets import secret_values
 from action.process.launcher import Launch, launch_from_environment
+from action.report.request import read_report_options
 from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, sends_query, warn
 from action.steps.run import run_step
 

@@ -7,16 +7,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from action.buildx.version import GIT_QUERY, is_at_least
+from action.buildx.builder import GIT_QUERY, is_at_least
 from action.errors import FAILED, BuildDigestsError
 from action.github import workflow_commands
 from action.github.context import WorkflowRun, is_private
-from action.inputs.report_options import ReportOptions
 from action.packages.preload import PreloadItem
 from action.packages.sets import GITHUB, SUMMARY
-from action.process.docker import find_buildx
 from action.process.log import Log
+from action.process.search import find_buildx
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
+from action.report.request import ReportOptions
 
 
 def exit_code_of(step: Callable[[], int]) -> int:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from action.packages.preload import Preloader
-from action.pipeline.refs import refs_of
+from action.errors import EvidenceError, PackagesError
+from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, document_text, references
+from action.github import workflow_commands
+from action.github.workflow_commands import set_outputs
+from action.packages.preload import Preloader, PreloadItem
+from action.packages.sets import COMMANDS, MODELS
+from action.pipeline.execute import folder_for_later_steps
 from action.pipeline.run import result_of
-from action.pipeline.run_result import RunResult
+from action.pipeline.run_result import RunResult, Trace, refs_of
+from action.process.signals import Interrupted
 from action.report.request import ReportRequest
-from action.steps.outputs import (
-    finish_step,
-    outputs_of_bake,
-    outputs_of_build,
-    print_digests,
-    write_checksums,
-    write_record,
-    write_results,
-)
-from action.steps.reporting import report_run
+from action.steps.common import has_summary, report_items
 
 __all__ = ["ReportRequest", "finish_run", "result_of"]
 
@@ -49,3 +51,164 @@ def _outputs(result: RunResult, *, saves_record: bool) -> Mapping[str, str]:
     print_digests(result.builds)
     exporters = [exporter for build in result.builds.values() for exporter in build.exporters]
     return {**outputs, "results": write_results(result), **write_checksums(exporters)}
+
+
+# Metadata keys of build checks, which annotations are made from: of a build, and of `call: check`.
+_CHECK_KEYS = ('"buildx.build.warnings"', '"result.json"')
+
+
+def report_run(result: RunResult, request: ReportRequest, preloader: Preloader) -> None:
+    """Report a run for people, after the step outputs are set; a failure is a warning.
+
+    Args:
+        result: the result of the run.
+        request: what is reported.
+        preloader: loads the packages that the report needs.
+    """
+    report_options = request.report_options
+    has_checks = any(key in (result.metadata or "") for key in _CHECK_KEYS)
+    if not (report_options.annotations and has_checks) and not has_summary(report_options):
+        return
+    try:
+        for item in (PreloadItem(MODELS), PreloadItem(COMMANDS), *report_items(report_options)):
+            preloader.wait(item.packages)
+    except PackagesError as error:
+        text = f"the run is not shown: {error}"
+        if result.errors:
+            # No annotation: the first thing to look at is why the run failed.
+            workflow_commands.say(text)
+        elif not result.lacks_packages:
+            workflow_commands.warning(f"{text}; the build and its outputs are not affected")
+        return
+    from action.report.publish import publish_report  # noqa: PLC0415  # its packages were loaded while buildx ran
+
+    publish_report(result, request)
+
+
+def finish_step(result: RunResult, outputs: Mapping[str, str]) -> int:
+    """Print the messages of a run, set the step outputs and return the exit code.
+
+    Args:
+        result: the result of the run.
+        outputs: step output name to its text.
+
+    Raises:
+        Interrupted: a signal ended the run; its outputs are set.
+    """
+    for notice in result.notices:
+        workflow_commands.notice(notice)
+    for warning in result.warnings:
+        workflow_commands.warning(warning)
+    for error in result.errors:
+        workflow_commands.error(str(error))
+    set_outputs(outputs)
+    if result.signal is not None:
+        raise Interrupted(result.signal)
+    return result.errors[0].exit_code if result.errors else 0
+
+
+def outputs_of_build(result: RunResult) -> Mapping[str, str]:
+    """Return the step outputs that only a build has, in which `digests` is key to digest."""
+    if result.builds is None:
+        return {"digests": "{}", "imageids": "{}", "exporters": "[]"}
+    build = result.builds.get("", AttributedBuild(None))
+    return {
+        "digest": build.digest or "",
+        "imageid": build.imageid or "",
+        "digests": compact(build.digests),
+        "imageids": compact(build.imageids),
+        "exporters": compact([exporter.document() for exporter in build.exporters]),
+        "ref": build.ref or "",
+    }
+
+
+def outputs_of_bake(result: RunResult) -> Mapping[str, str]:
+    """Return the step outputs that only a bake has, in which `digests` is target to key to digest."""
+    builds = result.builds or {}
+    return {
+        "digests": compact({name: build.digests for name, build in builds.items()}),
+        "imageids": compact({name: build.imageids for name, build in builds.items()}),
+        "exporters": compact(
+            {name: [exporter.document() for exporter in build.exporters] for name, build in builds.items()}
+        ),
+    }
+
+
+def print_digests(builds: Mapping[str, AttributedBuild]) -> None:
+    """Print the digest of each exporter, or that it has none, in a group of the log.
+
+    Args:
+        builds: target name, empty for a build that is not of a bake, to its exporters with their digests.
+    """
+    lines = [
+        f"{' '.join(part for part in (target, exporter.key) if part)}: {exporter.digest or 'no digest'}\n"
+        for target, build in builds.items()
+        for exporter in build.exporters
+    ]
+    if lines:
+        with workflow_commands.group("Digests"):
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+
+
+def compact(value: object) -> str:
+    """Return a value as JSON without white space, such as `{"0":"sha256:…"}`."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def write_results(result: RunResult) -> str:
+    """Write the results file for later steps and return its path; if that fails, print a warning and return ''."""
+    return _write("results", ".json", document_text(result.builds or {}, bake=result.bake) + "\n")
+
+
+def write_checksums(exporters: Iterable[AttributedExporter]) -> Mapping[str, str]:
+    """Return the step outputs for attesting and signing, and write the file that `checksums` names.
+
+    Args:
+        exporters: all exporters of the run.
+
+    Returns:
+        `refs`, and `checksums` if there is a ref.
+    """
+    every = tuple(exporters)
+    pushed = references(every)
+    if not pushed:
+        return {"refs": "[]"}
+    return {"refs": compact(pushed), "checksums": _write("checksums", ".txt", checksums(every))}
+
+
+def write_record(trace: Trace | None, refs: Sequence[str]) -> Mapping[str, str]:
+    """Return the step output `record`, and write its file; if that fails, print a warning and return no output.
+
+    Args:
+        trace: what the run left behind, or None.
+        refs: `builder/node/ref` of each build whose record goes into the file.
+    """
+    if trace is None or not refs:
+        return {}
+    try:
+        exported = trace.records.file(refs)
+        file = _new_file("record", ".dockerbuild")
+        shutil.copyfile(exported, file)
+    except (EvidenceError, OSError) as error:
+        workflow_commands.warning(f"the build's record is missing: {error}")
+        return {}
+    return {"record": str(file)}
+
+
+def _write(kind: str, suffix: str, text: str) -> str:
+    try:
+        file = _new_file(kind, suffix)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        # The images are built and pushed. A step that failed now would make the user build them again.
+        path = f" {error.filename}" if error.filename else ""
+        workflow_commands.warning(f"the {kind} file{path} cannot be written: {error.strerror}; the output is empty")
+        return ""
+    return str(file)
+
+
+def _new_file(kind: str, suffix: str) -> Path:
+    """Return the path of a file that does not exist, in a folder that does."""
+    # The folder is shared by all steps of a job, so the name is random.
+    return folder_for_later_steps() / f"{kind}-{os.urandom(16).hex()}{suffix}"

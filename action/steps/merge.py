@@ -8,15 +8,13 @@ from collections.abc import Mapping
 from action.github import workflow_commands
 from action.inputs.merge import MERGE_NAMES, read_merge_inputs
 from action.inputs.raw import known_inputs, parse_inputs
-from action.inputs.report_options import read_report_options
 from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
 from action.process.launcher import Launch, launch_from_environment
-from action.report.request import ReportRequest
+from action.report.request import ReportRequest, read_report_options
 from action.steps.common import exit_code_of, mask_all, print_arguments, report_items, step_log, warn
-from action.steps.outputs import compact, finish_step, print_digests, write_checksums, write_results
-from action.steps.reporting import report_run
+from action.steps.finish import compact, finish_step, print_digests, report_run, write_checksums, write_results
 
 
 def run_merge_step(launch: Launch | None = None, *, dry_run: bool = False) -> int:

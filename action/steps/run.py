@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from action.buildx.request import Request
 from action.github import workflow_commands
 from action.inputs.policy import Policy
-from action.inputs.report_options import ReportOptions
 from action.packages.preload import Preloader, PreloadItem
-from action.pipeline.execute import EVALUATION, execute
-from action.pipeline.workspace import temporary_folder
+from action.pipeline.execute import EVALUATION, execute, temporary_folder
+from action.report.request import ReportOptions
 from action.steps.common import report_items, step_log
 
 _FINISH = PreloadItem(EVALUATION.packages, ("action.steps.finish", *EVALUATION.modules))

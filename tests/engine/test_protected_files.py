@@ -11,7 +11,7 @@ import pytest
 from action.buildx import protected_files
 from action.buildx.definition import query_definition
 from action.errors import ProgramError
-from action.process.docker import find_buildx
+from action.process.search import find_buildx
 from engine.packages import CACHE
 from tests.engine.conftest import Workplace
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from action.buildx.refs import BuildRef, build_id
+from action.buildx.local_state import BuildRef, build_id
 
 
 def test_a_reference_has_three_parts() -> None:

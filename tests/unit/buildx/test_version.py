@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from action.buildx.version import GIT_QUERY, is_at_least
+from action.buildx.builder import GIT_QUERY, is_at_least
 
 
 def buildx(folder: Path, script: str) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ import pytest
 from action.errors import DisagreementError
 from action.evidence.record import Record
 from action.evidence.responses import Metadata, Response
-from action.exporters.attributed import AttributedDescriptor, AttributedExporter, AttributedPlatform
+from action.exporters.attributed import AttributedExporter
 from action.exporters.attribution import attribute
 from action.exporters.build_evidence import BuildEvidence, needs_record, uses_response
 from action.exporters.requested import Requested
-from action.oci.image import Image, PlatformImage
+from action.oci.image import Image, ManifestDescriptor, PlatformImage
 from tests.unit.exporters.test_attribution import digests, flat, recorded, requested
 from tests.unit.exporters.test_imageid import MANIFEST, A, B, C, image
 
@@ -108,8 +108,8 @@ def test_a_result_has_what_was_asked_for_and_what_was_found() -> None:
         dest="o.tar",
         digest=A,
         imageid=C,
-        descriptor=AttributedDescriptor(media_type=MANIFEST, digest=A, size=1),
-        platforms=(AttributedPlatform(platform="linux/arm64", digest=A, imageid=C),),
+        descriptor=ManifestDescriptor(media_type=MANIFEST, digest=A, size=1),
+        platforms=(PlatformImage(platform="linux/arm64", digest=A, imageid=C),),
         evidence="record",
     )
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from action.evidence.responses import Metadata, Response
 from action.exporters.matching import match
-from action.exporters.names import as_reported, with_reported_names
 from action.exporters.output import parse_outputs
-from action.exporters.reported import ReportedExporter
+from action.exporters.reported import ReportedExporter, as_reported, with_reported_names
 from action.exporters.requested import Requested, requested_exporters
 
 

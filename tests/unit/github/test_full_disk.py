@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from action.errors import BuildDigestsError
-from action.github.step_outputs import set_outputs
+from action.github.workflow_commands import set_outputs
 
 BEFORE = b"earlier=step\n"
 OUTPUTS = {"metadata": "x" * 300_000, "digest": "sha256:1", "exporters": "y" * 9000}

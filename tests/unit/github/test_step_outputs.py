@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from action.errors import BuildDigestsError
-from action.github.step_outputs import set_outputs
+from action.github.workflow_commands import set_outputs
 from tests.github_output import read_github_output
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from action.errors import InputError
-from action.inputs.booleans import environment_boolean, go_boolean, input_boolean
+from action.inputs.values import environment_boolean, go_boolean, input_boolean
 
 
 @pytest.mark.parametrize("text", ["true", "True", "TRUE"])

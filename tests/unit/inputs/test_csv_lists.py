@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from action.errors import InputError
-from action.inputs.csv_lists import csv_fields, csv_record, split_lines, split_list, split_raw_lines
+from action.inputs.values import csv_fields, csv_record, split_lines, split_list, split_raw_lines
 from tests.work import growth
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from action.inputs.report_options import ReportOptions, read_report_options
+from action.report.request import ReportOptions, read_report_options
 
 
 def test_a_report_is_on_if_neither_an_input_nor_a_variable_turns_it_off() -> None:

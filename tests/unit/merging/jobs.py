@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from action.exporters.attributed import AttributedBuild, AttributedExporter, AttributedPlatform, document_text
+from action.exporters.attributed import AttributedBuild, AttributedExporter, document_text
 from action.merging.job_results import JobResults
+from action.oci.image import PlatformImage
 
 
 def digest_of(owner: str) -> str:
@@ -35,7 +36,7 @@ def exporter(  # one for each member of a result that a test sets
         imageid=None,
         descriptor=None,
         platforms=tuple(
-            AttributedPlatform(platform=platform, digest=digest_of(owner), imageid=None)
+            PlatformImage(platform=platform, digest=digest_of(owner), imageid=None)
             for platform, owner in (platforms or {}).items()
         ),
         evidence="response" if digest else None,

@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from action.errors import EvidenceError
-from action.oci.describe import describe
 from action.oci.image import Image, PlatformImage, with_known_imageids
-from action.oci.models import Descriptor, Index, parse
+from action.oci.models import Descriptor, Index, describe, parse
 from tests.unit.oci.layouts import CONFIG, INDEX, MANIFEST, descriptor, digest_of, encode, image
 
 AMD, AMD_CONFIG = image("amd64")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from action.oci.platforms import normal_platform
+from action.oci.image import normal_platform
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from action.buildx.history import Records
-from action.pipeline.refs import refs_of
-from action.pipeline.run_result import RunResult, Trace
+from action.pipeline.run_result import RunResult, Trace, refs_of
 
 
 @pytest.mark.parametrize("builds", [True, False])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from action.errors import ProgramError
-from action.process.docker import find_buildx, find_plugin
+from action.process.search import find_buildx, find_plugin
 
 
 def script(folder: Path, name: str, content: str) -> str:
