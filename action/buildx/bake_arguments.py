@@ -18,7 +18,7 @@ from action.inputs.attestations import (
     no_default_attestations,
     provenance_value,
 )
-from action.inputs.build import BakeInputs
+from action.inputs.bake import BakeInputs
 from action.inputs.git_context import GitContext
 
 _REMOTE = ("git://", "github.com/", "git@", "https://", "http://", "ssh://", "docker-image://")

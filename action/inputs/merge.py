@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from action.errors import InputError
 from action.inputs.policy import RetryPolicy, read_retry_policy
-from action.inputs.values import input_boolean, split_lines, split_list
+from action.inputs.values import input_flag, input_text, split_lines, split_list
 from action.oci.image import normal_platform
 from action.oci.reference import full_repository, parse_reference
 
@@ -87,9 +88,7 @@ def read_merge_inputs(raw: Mapping[str, str]) -> MergeRequest:
     Raises:
         InputError: a required input is missing, or an input is malformed.
     """
-
-    def text(name: str) -> str:
-        return raw.get(name, "").strip()
+    text = partial(input_text, raw)
 
     request = merge_request(
         results=text("results"),
@@ -105,8 +104,8 @@ def read_merge_inputs(raw: Mapping[str, str]) -> MergeRequest:
     return replace(
         request,
         github_token=text("github-token"),
-        summary=input_boolean("summary", text("summary") or "true"),
-        comment=input_boolean("comment", text("comment")),
+        summary=input_flag(raw, "summary", default=True),
+        comment=input_flag(raw, "comment"),
     )
 
 

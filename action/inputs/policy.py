@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from action.errors import InputError
+from action.inputs.values import input_flag, input_text
 
 _MAX_RETRIES = 20
 _MAX_DELAY = 300.0
@@ -41,6 +43,23 @@ class Policy:
     require_digests: bool = False
     verify: bool = False
     retry_policy: RetryPolicy = NO_RETRIES
+
+
+def read_policy(raw: Mapping[str, str]) -> Policy:
+    """Read the inputs of the build and the bake action that make up the policy.
+
+    Args:
+        raw: input name to its text.
+
+    Raises:
+        InputError: a boolean or a number is malformed.
+    """
+    retries, delay = input_text(raw, "retries"), input_text(raw, "retry-delay")
+    return Policy(
+        require_digests=input_flag(raw, "require-digests"),
+        verify=input_flag(raw, "verify"),
+        retry_policy=read_retry_policy(retries, delay, default=NO_RETRIES),
+    )
 
 
 def read_retry_policy(retries: str, delay: str, *, default: RetryPolicy) -> RetryPolicy:

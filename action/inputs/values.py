@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Mapping
 
 from action.errors import InputError
 
@@ -50,6 +51,31 @@ def input_boolean(name: str, text: str) -> bool:
     if value is None and text:
         raise InputError(name, f"{text!r} is not a boolean", "write true or false")
     return bool(value)
+
+
+def input_text(raw: Mapping[str, str], name: str) -> str:
+    """Return an input's text without white space around it; a missing input is empty.
+
+    Args:
+        raw: input name to its text.
+        name: the name of the input.
+    """
+    return raw.get(name, "").strip()
+
+
+def input_flag(raw: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    """Return a boolean input.
+
+    Args:
+        raw: input name to its text.
+        name: the name of the input.
+        default: the value of an empty or missing input.
+
+    Raises:
+        InputError: the text is not a boolean.
+    """
+    text = input_text(raw, name)
+    return input_boolean(name, text) if text else default
 
 
 def environment_boolean(text: str) -> bool:

@@ -8,7 +8,7 @@ from action.buildx.bake_arguments import bake_request, read_bake
 from action.buildx.builder import GIT_QUERY, find_driver, query_version, satisfies
 from action.buildx.definition import query_definition
 from action.github.context import counts_as_private
-from action.inputs.build import BAKE_NAMES, read_bake_inputs
+from action.inputs.bake import BAKE_NAMES, read_bake_inputs
 from action.inputs.raw import known_inputs, parse_inputs
 from action.process.launcher import Launch, launch_from_environment
 from action.process.search import find_buildx

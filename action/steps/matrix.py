@@ -9,15 +9,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from action.buildx.builder import query_version
 from action.buildx.definition import print_definition, targets_of
 from action.buildx.request import repeated
-from action.buildx.version import query_version
 from action.errors import InputError
 from action.github import workflow_commands
-from action.github.step_outputs import set_outputs
+from action.github.workflow_commands import set_outputs
 from action.inputs.raw import known_inputs, parse_inputs
-from action.process.docker import find_buildx
 from action.process.launcher import Launch, launch_from_environment
+from action.process.search import find_buildx
 from action.steps.common import exit_code_of, mask_all, print_arguments, warn
 
 MATRIX_NAMES = frozenset(("fields", "files", "target", "workdir"))

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from action.inputs.build import BAKE_NAMES, BUILD_NAMES
+from action.inputs.bake import BAKE_NAMES
+from action.inputs.build import BUILD_NAMES
 from action.inputs.merge import MERGE_NAMES
 from action.packages.sets import SETS
 from action.steps.matrix import MATRIX_NAMES

@@ -14,7 +14,7 @@ from action.buildx.bake_arguments import Bake, bake_request, read_bake
 from action.buildx.builder import Version
 from action.buildx.definition import outputs_by_chance, read_definition
 from action.errors import BuildDigestsError, InputError, ProgramError
-from action.inputs.build import BAKE_NAMES, BakeInputs, read_bake_inputs
+from action.inputs.bake import BAKE_NAMES, BakeInputs, read_bake_inputs
 
 ACTION = yaml.safe_load((Path(__file__).parents[3] / "bake/action.yml").read_text(encoding="utf-8"))
 RUN = {"GITHUB_REPOSITORY": "o/app", "GITHUB_SHA": "c0ffee", "GITHUB_REF": "refs/heads/main", "GITHUB_RUN_ID": "42"}

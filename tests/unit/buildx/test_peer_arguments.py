@@ -15,7 +15,8 @@ from action.buildx.bake_arguments import bake_request, read_bake
 from action.buildx.build_arguments import build_request
 from action.buildx.builder import Version
 from action.buildx.definition import read_definition
-from action.inputs.build import read_bake_inputs, read_build_inputs
+from action.inputs.bake import read_bake_inputs
+from action.inputs.build import read_build_inputs
 
 RUN = {
     "GITHUB_REPOSITORY": "octo/app",
