@@ -8,7 +8,7 @@ SETS := commands models summary retries schemas github
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PATHS := action benchmarks engine examples fuzz soak tests
 ACTIONS := action.yml bake/action.yml bake/subaction/matrix/action.yml merge/action.yml
-WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml tests/workflows/*.yml)
+WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml examples/act/.github/workflows/*.yml tests/workflows/*.yml)
 
 .PHONY: help setup test engines lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo bench instructions fuzz soak lock clean
 
