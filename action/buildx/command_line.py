@@ -13,7 +13,7 @@ from action.buildx.request import Request
 from action.errors import InputError
 from action.exporters.output import STDOUT_PATHS, parse_outputs
 from action.exporters.requested import requested_exporters
-from action.process.search import find_buildx
+from action.process.docker import find_buildx
 
 # Options with which a bake builds nothing.
 _NO_BAKE = ("print", "list", "list-targets", "list-variables")
@@ -85,7 +85,8 @@ def read_bake_command_line(
     from action.buildx.definition import query_definition  # noqa: PLC0415  # a build needs no definition
 
     variables = environment or {}
-    targets = query_definition(find_buildx(), {**os.environ, **variables}, ("bake", "--print", *arguments), folder)
+    whole = {**os.environ, **variables}
+    targets = query_definition(find_buildx(whole), whole, ("bake", "--print", *arguments), folder)
     return Request(
         bake=True,
         folder=folder,

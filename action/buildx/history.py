@@ -11,7 +11,6 @@ from action.buildx.failures import error_line
 from action.buildx.local_state import BuildRef
 from action.errors import EvidenceError, NoRecordsError, ProgramError, SlowEvidenceError, SlowProgramError
 from action.process.program import capture_output
-from action.process.search import find_plugin
 
 EXPORT_SECONDS = 60.0
 """The time limit for all exports of a run, in seconds. One export takes 0.2 s on an idle machine."""
@@ -170,27 +169,13 @@ class Records:
         file = self._folder / f"records-{self._exports}.dockerbuild"
         started = time.monotonic()
         try:
-            self._export_with_plugin_or_docker(refs, file, seconds)
+            export_record(self._buildx, self._environment, refs, file, seconds=seconds)
         except (SlowEvidenceError, NoRecordsError) as error:
             self._final_error = error
             raise
         finally:
             self._seconds_left -= time.monotonic() - started
         return file
-
-    def _export_with_plugin_or_docker(self, refs: Sequence[str], file: Path, seconds: float) -> None:
-        # The plugin without docker before it starts in half the time.
-        if plugin := find_plugin(self._environment):
-            try:
-                export_record(plugin, self._environment, refs, file, seconds=seconds)
-            except SlowEvidenceError:
-                raise
-            except EvidenceError:
-                # docker may run another buildx than the one that was found.
-                file.unlink(missing_ok=True)
-            else:
-                return
-        export_record(self._buildx, self._environment, refs, file, seconds=seconds)
 
 
 def _builder(ref: str) -> str:

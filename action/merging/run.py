@@ -17,8 +17,8 @@ from action.merging.plan import PlannedImage, in_brackets, plan, platform_digest
 from action.oci.image import PlatformImage
 from action.oci.reference import check_digest
 from action.pipeline.run_result import RunResult
+from action.process.docker import find_buildx
 from action.process.log import Log
-from action.process.search import find_buildx
 
 _LOOKUP_SECONDS = 10.0
 """Time limit of a request that only makes an error message better."""
@@ -71,7 +71,7 @@ def run_merge(request: MergeRequest, log: Log) -> RunResult:
     _, errors = plan(jobs, request)
     if errors:
         return _failed(_errors_with_platforms(jobs, request, log) or errors)
-    registries = Registries(find_buildx(), os.environ, request.builder, request.retry_policy, log)
+    registries = Registries(find_buildx(os.environ), os.environ, request.builder, request.retry_policy, log)
     served = _look_up(jobs, registries, request.keys)
     # Planned again, because results often do not contain platforms, and only now can conflicts between them be found.
     images, errors = plan(with_platforms(jobs, served.platforms), request)
@@ -99,7 +99,7 @@ def _errors_with_platforms(
     retries, because the merge fails anyway.
     """
     try:
-        buildx = find_buildx()
+        buildx = find_buildx(os.environ)
     except ProgramError:
         return ()
     registries = Registries(buildx, os.environ, request.builder, RetryPolicy(0, 0), log, seconds=_LOOKUP_SECONDS)

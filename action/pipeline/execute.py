@@ -16,9 +16,10 @@ from action.errors import BuildDigestsError, PackagesError
 from action.inputs.policy import RetryPolicy
 from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import MODELS, RETRIES
+from action.process.docker import find_buildx
 from action.process.log import Log
 from action.process.program import CompletedProgram, run_program
-from action.process.search import cache_service_variables, find_buildx
+from action.process.search import cache_service_variables
 
 _PREFIX = "build-digests-"
 
@@ -122,9 +123,9 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
         ProgramError: buildx is not installed, or cannot be started.
         Interrupted: a signal arrived between two attempts.
     """
-    buildx = find_buildx()
     # A step has the variables of the cache service in its request, a command in the terminal in its own environment.
     private = {**cache_service_variables(os.environ), **request.environment}
+    buildx = find_buildx({**os.environ, **private})
     own = workspace / "metadata.json"
     metadata_file = Path(request.folder, request.metadata_file) if request.metadata_file else own
     before = _version(metadata_file)

@@ -25,7 +25,7 @@ from action.packages.sets import SCHEMAS, provide
 from action.pipeline.collect import collect_artifacts, is_multi_node, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
 from action.pipeline.package_readers import READERS
-from action.process.search import find_buildx
+from action.process.docker import find_buildx
 
 _OTHER_KINDS = {
     "bake": ("the metadata of a bake", "put one target's object into a file of its own, and name that"),
@@ -144,7 +144,7 @@ def _exporters_found(found: Sequence[tuple[str | None, str | None, Mapping[str, 
 
 def _prove(ref: str | None, image: Image, repositories: frozenset[str]) -> frozenset[str]:
     try:
-        buildx = find_buildx()
+        buildx = find_buildx(os.environ)
     except ProgramError:
         return frozenset()
     return proved_digests(buildx, os.environ, ref, image, repositories)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import IO, BinaryIO
 
 from action.errors import ProgramError, SlowProgramError
+from action.process.docker import plugin_variables
 from action.process.log import Log
 from action.process.search import safe_environment
 from action.process.signals import SignalForwarder, forward_signals, kill, stop_on_exception, wait_for, with_watchdog
@@ -204,7 +205,7 @@ def _start(
         return subprocess.Popen(  # noqa: S603  # a list of arguments, and no shell
             list(command),
             cwd=folder,
-            env=environment,
+            env={**environment, **plugin_variables(command, environment)},
             stdin=stdin,
             stdout=outputs[0],
             stderr=outputs[1],

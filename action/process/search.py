@@ -2,17 +2,13 @@
 
 PATH entries that are relative or lead into GITHUB_WORKSPACE are left out, both when this package searches for a program
 and in the environment of the programs that it starts, which search for others (`git`, credential helpers).
-The commands that run buildx are found in the same way, and in docker's plugin folders.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-
-from action.errors import ProgramError
 
 CACHE_SERVICE = ("ACTIONS_CACHE_", "ACTIONS_RESULTS_", "ACTIONS_RUNTIME_")
 """The first parts of the names of variables that GitHub's runner sets for its cache and artifact services.
@@ -123,66 +119,3 @@ def docker_folder(environment: Mapping[str, str]) -> Path:
     if folder := environment.get("DOCKER_CONFIG"):
         return Path(folder)
     return (home_folder() or Path(environment.get("RUNNER_TEMP", ""))) / ".docker"
-
-
-_SYSTEM_PLUGIN_FOLDERS = tuple(
-    Path(root, "docker", "cli-plugins") for root in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
-)
-
-
-def find_buildx(path: str | None = None) -> tuple[str, ...]:
-    """Return the command that runs buildx: `docker buildx`, or `buildx` alone if there is no docker command.
-
-    Example: `("/usr/bin/docker", "buildx")`.
-
-    Args:
-        path: the search path, as in PATH; None for PATH itself.
-
-    Raises:
-        ProgramError: the search path has neither docker nor buildx.
-    """
-    if docker := find_program("docker", path):
-        return (docker, "buildx")
-    for name in ("buildx", "docker-buildx"):
-        if buildx := find_program(name, path):
-            return (buildx,)
-    message = (
-        "neither docker nor buildx is on the PATH: install Docker with its buildx plugin "
-        "(https://docs.docker.com/engine/install), or run docker/setup-buildx-action before this step; "
-        "programs in the workspace do not count"
-    )
-    raise ProgramError(message)
-
-
-def find_plugin(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the command that runs the buildx plugin without docker, or an empty tuple if it is not found.
-
-    The plugin alone starts in half the time.
-
-    Args:
-        environment: the variables PATH and DOCKER_CONFIG are read.
-    """
-    docker = find_program("docker", environment.get("PATH"))
-    # A docker that is a script may do more than docker does, so only docker itself can be left out.
-    if docker is None or _is_script(docker):
-        return ()
-    config = docker_folder(environment)
-    try:
-        extra = json.loads((config / "config.json").read_text(encoding="utf-8")).get("cliPluginsExtraDirs") or []
-    except (OSError, ValueError, AttributeError, RecursionError):
-        extra = []
-    # The folders in docker's own order (docker/cli 28, cli-plugins/manager/manager.go, getPluginDirs). Another order
-    # could find another version of buildx than the one that ran the build.
-    for folder in (*extra, config / "cli-plugins", *_SYSTEM_PLUGIN_FOLDERS):
-        if found := find_program("docker-buildx", str(folder)):
-            return (found,)
-    return ()
-
-
-def _is_script(program: str) -> bool:
-    try:
-        with Path(program).open("rb") as opened:
-            return opened.read(2) == b"#!"
-    except OSError:
-        # It may be anything, so nothing is assumed about it.
-        return True

@@ -10,8 +10,8 @@ from action.buildx.definition import query_definition
 from action.github.context import counts_as_private
 from action.inputs.bake import BAKE_NAMES, read_bake_inputs
 from action.inputs.raw import known_inputs, parse_inputs
+from action.process.docker import find_buildx
 from action.process.launcher import Launch, launch_from_environment
-from action.process.search import find_buildx
 from action.report.request import read_report_options
 from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, warn
 from action.steps.run import run_step
@@ -42,12 +42,13 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
         os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record
     )
     is_private = counts_as_private if dry_run else privacy_from_github(inputs.github_token)
-    buildx = find_buildx()
-    version = query_version(buildx, os.environ)
+    version = query_version(find_buildx(os.environ), os.environ)
     bake = read_bake(inputs, os.environ, lambda: satisfies(version, GIT_QUERY), version)
     warn(bake.warnings, dry_run=dry_run)
     environment = {**os.environ, **bake.environment}
-    targets = query_definition(buildx, environment, bake.print_arguments, bake.folder, version=version, dry_run=dry_run)
+    targets = query_definition(
+        find_buildx(environment), environment, bake.print_arguments, bake.folder, version=version, dry_run=dry_run
+    )
     driver = find_driver(os.environ, inputs.builder)
     request = bake_request(bake, inputs, targets, os.environ, is_private, driver=driver)
     if dry_run:

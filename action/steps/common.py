@@ -13,8 +13,8 @@ from action.github import workflow_commands
 from action.github.context import WorkflowRun, is_private
 from action.packages.preload import PreloadItem
 from action.packages.sets import GITHUB, SUMMARY
+from action.process.docker import find_buildx
 from action.process.log import Log
-from action.process.search import find_buildx
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.report.request import ReportOptions
 
@@ -39,7 +39,7 @@ def exit_code_of(step: Callable[[], int]) -> int:
 
 def sends_query() -> bool:
     """Return whether buildx accepts a Git URL with a query."""
-    return is_at_least(find_buildx(), os.environ, GIT_QUERY)
+    return is_at_least(find_buildx(os.environ), os.environ, GIT_QUERY)
 
 
 def privacy_from_github(token: str) -> Callable[[WorkflowRun], bool]:

@@ -11,7 +11,7 @@ import pytest
 from action.buildx import protected_files
 from action.buildx.definition import query_definition
 from action.errors import ProgramError
-from action.process.search import find_buildx
+from action.process.docker import find_buildx
 from engine.packages import CACHE
 from tests.engine.conftest import Workplace
 
@@ -104,8 +104,7 @@ def test_where_nothing_keeps_buildx_from_it_a_dry_run_is_refused(
 ) -> None:
     monkeypatch.setattr(protected_files, "_MACHINES", {})
     before = prepare(work.folder, "docker-bake.hcl")
+    buildx, arguments = find_buildx(work.environment), ("bake", "--print")
     with pytest.raises(ProgramError, match=r"install buildx 0\.30 or later"):
-        query_definition(
-            find_buildx(), work.environment, ("bake", "--print"), str(work.folder), version=(0, 29), dry_run=True
-        )
+        query_definition(buildx, work.environment, arguments, str(work.folder), version=(0, 29), dry_run=True)
     assert seen(work.folder) == before
