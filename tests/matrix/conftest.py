@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from _pytest.capture import CaptureManager
 
+from action.process.docker import find_buildx
 from engine.docker import Docker
 from engine.errors import EngineError
 from engine.registry import registry as served_registry
-from tests.engine.conftest import Workplace, workplace
+from tests.engine.conftest import Workplace, fake_docker, workplace
 from tests.matrix import table
 from tests.matrix.engines import ENGINES, Engine, started
 from tests.matrix.scenarios import SCENARIOS, Scenario
@@ -97,17 +98,33 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
     return chosen
 
 
+MakeWorkplace = Callable[[Mapping[str, str]], Workplace]
+"""Makes a workplace for an engine that an environment leads to."""
+
+
+@pytest.fixture(params=["plugin", "docker"])
+def make_workplace(request: pytest.FixtureRequest, tmp_path: Path, registry: str) -> MakeWorkplace:
+    """Return a function that makes a workplace whose step runs docker, or the plugin that docker would run."""
+
+    def make(environment: Mapping[str, str]) -> Workplace:
+        work = workplace(tmp_path, environment, registry)
+        if request.param == "docker":
+            # A docker that is a script may do more than docker, so a step does not leave it out.
+            fake_docker(work, 'exec "$REAL" "$@"')
+        name = Path(find_buildx(work.environment)[0]).name
+        assert name == {"plugin": "docker-buildx", "docker": "docker"}[request.param]
+        return work
+
+    return make
+
+
 @pytest.fixture
 def work(
-    tmp_path: Path,
-    running: Started,
-    registry: str,
-    scenario: Scenario,
-    results: dict[tuple[str, str], str],
+    running: Started, make_workplace: MakeWorkplace, scenario: Scenario, results: dict[tuple[str, str], str]
 ) -> Workplace:
     if running.is_forbidden:
         results[running.engine.name, scenario.name] = NO_PRIVILEGES
         pytest.skip(NO_PRIVILEGES)
     if running.fault:
         pytest.fail(running.fault)
-    return workplace(tmp_path, running.environment, registry)
+    return make_workplace(running.environment)

@@ -10,8 +10,9 @@ import pytest
 
 from engine.errors import EngineError
 from tests.cache_service import CacheService
-from tests.engine.conftest import STAGES, Launched, cached_steps, workplace
+from tests.engine.conftest import STAGES, Launched, cached_steps
 from tests.engine.other_end import served_digest
+from tests.matrix.conftest import MakeWorkplace
 from tests.matrix.engines import Engine, started
 
 pytestmark = pytest.mark.timeout(3600)
@@ -34,9 +35,9 @@ def environment(request: pytest.FixtureRequest, registry: str) -> Iterator[Mappi
 
 
 def test_a_cache_is_stored_and_found_after_the_engine_was_emptied(
-    tmp_path: Path, environment: Mapping[str, str], registry: str, cache_service: CacheService
+    tmp_path: Path, environment: Mapping[str, str], make_workplace: MakeWorkplace, cache_service: CacheService
 ) -> None:
-    work = workplace(tmp_path, environment, registry)
+    work = make_workplace(environment)
     (work.folder / "Dockerfile").write_text(STAGES)
     job = Launched(work, cache_service.variables(), tmp_path.with_name(f"{tmp_path.name}-tools"))
     caches = {"cache_from": "type=gha", "cache_to": "type=gha,mode=max"}

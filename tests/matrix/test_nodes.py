@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
 from engine.errors import EngineError
-from tests.engine.conftest import Workplace, lines, workplace
+from tests.engine.conftest import Workplace, lines
 from tests.engine.other_end import image_manifests, served
+from tests.matrix.conftest import MakeWorkplace
 from tests.matrix.engines import Engine, started
 
 pytestmark = pytest.mark.timeout(3600)
@@ -28,9 +28,9 @@ def environment(registry: str) -> Iterator[Mapping[str, str]]:
 
 
 @pytest.fixture
-def nodes(tmp_path: Path, environment: Mapping[str, str], registry: str) -> Workplace:
+def nodes(environment: Mapping[str, str], make_workplace: MakeWorkplace) -> Workplace:
     """Return a folder, and a builder with one node for each of two platforms."""
-    return workplace(tmp_path, environment, registry)
+    return make_workplace(environment)
 
 
 def count(image: str, tag: str) -> int:
