@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.engine.conftest import ROOT, Workplace
+from tests.engine.conftest import ROOT, Workplace, fake_docker
 from tests.engine.registry_proxy import Fault, registry_proxy
 
 
@@ -40,10 +40,21 @@ def slow_server() -> Iterator[str]:
     thread.join(5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "starter"),
+    [
+        (signal.SIGTERM, "docker-buildx"),
+        (signal.SIGINT, "docker-buildx"),
+        (signal.SIGHUP, "docker-buildx"),
+        (signal.SIGINT, "docker"),
+    ],
+)
 def test_a_signal_reaches_buildx_which_cancels_the_build_and_nothing_stays(
-    work: Workplace, slow_server: str, number: signal.Signals
+    work: Workplace, slow_server: str, number: signal.Signals, starter: str
 ) -> None:
+    if starter == "docker":
+        # A docker that is a script may do more than docker, so a step does not leave it out.
+        fake_docker(work, 'exec "$REAL" "$@"')
     (work.folder / "Dockerfile").write_text(f"FROM scratch\nADD {slow_server} /\n")
     log = work.folder / "log"
     inputs = {"context": ".", "outputs": "type=oci,dest=a.tar", "secrets": "KEY=hunter2hunter2"}
@@ -59,7 +70,7 @@ def test_a_signal_reaches_buildx_which_cancels_the_build_and_nothing_stays(
     try:
         _wait_for(log, "ADD http")
         children = psutil.Process(process.pid).children(recursive=True)
-        assert children
+        assert starter in [child.name() for child in children]
         process.send_signal(number)
         assert process.wait(20) == -number
     finally:
@@ -69,7 +80,7 @@ def test_a_signal_reaches_buildx_which_cancels_the_build_and_nothing_stays(
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
     text = log.read_text()
-    assert "cancel" in text.lower()
+    assert "Canceled: context canceled" in text
     assert "Traceback" not in text
     left = [path for path in Path(work.environment["RUNNER_TEMP"]).rglob("*") if path.is_file()]
     assert left == []
