@@ -80,7 +80,7 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
     if dry_run:
         return print_arguments(arguments)
     mask_all(launch.secrets)
-    buildx = find_buildx()
+    buildx = find_buildx(os.environ)
     version = query_version(buildx, os.environ)
     text = print_definition(buildx, os.environ, arguments, workdir, version=version, dry_run=True)
     targets = targets_of(text)
