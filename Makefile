@@ -6,11 +6,11 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 
 SETS := commands models summary retries schemas github
 # One more than there are processors: the tests wait for the engine a third of their time.
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
-PATHS := action benchmarks engine examples fuzz soak tests
+PATHS := action benchmarks engine examples fuzz soak tests docs/hooks.py
 ACTIONS := action.yml bake/action.yml bake/subaction/matrix/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml examples/act/.github/workflows/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo bench instructions fuzz soak lock clean
+.PHONY: help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo bench instructions fuzz soak lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -72,6 +72,14 @@ format: setup ## Format the code.
 schemas: setup ## Generate the schemas of our own documents from their models.
 	@$(RUN) -m action.documents.results_schema schemas
 
+docs: $(VENV)/docs ## Build the documentation site in .cache/site; a broken link is an error.
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet --strict
+	@echo "The site is in .cache/site: open .cache/site/index.html"
+
+$(VENV)/docs: $(VENV)/ready requirements/docs.txt
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/docs.txt
+	@touch $@
+
 demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and print each one's digest.
 	@$(RUN) -m engine run -- $(RUN) examples/demo.py
 
@@ -100,6 +108,7 @@ lock: setup ## Compile the locks again.
 	done
 	@$(COMPILE) --upgrade requirements/uv.in --output-file requirements/uv.txt
 	@$(COMPILE) --upgrade $(SETS:%=--constraint requirements/%.txt) --constraint requirements/uv.txt pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt
+	@$(COMPILE) --upgrade --constraint requirements/dev.txt --group docs --output-file requirements/docs.txt
 	@$(COMPILE) --upgrade --group fuzz --output-file requirements/fuzz.txt
 
 clean: ## Remove the environment and what was downloaded.
