@@ -61,7 +61,7 @@ def main() -> int:
         if launched:
             return TOO_OLD
         found = ".".join(map(str, sys.version_info[:3]))
-        rule = "3.10 or later is needed: run actions/setup-python before this step"
+        rule = "3.10 or later is needed: run actions/setup-python before this step, or install it"
         raise StartError(f"{sys.executable} is Python {found}; {rule}")
     try:
         run = _step(launched=launched)

@@ -96,7 +96,7 @@ async function run(step) {
     rejected.push(`${python} ${unusable}`);
   }
   const found = rejected.length > 0 ? ` (${rejected.join("; ")})` : "";
-  const text = `Python 3.10 or later is needed${found}: run actions/setup-python before this step`;
+  const text = `Python 3.10 or later is needed${found}: run actions/setup-python before this step, or install it on the runner or in the image`;
   // The escapes of a workflow command; a path can contain each of these.
   const escaped = text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
   process.stdout.write(`::error::${escaped}\n`);

@@ -29,7 +29,7 @@ ACTIONS = {
     "merge": "merge/action.yml",
 }
 NEEDED = "::error::Python 3.10 or later is needed"
-ADVICE = ": run actions/setup-python before this step\n"
+ADVICE = ": run actions/setup-python before this step, or install it on the runner or in the image\n"
 CACHE_SERVICE = {
     "ACTIONS_CACHE_MODE": "readwrite",
     "ACTIONS_CACHE_SERVICE_V2": "True",
