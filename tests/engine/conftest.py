@@ -292,16 +292,21 @@ def later(job: Launched, tmp_path: Path, empty_engine: Mapping[str, str]) -> Lau
     return job.on_another_engine(tmp_path.with_name(f"{tmp_path.name}-later"), empty_engine)
 
 
-@pytest.fixture
-def busybox(work: Workplace) -> None:
-    """A program in the folder `busybox` of the workplace, to be copied into an image and run."""
+def busybox_program() -> Path:
+    """Return busybox, linked statically, or skip the test."""
     try:
         program = docker_root() / "bin/busybox"
     except EngineError:
         program = Path(shutil.which("busybox") or "/nowhere")
     if not program.is_file():
         pytest.skip("no busybox is here")
-    shutil.copy(program, work.folder / "busybox")
+    return program
+
+
+@pytest.fixture
+def busybox(work: Workplace) -> None:
+    """A program in the folder `busybox` of the workplace, to be copied into an image and run."""
+    shutil.copy(busybox_program(), work.folder / "busybox")
 
 
 @pytest.fixture

@@ -13,56 +13,38 @@ from pathlib import Path
 
 import pytest
 
+from engine.node import NODE
+from tests.hostile import ran as hostile_ran
+from tests.hostile import write_hostile_workspace
 from tests.programs.launching import launch
 from tests.starting import START, installer_variables
-
-MODULES = (
-    "pip",
-    "token",
-    "tokenize",
-    "json",
-    "re",
-    "os",
-    "typing",
-    "enum",
-    "sitecustomize",
-    "usercustomize",
-    "actions_toolkit",
-    "msgspec",
-    "pydantic",
-    "typing_extensions",
-    "google",
-    "tenacity",
-    "action",
-    "encodings",
-)
-PROGRAMS = ("python3", "python", "uv", "docker", "buildx", "docker-buildx", "git", "sh", "keyring")
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """A checkout in which every name that a step could import or run leaves a mark."""
     folder = tmp_path / "workspace"
-    (folder / "bin").mkdir(parents=True)
-    mark = tmp_path / "ran"
-    for name in MODULES:
-        (folder / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write('{name}.py imported\\n')\n")
-    (folder / "evil.pth").write_text(f"import os; open({str(mark)!r}, 'a').write('evil.pth\\n')\n")
-    for name in PROGRAMS:
-        for place in (folder, folder / "bin"):
-            (place / name).write_text(f"#!/bin/sh\necho {place}/{name} ran >> {mark}\nexit 1\n")
-            (place / name).chmod(0o755)
-    (folder / "uv.toml").write_text('required-version = "==0.0.1"\n')
-    (folder / "pyproject.toml").write_text(
-        '[project]\nname = "x"\nversion = "1"\n[tool.uv]\nrequired-version = "==0.0.1"\n'
-    )
-    (folder / "pip.conf").write_text("[global]\nno-index = true\nno-binary = :all:\nfind-links =\n")
+    write_hostile_workspace(folder, tmp_path / "ran")
     return folder
 
 
 def ran(workspace: Path) -> str:
-    mark = workspace.parent / "ran"
-    return mark.read_text() if mark.exists() else ""
+    return hostile_ran(workspace.parent / "ran")
+
+
+def test_the_traps_work(workspace: Path) -> None:
+    traps = {
+        (str(NODE), "main.js"): "main.js loaded",
+        (str(NODE), "--eval", "require('main.js')"): "node_modules/main.js/index.js loaded",
+        (str(NODE), "--import=./fs.js", "--eval", "0"): "fs.js loaded",
+        (sys.executable, "-c", "import action"): "action/__init__.py imported",
+        (sys.executable, "-c", "import tenacity"): "tenacity.py imported",
+        ("./docker",): "docker ran",
+    }
+    for command, expected in traps.items():
+        (workspace.parent / "ran").unlink(missing_ok=True)
+        subprocess.run(command, cwd=workspace, env={}, capture_output=True, timeout=60, check=False)
+        assert expected in ran(workspace), command
 
 
 def start(
@@ -144,6 +126,7 @@ def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_pip(
         "PIP_LOG": str(workspace / "log"),
         "XDG_CONFIG_HOME": str(workspace),
     }
+    (workspace / "pip").unlink()
     for name, text in (
         ("constraints.txt", "actions-toolkit==0.1"),
         ("more.txt", "six"),

@@ -47,6 +47,25 @@ _DEFINITION = 'target "app" { platforms = ["linux/amd64", "linux/arm64"] }'
 _RUNNERS = ("ubuntu-latest", "ubuntu-24.04-arm")
 
 
+def copy_of_the_action(folder: Path) -> Path:
+    """Copy what a release has of the action into a folder, which may not exist yet; return it."""
+    for name in SHIPPED:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return folder
+
+
+def commit_all(folder: Path) -> None:
+    """Make a folder a repository with one commit."""
+    git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
+    for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=all")):
+        subprocess.run([*git, *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+
+
 @dataclass(frozen=True)
 class Ran:
     """A workflow that ran.
@@ -98,21 +117,14 @@ class Act:
         left = self.folder / "left"
         left.mkdir()
         repository.mkdir()
-        for name in SHIPPED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, repository / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, repository / name)
+        copy_of_the_action(repository)
         (repository / "Dockerfile").write_text("FROM scratch\nCOPY hello.txt /\n", encoding="utf-8")
         (repository / "docker-bake.hcl").write_text(_DEFINITION, encoding="utf-8")
         (repository / "hello.txt").write_text(f"hello {self.folder.name}\n", encoding="utf-8")
         workflows = repository / ".github" / "workflows"
         workflows.mkdir(parents=True)
         (workflows / "workflow.yml").write_text(workflow, encoding="utf-8")
-        git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
-        for arguments in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=all")):
-            subprocess.run([*git, *arguments], cwd=repository, check=True, capture_output=True, timeout=60)
+        commit_all(repository)
         signer = self.folder / "bin" / "cosign"
         signer.parent.mkdir()
         signer.write_text(_SIGNER, encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
 
 from engine.node import NODE
 from tests.engine.other_end import served_digest
-from tests.workflows.conftest import ROOT, SHIPPED
+from tests.workflows.conftest import ROOT, commit_all, copy_of_the_action
 
 _TEXT = (ROOT / "docs/act.md").read_text(encoding="utf-8")
 _EXAMPLE = ROOT / "examples/act"
@@ -86,10 +86,6 @@ def _pattern(shown: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\#\d+", r"#\\d+", re.escape(shown)).replace("…", ".+") + r"\s*")
 
 
-def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
-
-
 @pytest.fixture
 def registry(tmp_path: Path) -> str:
     registry = os.environ.get("BUILD_DIGESTS_REGISTRY")
@@ -139,20 +135,10 @@ def user(tmp_path: Path, act_home: Path, registry: str, monkeypatch: pytest.Monk
 
 def _published(folder: Path, registry: str) -> Path:
     """The repository that the page clones, with the registry of the tests."""
-    repository = folder / "published"
-    for name in (*SHIPPED, "examples/act"):
-        source = ROOT / name
-        target = repository / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
+    repository = copy_of_the_action(folder / "published")
+    shutil.copytree(_EXAMPLE, repository / "examples/act")
     (repository / "examples/act/.vars").write_text(f"REGISTRY={registry}\n")
-    _git(repository, "init", "--quiet")
-    _git(repository, "add", "--all")
-    options = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
-    _git(repository, *options, "commit", "--quiet", "--message=all")
+    commit_all(repository)
     return repository
 
 
