@@ -51,7 +51,7 @@ def table(results: Results) -> str:
 
 
 def _cell(result: str, marks: Mapping[str, str]) -> str:
-    """Return ✓ if all digests are right, a dash and the mark of the reason if none is, both if some are, ? if not run."""
+    """Return ✓ if all digests are right, a dash and the mark of the reason if none is, both if some are, else ?."""
     if not result or result.startswith("not run"):
         return "?"
     right = "✓" if "right" in result else ""
