@@ -36,11 +36,12 @@ class Node:
 
 
 @contextmanager
-def buildkitd(version: str) -> Iterator[str]:
+def buildkitd(version: str, settings: str = "") -> Iterator[str]:
     """A buildkitd of a release, with its state in a temporary folder, stopped and removed at the end.
 
     Args:
         version: the release, such as `0.32.2`.
+        settings: more lines for the top of its buildkitd.toml.
 
     Yields:
         Its address.
@@ -54,7 +55,7 @@ def buildkitd(version: str) -> Iterator[str]:
     try:
         address = f"unix://{folder}/buildkitd.sock"
         config = folder / "buildkitd.toml"
-        config.write_text(_configuration(folder, address), encoding="utf-8")
+        config.write_text(settings + _configuration(folder, address), encoding="utf-8")
         say(f"starting BuildKit {version}, to be stopped and removed at the end")
         path = os.pathsep.join((str(docker_root() / "usr/sbin"), os.environ.get("PATH", os.defpath)))
         environment = {**os.environ, "PATH": path}

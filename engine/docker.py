@@ -82,12 +82,15 @@ def present_docker() -> Docker | None:
 
 
 @contextmanager
-def private_docker(image_store: ImageStore, which: Programs | None = None) -> Iterator[Docker]:
+def private_docker(
+    image_store: ImageStore, which: Programs | None = None, settings: Mapping[str, object] | None = None
+) -> Iterator[Docker]:
     """A Docker engine of our own, with its state in a temporary folder, stopped and removed at the end.
 
     Args:
         image_store: where it keeps images.
         which: its programs; current ones where that is not said.
+        settings: more settings of its daemon.json.
 
     Raises:
         EngineError: it cannot be fetched or started.
@@ -101,7 +104,7 @@ def private_docker(image_store: ImageStore, which: Programs | None = None) -> It
     try:
         environment = _environment(which, folder)
         config = folder / "daemon.json"
-        config.write_text(json.dumps(_configuration(folder, image_store)), encoding="utf-8")
+        config.write_text(json.dumps({**_configuration(folder, image_store), **(settings or {})}), encoding="utf-8")
         docker = which.client / "usr/bin/docker"
         say(f"starting a private Docker engine ({image_store} image store), to be stopped and removed at the end")
         command = (which.engine / "usr/sbin/dockerd", "--config-file", config)

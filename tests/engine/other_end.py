@@ -47,6 +47,36 @@ def served_digest(image: str, tag: str = "latest") -> str:
     return served(image, tag)[0]
 
 
+def copy_image(source: str, target: str, reference: str) -> dict[str, Any]:
+    """Copy an image within a registry without a builder, and return the document of the digest or tag.
+
+    Args:
+        source: the repository that has it.
+        target: another repository of the registry; the image gets the tag `latest` there.
+        reference: its digest or tag.
+    """
+    document = served(source, reference)[1]
+    for entry in document.get("manifests", []):
+        copy_image(source, target, entry["digest"])
+    registry, _, repository = target.partition("/")
+    name = source.partition("/")[2]
+    connection = http.client.HTTPConnection(registry, timeout=30)
+    connection.request("GET", f"/v2/{name}/manifests/{reference}", headers={"Accept": _ACCEPT})
+    body = connection.getresponse().read()
+
+    def send(method: str, path: str, content: bytes = b"", **headers: str) -> None:
+        connection.request(method, f"/v2/{repository}/{path}", content, headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (http.HTTPStatus.CREATED, b"")
+
+    for each in [document["config"], *document["layers"]] if "layers" in document else []:
+        send("POST", f"blobs/uploads/?mount={each['digest']}&from={name}")
+    for each in (reference, "latest"):
+        send("PUT", f"manifests/{each}", body, **{"Content-Type": document["mediaType"]})
+    connection.close()
+    return document
+
+
 def not_served(image: str, tag: str) -> bool:
     """Whether a registry says that it has no such tag."""
     registry, _, repository = image.partition("/")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.conftest import Step, Workplace
-from tests.engine.other_end import image_manifests, served, served_digest
+from tests.engine.conftest import Step, Workplace, workplace
+from tests.engine.other_end import copy_image, image_manifests, served, served_digest
 from tests.engine.registry_proxy import RATE_LIMITED, Fault, Proxy, registry_proxy
 
 AMD64, ARM64, RISCV64 = "linux/amd64", "linux/arm64", "linux/riscv64"
@@ -23,15 +24,37 @@ def proxy(registry: str) -> Iterator[Proxy]:
         yield running
 
 
-def _jobs(work: Workplace, *platforms: str, image: str | None = None) -> dict[str, dict[str, Any]]:
-    """Run a job for each platform; platform to the index that the registry serves for it."""
-    indexes = {}
-    for platform in platforms:
-        name = platform.replace("/", "-")
-        file = work.job(name, f"type=image,name={image or work.image},push=true,id=release", platform=platform)
-        digest = json.loads(file.read_text())["exporters"][0]["digest"]
-        indexes[platform] = served(work.image, digest)[1]
-    return indexes
+Jobs = Callable[..., dict[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Workplace:
+    """A workplace whose jobs build each platform once for all tests."""
+    return workplace(tmp_path_factory.mktemp("builds"), os.environ, registry)
+
+
+@pytest.fixture
+def jobs(work: Workplace, builds: Workplace) -> Jobs:
+    """Run a job for each platform; platform to the index that the registry serves for it.
+
+    An image that was built already is copied to the test's own repository, and so is the job's results file.
+    """
+
+    def run(*platforms: str) -> dict[str, dict[str, Any]]:
+        indexes = {}
+        for platform in platforms:
+            name = platform.replace("/", "-")
+            made = builds.folder / "results" / name / "results.json"
+            if not made.exists():
+                builds.job(name, f"type=image,name={builds.image},push=true,id=release", platform=platform)
+            text = made.read_text()
+            file = work.folder / "results" / name / made.name
+            file.parent.mkdir(parents=True)
+            file.write_text(text.replace(builds.name, work.name))
+            indexes[platform] = copy_image(builds.image, work.image, json.loads(text)["exporters"][0]["digest"])
+        return indexes
+
+    return run
 
 
 def _platforms(index: dict[str, Any]) -> list[str]:
@@ -47,8 +70,8 @@ def _errors(step: Step) -> list[str]:
     return re.findall(r"^::error::(.*)$", step.log, re.MULTILINE)
 
 
-def test_each_jobs_platform_is_in_the_image_with_its_attestations(work: Workplace) -> None:
-    indexes = _jobs(work, AMD64, ARM64)
+def test_each_jobs_platform_is_in_the_image_with_its_attestations(work: Workplace, jobs: Jobs) -> None:
+    indexes = jobs(AMD64, ARM64)
     step = work.merge_step(tags=f"{work.image}:1", expect_platforms=f"{AMD64},{ARM64}")
     assert step.code == 0, step.log
     digest, index = served(work.image, "1")
@@ -59,8 +82,8 @@ def test_each_jobs_platform_is_in_the_image_with_its_attestations(work: Workplac
     assert len(index["manifests"]) == 4
 
 
-def test_the_results_have_every_platform_with_its_digest_and_image_id(work: Workplace) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_the_results_have_every_platform_with_its_digest_and_image_id(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64, ARM64)
     step = work.merge_step(tags=f"{work.image}:1")
     index = served(work.image, "1")[1]
     expected = {
@@ -79,8 +102,8 @@ def test_the_results_have_every_platform_with_its_digest_and_image_id(work: Work
     assert validated.returncode == 0, validated.stdout
 
 
-def test_metadata_tells_of_the_image_as_a_metadata_file_does(work: Workplace) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_metadata_tells_of_the_image_as_a_metadata_file_does(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64, ARM64)
     step = work.merge_step(tags=f"{work.image}:1\n{work.image}:latest")
     metadata = json.loads(step.outputs["metadata"])
     digest = served_digest(work.image, "1")
@@ -112,8 +135,8 @@ def test_two_keys_of_two_registries_give_two_images_with_all_platforms(work: Wor
     assert listed == step.digests
 
 
-def test_tags_in_another_registry_take_the_image_there(work: Workplace, second_registry: str) -> None:
-    indexes = _jobs(work, AMD64, ARM64)
+def test_tags_in_another_registry_take_the_image_there(work: Workplace, jobs: Jobs, second_registry: str) -> None:
+    indexes = jobs(AMD64, ARM64)
     other = f"{second_registry}/{work.name}-copy"
     step = work.merge_step(tags=f"{work.image}:1,{other}:1")
     assert step.code == 0, step.log
@@ -141,16 +164,16 @@ def test_a_manifest_without_attestations_gets_the_platform_of_its_config(work: W
     assert len(index["manifests"]) == 2
 
 
-def test_a_job_may_bring_several_platforms_and_one_job_may_be_all(work: Workplace) -> None:
-    _jobs(work, f"{AMD64},{ARM64}")
+def test_a_job_may_bring_several_platforms_and_one_job_may_be_all(work: Workplace, jobs: Jobs) -> None:
+    jobs(f"{AMD64},{ARM64}")
     before = served(work.image, "latest")
     step = work.merge_step(tags=f"{work.image}:1", expect_platforms=f"{AMD64},linux/arm64/v8")
     assert step.code == 0, step.log
     assert (step.digests["release"], served(work.image, "1")) == (before[0], before)
 
 
-def test_annotations_are_the_indexs(work: Workplace) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_annotations_are_the_indexs(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64, ARM64)
     wanted = "org.opencontainers.image.title=a title, with a comma\nmanifest,index:a.b/c=d=e\nindex:x=y"
     step = work.merge_step(tags=f"{work.image}:1", annotations=wanted)
     assert step.code == 0, step.log
@@ -174,16 +197,16 @@ def test_annotations_that_dockers_media_types_cannot_hold_are_refused_before_any
     _is_not_served(work, "1")
 
 
-def test_the_merged_digest_does_not_depend_on_the_names_of_files(work: Workplace) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_the_merged_digest_does_not_depend_on_the_names_of_files(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64, ARM64)
     first = work.merge_step(tags=f"{work.image}:1")
     (work.folder / "results" / "linux-amd64").rename(work.folder / "results" / "z")
     second = work.merge_step(tags=f"{work.image}:2")
     assert first.digests == second.digests == {"release": served_digest(work.image, "1")}
 
 
-def test_two_jobs_with_one_platform_and_different_digests_are_refused(work: Workplace) -> None:
-    _jobs(work, AMD64)
+def test_two_jobs_with_one_platform_and_different_digests_are_refused(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64)
     (work.folder / "hello.txt").write_text("another")
     work.job("again", f"type=image,name={work.image},push=true,id=release")
     step = work.merge_step(tags=f"{work.image}:1")
@@ -195,8 +218,8 @@ def test_two_jobs_with_one_platform_and_different_digests_are_refused(work: Work
     _is_not_served(work, "1")
 
 
-def test_a_job_that_ran_twice_with_the_same_result_counts_once(work: Workplace) -> None:
-    _jobs(work, AMD64)
+def test_a_job_that_ran_twice_with_the_same_result_counts_once(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64)
     file = work.folder / "results" / "linux-amd64" / "results.json"
     (work.folder / "results" / "copy.json").write_text(file.read_text())
     step = work.merge_step(tags=f"{work.image}:1", expect_platforms=AMD64)
@@ -204,8 +227,8 @@ def test_a_job_that_ran_twice_with_the_same_result_counts_once(work: Workplace) 
     assert len(served(work.image, "1")[1]["manifests"]) == 2
 
 
-def test_a_key_that_a_job_lacks_is_refused_with_its_file_and_platform(work: Workplace) -> None:
-    _jobs(work, AMD64)
+def test_a_key_that_a_job_lacks_is_refused_with_its_file_and_platform(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64)
     work.job("other", f"type=image,name={work.image},push=true,id=released", platform=ARM64)
     step = work.merge_step(tags=f"{work.image}:1")
     assert step.code == 1
@@ -216,8 +239,8 @@ def test_a_key_that_a_job_lacks_is_refused_with_its_file_and_platform(work: Work
     )
 
 
-def test_a_platform_that_is_missing_or_too_many_is_refused(work: Workplace) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_a_platform_that_is_missing_or_too_many_is_refused(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64, ARM64)
     step = work.merge_step(tags=f"{work.image}:1", expect_platforms=f"{AMD64},{RISCV64}")
     assert step.code == 1
     missing, more = _errors(step)
@@ -226,8 +249,8 @@ def test_a_platform_that_is_missing_or_too_many_is_refused(work: Workplace) -> N
     _is_not_served(work, "1")
 
 
-def test_an_image_that_the_registry_no_longer_has_is_refused_at_once(work: Workplace) -> None:
-    _jobs(work, AMD64)
+def test_an_image_that_the_registry_no_longer_has_is_refused_at_once(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64)
     file = work.folder / "results" / "linux-amd64" / "results.json"
     gone = "sha256:" + "0" * 64
     text = file.read_text()
@@ -239,8 +262,8 @@ def test_an_image_that_the_registry_no_longer_has_is_refused_at_once(work: Workp
     assert "trying again" not in step.log
 
 
-def test_a_registry_that_is_busy_or_breaks_off_is_asked_again(work: Workplace, proxy: Proxy) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_a_registry_that_is_busy_or_breaks_off_is_asked_again(work: Workplace, jobs: Jobs, proxy: Proxy) -> None:
+    jobs(AMD64, ARM64)
     _through(work, proxy)
     # containerd itself asks a busy registry six times in a row.
     proxy.faults = [
@@ -256,8 +279,8 @@ def test_a_registry_that_is_busy_or_breaks_off_is_asked_again(work: Workplace, p
     assert "trying again in" in step.log
 
 
-def test_a_registry_that_limits_the_rate_with_a_403_is_asked_again(work: Workplace, proxy: Proxy) -> None:
-    _jobs(work, AMD64)
+def test_a_registry_that_limits_the_rate_with_a_403_is_asked_again(work: Workplace, jobs: Jobs, proxy: Proxy) -> None:
+    jobs(AMD64)
     _through(work, proxy)
     proxy.faults = [
         Fault("GET", "/manifests/", 403, times=1, body=RATE_LIMITED),
@@ -271,9 +294,9 @@ def test_a_registry_that_limits_the_rate_with_a_403_is_asked_again(work: Workpla
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 def test_a_connection_that_breaks_once_is_no_image_that_is_not_there(
-    work: Workplace, proxy: Proxy, method: str
+    work: Workplace, jobs: Jobs, proxy: Proxy, method: str
 ) -> None:
-    _jobs(work, AMD64)
+    jobs(AMD64)
     _through(work, proxy)
     proxy.faults = [Fault(method, "/manifests/", "reset", times=1)]
     step = work.merge_step(tags=f"{proxy.address}/{work.name}:1")
@@ -281,8 +304,10 @@ def test_a_connection_that_breaks_once_is_no_image_that_is_not_there(
     assert proxy.faulted == 1
 
 
-def test_a_registry_that_keeps_failing_is_asked_a_bounded_number_of_times(work: Workplace, proxy: Proxy) -> None:
-    _jobs(work, AMD64)
+def test_a_registry_that_keeps_failing_is_asked_a_bounded_number_of_times(
+    work: Workplace, jobs: Jobs, proxy: Proxy
+) -> None:
+    jobs(AMD64)
     _through(work, proxy)
     proxy.faults = [Fault(".*", "/manifests/", 500)]
     step = work.merge_step(tags=f"{proxy.address}/{work.name}:1", retries="2")
@@ -294,8 +319,8 @@ def test_a_registry_that_keeps_failing_is_asked_a_bounded_number_of_times(work: 
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_what_a_registry_forbids_is_not_asked_again(work: Workplace, proxy: Proxy, status: int) -> None:
-    _jobs(work, AMD64)
+def test_what_a_registry_forbids_is_not_asked_again(work: Workplace, jobs: Jobs, proxy: Proxy, status: int) -> None:
+    jobs(AMD64)
     _through(work, proxy)
     proxy.faults = [Fault(".*", "/manifests/", status)]
     step = work.merge_step(tags=f"{proxy.address}/{work.name}:1")
@@ -322,8 +347,10 @@ def test_a_push_that_is_forbidden_costs_other_keys_nothing(work: Workplace, prox
     assert [each["digest"] for each in step.exporters] == [served_digest(work.image, "1"), None]
 
 
-def test_a_registry_that_serves_something_else_for_a_digest_is_refused(work: Workplace, proxy: Proxy) -> None:
-    _jobs(work, AMD64)
+def test_a_registry_that_serves_something_else_for_a_digest_is_refused(
+    work: Workplace, jobs: Jobs, proxy: Proxy
+) -> None:
+    jobs(AMD64)
     _through(work, proxy)
     proxy.faults = [Fault("GET", "/manifests/sha256:", "tamper")]
     step = work.merge_step(tags=f"{proxy.address}/{work.name}:1")
@@ -336,8 +363,10 @@ def test_a_registry_that_serves_something_else_for_a_digest_is_refused(work: Wor
     _is_not_served(work, "1")
 
 
-def test_a_registry_that_serves_something_else_after_the_push_is_refused(work: Workplace, proxy: Proxy) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_a_registry_that_serves_something_else_after_the_push_is_refused(
+    work: Workplace, jobs: Jobs, proxy: Proxy
+) -> None:
+    jobs(AMD64, ARM64)
     _through(work, proxy)
     merged = work.merge_step(tags=f"{proxy.address}/{work.name}:2")
     assert merged.code == 0
@@ -351,8 +380,8 @@ def test_a_registry_that_serves_something_else_after_the_push_is_refused(work: W
     assert step.outputs.get("digest", "") == ""
 
 
-def test_the_commands_of_a_dry_run_are_those_that_do_it(work: Workplace) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_the_commands_of_a_dry_run_are_those_that_do_it(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64, ARM64)
     done = work.python("-m", "action", "merge", "results", "-t", f"{work.image}:1", "--dry-run")
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
@@ -362,8 +391,8 @@ def test_the_commands_of_a_dry_run_are_those_that_do_it(work: Workplace) -> None
     assert step.digests == {"release": served_digest(work.image, "1")}
 
 
-def test_the_summary_has_a_row_for_the_merged_image(work: Workplace) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_the_summary_has_a_row_for_the_merged_image(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64, ARM64)
     summary = work.folder / "summary.md"
     work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
     step = work.merge_step(tags=f"{work.image}:1")
@@ -377,8 +406,8 @@ def test_the_summary_has_a_row_for_the_merged_image(work: Workplace) -> None:
     assert Path(step.outputs["checksums"]).read_text() == f"{digest.removeprefix('sha256:')}  {work.image}\n"
 
 
-def test_the_command_prints_a_table_and_writes_results(work: Workplace) -> None:
-    _jobs(work, AMD64, ARM64)
+def test_the_command_prints_a_table_and_writes_results(work: Workplace, jobs: Jobs) -> None:
+    jobs(AMD64, ARM64)
     arguments = (
         "results",
         "-t",
@@ -396,9 +425,9 @@ def test_the_command_prints_a_table_and_writes_results(work: Workplace) -> None:
 
 
 def test_images_that_share_a_layer_are_copied_to_another_registry_every_time(
-    work: Workplace, second_registry: str
+    work: Workplace, jobs: Jobs, second_registry: str
 ) -> None:
-    _jobs(work, AMD64, ARM64, RISCV64)
+    jobs(AMD64, ARM64, RISCV64)
     for number in range(4):
         other = f"{second_registry}/{work.name}-copy-{number}"
         step = work.merge_step(tags=f"{other}:1")
