@@ -20,6 +20,7 @@ from soak.place import ABILITIES, EngineKind, Names
 from soak.reduce import reduced
 from soak.step_result import StepResult, TargetResult
 from soak.truth import Truth
+from tests.soak_cases import NUMBERS, choose
 
 CASES = [generate("forms", number, ABILITIES["containerd"], Names()) for number in range(600)]
 
@@ -271,3 +272,7 @@ def test_reducing_stops_after_max_tries() -> None:
     (case,) = [case for case in CASES if len(case.targets) == 3][:1]
     assert reduced(case, fails, max_tries=3) == case
     assert len(tried) == 3
+
+
+def test_the_few_cases_of_make_test_have_every_feature_of_the_first_forty() -> None:
+    assert choose() == list(NUMBERS)
