@@ -6,7 +6,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 
 SETS := commands models summary retries schemas github
 # One more than there are processors: the tests wait for the engine a third of their time.
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
-PATHS := action benchmarks engine examples fuzz soak tests docs/hooks.py
+PATHS := action benchmarks engine examples fuzz release soak tests docs/hooks.py
 ACTIONS := action.yml bake/action.yml bake/subaction/matrix/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml examples/act/.github/workflows/*.yml tests/workflows/*.yml)
 

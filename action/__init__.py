@@ -8,7 +8,7 @@ The names in `__all__` are public and stable; everything else may change. docs/p
     print(results.digests["release"])
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _BUILDS = ("bake", "build")
 _RESULTS = ("inspect", "merge", "validate")

@@ -1,0 +1,138 @@
+"""What a package index gets: an sdist that is a working action, and a wheel that brings what the command needs."""
+
+from __future__ import annotations
+
+import email
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from action import __version__
+from tests.programs.launching import launch
+
+ROOT = Path(__file__).resolve().parents[2]
+_COMMAND = "import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; from action.__main__ import main; main()"
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an unpacked sdist."""
+    folder = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (file,) = folder.glob("*.tar.gz")
+    with tarfile.open(file) as archive:
+        archive.extractall(folder)
+    return folder / f"build_digests-{__version__}"
+
+
+@pytest.fixture(scope="module")
+def wheel_metadata(wheel: Path) -> email.message.Message:
+    """The metadata of the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        return email.message_from_string(archive.read(name).decode())
+
+
+def _needed(requirements: list[str]) -> dict[str, metadata.Distribution]:
+    """Return the distributions that an installer would bring, from the metadata of those that are installed here."""
+    found: dict[str, metadata.Distribution] = {}
+    waiting = [Requirement(each) for each in requirements]
+    while waiting:
+        requirement = waiting.pop()
+        if requirement.name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found[requirement.name] = metadata.distribution(requirement.name)
+        waiting += map(Requirement, found[requirement.name].requires or [])
+    return found
+
+
+def test_pip_installs_with_the_command_only_what_it_needs(
+    wheel: Path, wheel_metadata: email.message.Message, tmp_path: Path
+) -> None:
+    needed = _needed(wheel_metadata.get_all("Requires-Dist") or [])
+    names = {name.lower() for name in needed}
+    assert {"pydantic", "click", "jsonschema"} <= names
+    assert not names & {"actions-toolkit", "pygithub", "requests", "cryptography"}
+
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for distribution in needed.values():
+        for top in {file.parts[0] for file in distribution.files or [] if file.parts[0] not in {"..", "__pycache__"}}:
+            (packages / top).symlink_to(str(distribution.locate_file(top)))
+    assert not (packages / "tests").exists()
+
+    # The command, with these packages and without those of this environment.
+    own = tmp_path / "own"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(own)
+    digest = f"sha256:{64 * 'a'}"
+    document = tmp_path / "metadata.json"
+    document.write_text(json.dumps({"containerimage.digest": digest, "image.name": "localhost/app"}))
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-I", "-S", "-c", _COMMAND, str(own), str(packages), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert run("--version").split() == ["build-digests,", "version", __version__]
+    output = ("--output", "type=image,name=localhost/app,push=true", "--format", "json")
+    assert json.loads(run("inspect", str(document), *output))["digest"] == digest
+    run("validate", str(document))
+    assert json.loads(run("schema", "results"))["title"]
+    assert json.loads(run("build", "--dry-run", "--", "."))[0] == "build"
+    assert "Usage" in run("promote" if (ROOT / "promote").is_dir() else "merge", "--help")
+
+
+def test_the_extra_github_brings_what_the_steps_import(wheel_metadata: email.message.Message) -> None:
+    requirements = [Requirement(each) for each in wheel_metadata.get_all("Requires-Dist") or []]
+    extra = {each.name.lower() for each in requirements if each.marker and each.marker.evaluate({"extra": "github"})}
+    assert extra == {"actions-toolkit", "pygithub"}
+
+
+def test_a_classifier_names_each_python_that_the_actions_workflow_tests(wheel_metadata: email.message.Message) -> None:
+    workflow = (ROOT / ".github/workflows/action.yml").read_text(encoding="utf-8")
+    tested = set(re.findall(r'"(3\.\d+)"', workflow))
+    classifiers = wheel_metadata.get_all("Classifier") or []
+    named = {each.rpartition(" ")[2] for each in classifiers if re.search(r":: 3\.\d+$", each)}
+    assert named == tested
+    assert f">={min(named, key=lambda each: int(each[2:]))}" == wheel_metadata["Requires-Python"]
+
+
+def test_the_readme_on_a_package_index_links_to_the_files_of_its_version(wheel_metadata: email.message.Message) -> None:
+    text = wheel_metadata.get_payload()
+    assert isinstance(text, str)
+    targets = re.findall(r"\]\(([^)\s]+)|(?:src|srcset|href)=\"([^\"]+)", text)
+    links = ["".join(each) for each in targets]
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    files = [re.sub(rf".*?/build-digests/(blob/)?v{__version__}/", "", each) for each in links]
+    named = [each.partition("#")[0] for each in files if not each.startswith(("https://", "#"))]
+    assert len(named) > 10
+    assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+def test_an_unpacked_sdist_is_a_working_action(unpacked: Path, bare_python: Path) -> None:
+    assert {"action.yml", "bake", "merge", "launcher", "requirements"} <= {each.name for each in unpacked.iterdir()}
+    path = f"{bare_python.parent}:/usr/bin:/bin"
+    done = launch(path, "build", unpacked, unpacked / "launcher", INPUT_PUSH="perhaps")
+    assert "::error::push: 'perhaps' is not a boolean; write true or false" in done.stdout
+    assert done.returncode == 2
+
+
+def test_an_unpacked_sdist_passes_its_own_tests(unpacked: Path) -> None:
+    # A part of them, with this environment; the import of `action` is that of the sdist.
+    tests = ("tests/unit/exporters", "tests/unit/test_docs.py")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
+    done = subprocess.run(command, cwd=unpacked, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^\d{2,} passed", done.stdout, re.MULTILINE)
