@@ -203,3 +203,21 @@ def test_each_option_of_act_on_the_page_exists() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", _TEXT)) - others
     assert "--local-repository" in named
     assert named <= known | {"--version"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Python 3.10 or later is needed",
+        "the action's packages cannot be installed",
+        "neither docker nor buildx is on the PATH",
+        "docker has no buildx",
+        "no Docker engine answers",
+        "the docker driver with this image store cannot make this output",
+        "in a workflow, files of the repository need actions/checkout before this step",
+    ],
+)
+def test_a_message_that_the_page_explains_is_still_that_of_the_action(message: str) -> None:
+    sources = [*(ROOT / "action").rglob("*.py"), *(ROOT / "launcher").glob("*.js")]
+    assert message in _TEXT
+    assert [each for each in sources if message in each.read_text(encoding="utf-8")] != []
