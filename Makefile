@@ -10,7 +10,7 @@ PATHS := action benchmarks engine examples fuzz release soak tests docs/hooks.py
 ACTIONS := action.yml bake/action.yml bake/subaction/matrix/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml examples/act/.github/workflows/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo bench instructions fuzz soak lock clean
+.PHONY: help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo pictures bench instructions fuzz soak lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -82,6 +82,9 @@ $(VENV)/docs: $(VENV)/ready requirements/docs.txt
 
 demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and print each one's digest.
 	@$(RUN) -m engine run -- $(RUN) examples/demo.py
+
+pictures: setup ## Draw the pictures of the README from what the demo prints.
+	@$(RUN) -m engine run -- $(RUN) examples/pictures.py
 
 bench: setup ## Measure what the action adds to a bare build; PEER=DIR: and docker/build-push-action beside it.
 	@$(RUN) -m engine run -- $(RUN) -m benchmarks $(if $(PEER),--peer "$(PEER)") $(ARGS)

@@ -17,7 +17,7 @@ _ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.ma
 
 
 def main() -> int:
-    """Build, print the table, and hold the pushed digest against the registry's own."""
+    """Build, print the table, and compare the pushed digest with the registry's."""
     registry = os.environ.get("BUILD_DIGESTS_REGISTRY")
     if not registry:
         print("run this with: make demo", file=sys.stderr)
@@ -45,10 +45,10 @@ def main() -> int:
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         served = answer.headers["Docker-Content-Digest"]
     print()
-    print(f"{name} is, by the one who serves it and the two who tell of it:")
-    print(f"  {served}  the registry")
-    print(f"  {digest}  build-digests, as release")
-    print(f"  {merged}  buildx's metadata file, and so docker/build-push-action")
+    print(f"The digest of {name}, from three sources:")
+    print(f"  {served}  the registry itself")
+    print(f"  {digest}  build-digests, key release")
+    print(f"  {merged}  buildx and docker/build-push-action")
     if digest != served:
         print("build-digests is wrong: please report this")
         return 1
