@@ -80,16 +80,22 @@ def test_no_two_sets_hold_different_versions_of_a_package() -> None:
             assert versions.setdefault(package, locked) == locked, package
 
 
-def test_the_readme_has_a_row_for_every_output_of_the_action() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = readme.partition("## Outputs")[2].partition("\n## ")[0]
+def test_the_reference_has_a_row_for_every_output_of_the_action() -> None:
+    reference = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    table = reference.partition("## Outputs")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row)} == set(ACTION["outputs"])
 
 
-def test_the_readmes_workflow_is_one() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (workflow,) = [block for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL) if block.startswith("name:")]
+_JOB = "on: push\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/outputs.md"])
+def test_the_steps_on_a_page_make_a_workflow(page: str) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    steps = [block for block in blocks if block.startswith("      - ")]
+    assert steps
+    workflow = _JOB + "".join(steps)
     command = [str(Path(sys.executable).parent / "actionlint"), "-no-color", "-"]
     done = subprocess.run(command, input=workflow, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout
