@@ -82,8 +82,9 @@ def _commands() -> list[Command]:
 
 
 def _pattern(shown: str) -> re.Pattern[str]:
-    """What a line of the page stands for: `…` for any text, and any number of a step of the build."""
-    return re.compile(re.sub(r"\\#\d+", r"#\\d+", re.escape(shown)).replace("…", ".+") + r"\s*")
+    """What a line of the page stands for: `…` for any text, any number of a build step, and events in any order."""
+    text = re.sub(r"\\#\d+", r"#\\d+", re.escape(shown)).replace("…", ".+")
+    return re.compile(text.replace("push,pull_request", "(?:push,pull_request|pull_request,push)") + r"\s*")
 
 
 @pytest.fixture
