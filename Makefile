@@ -10,7 +10,7 @@ PATHS := action benchmarks engine examples fuzz release soak tests docs/hooks.py
 ACTIONS := action.yml bake/action.yml bake/subaction/matrix/action.yml merge/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml examples/act/.github/workflows/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo pictures bench instructions fuzz soak lock clean
+.PHONY: help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo dist pictures bench instructions fuzz soak lock clean
 
 help: ## Say what there is.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -58,9 +58,12 @@ lint-security: setup
 
 lint-workflows: setup
 	@$(VENV)/bin/actionlint $(WORKFLOWS)
-	@$(VENV)/bin/zizmor --quiet --offline --persona auditor --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS)
+	@$(VENV)/bin/zizmor --quiet --offline --persona auditor --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS) .github/dependabot.yml
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-actions $(ACTIONS)
 	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 lint-schemas: setup
 	@$(VENV)/bin/check-jsonschema --quiet --check-metaschema schemas/*.json
@@ -85,6 +88,9 @@ demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and
 
 pictures: setup ## Draw the pictures of the README from what the demo prints.
 	@$(RUN) -m engine run -- $(RUN) examples/pictures.py
+
+dist: setup ## Build the files of a release into dist/: packages, the archive of the action, a bill of materials.
+	@$(RUN) -m release files --folder dist
 
 bench: setup ## Measure what the action adds to a bare build; PEER=DIR: and docker/build-push-action beside it.
 	@$(RUN) -m engine run -- $(RUN) -m benchmarks $(if $(PEER),--peer "$(PEER)") $(ARGS)
