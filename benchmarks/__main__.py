@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.builds import fill, slow_server
 from benchmarks.cases import Bench, Case
 from benchmarks.figures import figures_of, print_table, slower, write
+from benchmarks.index import near_index
 from benchmarks.peer import Peer
 from benchmarks.processes import Measured, measured
 from tests.github_api import TOKEN, github_api
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", default="", metavar="PATTERN", help="run the cases with a matching name, and their bare builds"
     )
+    parser.add_argument("--skip", default="", metavar="PATTERN", help="leave out the cases with a matching name")
     parser.add_argument("--peer", default="", metavar="DIR", help="a checkout of docker/build-push-action")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE as well")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="compare ratios with an earlier run's figures")
@@ -42,11 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("run this with: make bench", file=sys.stderr)
         return 2
     peer = Peer(Path(options.peer).resolve()) if options.peer else None
-    with tempfile.TemporaryDirectory() as name, github_api() as github, slow_server() as slow:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as name, github_api() as github, slow_server() as slow, near_index() as index:
+        folder, beside = Path(name, "workspace"), Path(name, "runner")
+        folder.mkdir()
+        (beside / "temp").mkdir(parents=True)
         fill(folder, registry, slow)
-        (folder / "temp").mkdir()
-        cases = _chosen(Bench(folder, registry, github.url, TOKEN, peer).cases(), options.only)
+        bench = Bench(folder, beside, registry, index, github.url, TOKEN, peer)
+        cases = _chosen(bench.cases(), options.only, options.skip)
         runs = _run(cases, folder, options.rounds)
     figures = [figures_of(case.name, runs[case.name], runs[case.against]) for case in cases]
     print_table(figures)
@@ -58,19 +62,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if worse else 0
 
 
-def _chosen(cases: Sequence[Case], pattern: str) -> list[Case]:
-    wanted = [case for case in cases if re.search(pattern, case.name)]
-    against = {case.against for case in wanted}
-    return [case for case in cases if case in wanted or case.name in against]
+def _chosen(cases: Sequence[Case], only: str, skip: str) -> list[Case]:
+    """Return the cases whose name matches, and those that they are compared with."""
+    skipped = re.compile(skip or "(?!)")
+    wanted = [case for case in cases if re.search(only, case.name) and not skipped.search(case.name)]
+    against = {case.name: case.against for case in cases}
+    names = {case.name for case in wanted} | {case.against for case in wanted}
+    names |= {against[name] for name in names}
+    return [case for case in cases if case.name in names]
 
 
 def _run(cases: Sequence[Case], folder: Path, rounds: int) -> dict[str, list[Measured]]:
     runs: dict[str, list[Measured]] = {case.name: [] for case in cases}
-    # The first round is not measured: it fills the build cache and installs the action's packages.
+    # The first round is not measured: it fills the build cache and the index's, and installs the action's packages.
     for number in range(-1, rounds):
         print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
         for case in cases:
-            if number >= (case.rounds or rounds) or (number < 0 and case.before):
+            if number >= (case.rounds or rounds):
                 continue
             for file in ("outputs", "state", "summary.md"):
                 (folder / file).write_bytes(b"")

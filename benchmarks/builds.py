@@ -10,20 +10,23 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+LONGER = (1, 3)
+"""Seconds that builds from `waits-SECONDS.Dockerfile` take longer."""
+
 TARGETS = 50
 _DOCKERFILE = "FROM scratch\nCOPY hello.txt /\nMAINTAINER me\n"
 
 
 @contextmanager
 def slow_server() -> Iterator[str]:
-    """Serve a file that takes one second and has new content each time, and yield its URL.
+    """Serve files that take as many seconds as their name says and have new content each time, and yield their URL.
 
-    New content keeps BuildKit from using its cache, so that each build takes at least that second.
+    New content keeps BuildKit from using its cache, so that each build takes at least these seconds.
     """
 
     class Slow(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            time.sleep(1)
+            time.sleep(int(self.path.rpartition("/")[2]))
             content = str(time.time_ns()).encode()
             self.send_response_only(200)
             self.send_header("Content-Length", str(len(content)))
@@ -37,7 +40,7 @@ def slow_server() -> Iterator[str]:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/file"
+            yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
             thread.join()
@@ -49,10 +52,12 @@ def fill(folder: Path, registry: str, slow: str) -> None:
     Args:
         folder: an empty folder.
         registry: the address of the registry that the builds push to.
-        slow: the URL of a slow file.
+        slow: the URL of the slow files.
     """
     (folder / "Dockerfile").write_text(_DOCKERFILE, encoding="utf-8")
-    (folder / "waits.Dockerfile").write_text(f"{_DOCKERFILE}ADD {slow} /\n", encoding="utf-8")
+    for seconds in LONGER:
+        file = folder / f"waits-{seconds}.Dockerfile"
+        file.write_text(f"{_DOCKERFILE}ADD {slow}/{seconds} /file\n", encoding="utf-8")
     (folder / "hello.txt").write_text("hello\n", encoding="utf-8")
     (folder / "event.json").write_text(
         json.dumps({"pull_request": {"number": 7}, "repository": {"private": False}}), encoding="utf-8"

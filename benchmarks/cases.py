@@ -24,7 +24,8 @@ class Case:
         name: its name.
         command: the program and its arguments.
         environment: its whole environment.
-        against: the name of the bare build that it is compared with; its own name for that build itself.
+        against: the name of the case that it is compared with: of its bare build or of a warm step; a bare build has
+            its own name.
         rounds: the largest number of runs, or None for as many as the other cases.
         before: is called before each run, or None.
     """
@@ -42,15 +43,19 @@ class Bench:
     """The place where cases run.
 
     Attributes:
-        folder: the folder with the files of the builds.
+        folder: the folder with the files of the builds, the workspace.
+        beside: the folder for the runner's own: steps keep no packages in the workspace.
         registry: the address of the registry that the builds push to.
+        index: the URL of the package index.
         github: GITHUB_API_URL of a local stand-in for GitHub's API.
         token: a token that this stand-in accepts.
         peer: docker/build-push-action, or None.
     """
 
     folder: Path
+    beside: Path
     registry: str
+    index: str
     github: str
     token: str
     peer: Peer | None = None
@@ -67,7 +72,7 @@ class Bench:
             *self._builds("one output", one),
             *self._builds("three outputs", three),
             *self._longer(one),
-            *self._colds(one),
+            *self._colds(three),
             *self._bakes(),
         ]
 
@@ -83,8 +88,8 @@ class Bench:
         return cases
 
     def _longer(self, outputs: Sequence[str]) -> list[Case]:
-        bare = self._bare("1 s longer", outputs, "waits.Dockerfile")
-        inputs = self._inputs(outputs, "waits.Dockerfile")
+        bare = self._bare("1 s longer", outputs, "waits-1.Dockerfile")
+        inputs = self._inputs(outputs, "waits-1.Dockerfile")
         step = self._step("action, 1 s longer", bare.name, "build", inputs)
         comment = self._step("action, 1 s longer, summary, comment", bare.name, "build", {**inputs, "comment": "true"})
         return [bare, step, replace(comment, environment=self._with_summary(comment))]
@@ -98,20 +103,22 @@ class Bench:
         return [bare, replace(step, rounds=8)]
 
     def _colds(self, outputs: Sequence[str]) -> list[Case]:
-        inputs = self._inputs(outputs, "Dockerfile")
-        cases = []
+        """Return a step with all packages, and the same with an empty tool cache and each installer."""
+        bare = self._bare("3 s longer", outputs, "waits-3.Dockerfile")
+        warm = self._step("action, 3 s longer", bare.name, "build", self._inputs(outputs, "waits-3.Dockerfile"))
+        warm = replace(warm, environment=self._with_summary(warm))
+        cases = [bare, warm]
         path = _with_this_python(os.environ["PATH"])
         for installer, searched in (("pip", _without_uv(path)), ("uv", _with_uv(path))):
-            cache = self.folder / f"cold-{installer}"
-            step = self._step(f"action, one output, cold, {installer}", "bare, one output", "build", inputs)
+            cache = self.beside / f"cold-{installer}"
             environment = {
-                **step.environment,
+                **warm.environment,
                 "PATH": searched,
                 "RUNNER_TOOL_CACHE": str(cache / "tools"),
                 "PIP_NO_CACHE_DIR": "1",
                 "UV_CACHE_DIR": str(cache / "uv"),
             }
-            cases.append(replace(step, environment=environment, rounds=5, before=_removing(cache)))
+            cases.append(Case(f"cold, {installer}", warm.command, environment, warm.name, before=_removing(cache)))
         return cases
 
     def _bare(self, kind: str, outputs: Sequence[str], file: str) -> Case:
@@ -147,6 +154,9 @@ class Bench:
             **kept,
             "BUILDX_METADATA_WARNINGS": "true",
             "PATH": _with_this_python(os.environ["PATH"]),
+            "PIP_FIND_LINKS": "",
+            "PIP_INDEX_URL": self.index,
+            "UV_DEFAULT_INDEX": self.index,
             "GITHUB_API_URL": self.github,
             "GITHUB_EVENT_NAME": "pull_request",
             "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
@@ -158,8 +168,8 @@ class Bench:
             "GITHUB_STATE": str(self.folder / "state"),
             "GITHUB_WORKSPACE": str(self.folder),
             "RUNNER_OS": "Linux",
-            "RUNNER_TEMP": str(self.folder / "temp"),
-            "RUNNER_TOOL_CACHE": str(self.folder / "tools"),
+            "RUNNER_TEMP": str(self.beside / "temp"),
+            "RUNNER_TOOL_CACHE": str(self.beside / "tools"),
         }
 
 

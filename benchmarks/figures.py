@@ -24,9 +24,10 @@ class Figures:
         median: the median time of a run.
         minimum: the shortest time of a run.
         maximum: the longest time of a run.
-        added: the median difference between a run and the bare build of the same round.
-        ratio: its median time divided by that of the bare build.
+        added: the median difference between a run and that of the case that it is compared with, of the same round.
+        ratio: its median time divided by that of this other case.
         first: the median time until buildx's first line, or None if there was no such line.
+        first_added: the median difference of that time from that of the other case, of the same round, or None.
         memory: the largest peak memory of the case's own process.
     """
 
@@ -38,20 +39,26 @@ class Figures:
     added: float
     ratio: float
     first: float | None
+    first_added: float | None
     memory: float
 
 
-def figures_of(name: str, runs: Sequence[Measured], bare: Sequence[Measured]) -> Figures:
+def figures_of(name: str, runs: Sequence[Measured], others: Sequence[Measured]) -> Figures:
     """Compute the figures of a case.
 
     Args:
         name: the case's name.
         runs: its runs.
-        bare: the runs of its bare build, in the same rounds.
+        others: the runs of the case that it is compared with, in the same rounds.
     """
     seconds = [run.seconds for run in runs]
-    pairs = list(zip(seconds, [run.seconds for run in bare], strict=False))
+    pairs = list(zip(seconds, [run.seconds for run in others], strict=False))
     firsts = [run.first for run in runs if run.first is not None]
+    later = [
+        run.first - other.first
+        for run, other in zip(runs, others, strict=False)
+        if run.first is not None and other.first is not None
+    ]
     return Figures(
         name=name,
         rounds=len(runs),
@@ -61,23 +68,24 @@ def figures_of(name: str, runs: Sequence[Measured], bare: Sequence[Measured]) ->
         added=statistics.median(mine - other for mine, other in pairs),
         ratio=statistics.median(seconds) / statistics.median(other for _, other in pairs),
         first=statistics.median(firsts) if firsts else None,
+        first_added=statistics.median(later) if later else None,
         memory=max(run.memory for run in runs),
     )
 
 
 def print_table(figures: Sequence[Figures]) -> None:
     """Print the figures as a table."""
-    table = Table("case", "runs", "median", "min", "max", "added", "ratio", "first line", "memory")
+    table = Table("case", "runs", "median", "min", "max", "added", "ratio", "first line", "added", "memory")
     for each in figures:
         table.add_row(
             each.name,
             str(each.rounds),
             *(f"{value:.3f} s" for value in (each.median, each.minimum, each.maximum, each.added)),
             f"{each.ratio:.2f}",
-            f"{each.first:.3f} s" if each.first is not None else "-",
+            *(f"{value:.3f} s" if value is not None else "-" for value in (each.first, each.first_added)),
             f"{each.memory:.0f} MiB",
         )
-    Console(width=130).print(table)
+    Console(width=140).print(table)
 
 
 def write(figures: Sequence[Figures], file: Path) -> None:

@@ -19,7 +19,7 @@ def test_figures_are_medians_of_pairs() -> None:
     assert (figures.rounds, figures.median, figures.minimum, figures.maximum) == (3, 2.5, 1.5, 3.0)
     assert figures.added == 0.5
     assert figures.ratio == 2.5
-    assert (figures.first, figures.memory) == (1.25, 10.0)
+    assert (figures.first, figures.first_added, figures.memory) == (1.25, 0.25, 10.0)
 
 
 @pytest.mark.parametrize(("now", "slow"), [(2.0, []), (2.4, []), (2.6, ["x: 2.00 times the bare build before, 2.60"])])
@@ -31,7 +31,7 @@ def test_a_ratio_above_the_tolerance_is_slower(tmp_path: Path, now: float, slow:
 
 
 def _figures(name: str, ratio: float) -> Figures:
-    return Figures(name, 1, 1.0, 1.0, 1.0, 0.0, ratio, None, 1.0)
+    return Figures(name, 1, 1.0, 1.0, 1.0, 0.0, ratio, None, None, 1.0)
 
 
 def test_a_program_is_measured_from_outside(tmp_path: Path) -> None:
