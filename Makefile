@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
-SETS := commands models summary retries schemas github
+SETS := models summary retries schemas github
 # One more than there are processors: the tests wait for the engine a third of their time.
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PATHS := action benchmarks engine examples fuzz release soak tests docs/hooks.py
@@ -111,8 +111,8 @@ soak: setup ## Run random builds on a real engine, and compare each digest with 
 	@$(RUN) -m soak --engine $(or $(ENGINE),containerd) $(if $(SEED),--seed "$(SEED)") --count $(or $(COUNT),300) $(ONLY:%=--only %)
 
 lock: setup ## Compile the locks again.
-	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/commands.in --output-file requirements/commands.txt
-	@for set in $(filter-out commands,$(SETS)); do \
+	@$(COMPILE) --upgrade --override requirements/overrides.txt requirements/models.in --output-file requirements/models.txt
+	@for set in $(filter-out models,$(SETS)); do \
 	  $(COMPILE) --upgrade requirements/$$set.in --output-file requirements/$$set.txt || exit 1; \
 	done
 	@$(COMPILE) --upgrade requirements/uv.in --output-file requirements/uv.txt

@@ -18,7 +18,7 @@ from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
-from action.pipeline.execute import EVALUATION, temporary_folder
+from action.pipeline.execute import EVALUATION, evidence_items, temporary_folder
 from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult, rewrite_image_id_file
 from action.process.log import Log
@@ -260,7 +260,7 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
 def _run_buildx(request: Request, policy: Policy, results_file: Path | None, form: str) -> None:
     with (
         temporary_folder() as workspace,
-        Preloader(EVALUATION) as preloader,
+        Preloader(EVALUATION, *evidence_items(request, verify=policy.verify)) as preloader,
     ):
         result = run_request(request, workspace, policy, _log(), preloader)
     if not request.bake and (warning := rewrite_image_id_file(request, result)):

@@ -42,7 +42,7 @@ def uv_path(tmp_path_factory: pytest.TempPathFactory) -> str:
 def tool_cache(tmp_path_factory: pytest.TempPathFactory, bare_python: Path) -> Path:
     """A RUNNER_TOOL_CACHE with one small set of packages."""
     folder = tmp_path_factory.mktemp("tool-cache")
-    done = install(bare_python, folder, "commands")
+    done = install(bare_python, folder, "retries")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

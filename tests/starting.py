@@ -50,14 +50,9 @@ def start(
 def install(
     python: Path, cache: Path, *sets: str, path: str = "/usr/bin:/bin", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Install the set `commands`, which is small, or others into a tool cache."""
+    """Install the set `retries`, which is small, or others into a tool cache."""
     variables = {"RUNNER_TOOL_CACHE": str(cache), **environment}
-    return _run(python, "install", *(sets or ("commands",)), path=path, variables=variables)
-
-
-def install_all(python: Path, cache: Path, path: str) -> subprocess.CompletedProcess[str]:
-    """Install every set into a tool cache."""
-    return _run(python, "install", path=path, variables={"RUNNER_TOOL_CACHE": str(cache)})
+    return _run(python, "install", *(sets or ("retries",)), path=path, variables=variables)
 
 
 def installer_variables() -> dict[str, str]:

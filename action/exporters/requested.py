@@ -17,6 +17,8 @@ from action.inputs.values import csv_fields, go_boolean
 IMAGE_TYPES = frozenset(("image", "registry", "moby", "oci", "docker"))
 """Exporter types that make an image."""
 
+_ARTIFACT_TYPES = frozenset(("oci", "docker"))
+_FILE_TYPES = frozenset(("local", "tar"))
 _PUSHED_TYPES = frozenset(("image", "registry"))
 _TAGGED_TYPES = frozenset(("image", "registry", "oci", "docker"))
 _ANNOTATION_PLATFORM = re.compile(r"^(annotation[a-z-]*)\[[^\]]*\]")
@@ -98,6 +100,18 @@ class Requested:
     def may_default(self) -> bool:
         """Whether the driver's default exporter may run, because there is no output, not even `cacheonly`."""
         return self.exports and not (self.outputs or self.push or self.load)
+
+    @property
+    def may_need_record(self) -> bool:
+        """Whether it is likely that the build's record is needed, because several exporters may make an image."""
+        images = sum(each.type not in _FILE_TYPES for each in self.exporters) + self.adds_image + self.adds_docker
+        uncertain = self.may_default or self.by_chance or self.may_add_docker > self.adds_docker
+        return self.exports and (uncertain or images > 1)
+
+    @property
+    def may_write_artifact(self) -> bool:
+        """Whether an output may write a tar or a folder that names its image."""
+        return self.exports and any(each.type in _ARTIFACT_TYPES and each.dest for each in self.exporters)
 
     def added(self, place: int, kind: str, names: tuple[str, ...] | None = None) -> RequestedExporter:
         """Return an exporter that buildx added.

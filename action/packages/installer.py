@@ -9,6 +9,7 @@ This module is imported only if there is something to install, which a machine d
 from __future__ import annotations
 
 import compileall
+import errno
 import os
 import py_compile
 import re
@@ -16,6 +17,7 @@ import sys
 from pathlib import Path
 
 from action.errors import PackagesError, ProgramError
+from action.packages.sets import NEEDED_ONCE
 from action.packages.tool_cache import write_manifest
 from action.process.program import CompletedProgram, ProgramGroup, capture_output
 from action.process.search import find_program, in_workspace
@@ -47,7 +49,7 @@ def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | Non
     Args:
         target: the folder to install into, which is empty.
         lock: the lock, a requirements file with hashes.
-        folder: an empty folder for the installer to run in.
+        folder: an empty folder for the installer to run in, and for its temporary files.
         programs: the group that the installer is killed with, or None.
 
     Raises:
@@ -68,13 +70,13 @@ def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | Non
         write_manifest(target)
         return
     lines = ended.stderr.strip().splitlines() or [f"exit code {ended.code}"]
+    full = os.strerror(errno.ENOSPC)
+    if full in ended.stderr:
+        raise OSError(errno.ENOSPC, full)
     if "No module named pip" in lines[-1]:
         message = f"{sys.executable} has no pip: install uv or pip, or run actions/setup-python before this step"
         raise PackagesError(message)
-    raise PackagesError(
-        "the action's packages cannot be installed: " + " ".join(lines[-3:]) + "; they are needed once, from a "
-        "Python package index: check the network, or PIP_INDEX_URL (UV_INDEX_URL)"
-    )
+    raise PackagesError(f"the action's packages cannot be installed: {' '.join(lines[-3:])}; {NEEDED_ONCE}")
 
 
 def _run(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) -> CompletedProgram:
@@ -88,8 +90,9 @@ def _run(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) 
     )
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(target), "-r", str(lock)]
     command = [*installer, *options]
+    environment = _environment(folder)
     try:
-        return capture_output(command, _environment(), seconds=_INSTALL_SECONDS, folder=str(folder), programs=programs)
+        return capture_output(command, environment, seconds=_INSTALL_SECONDS, folder=str(folder), programs=programs)
     except ProgramError as error:
         raise PackagesError(f"the action's packages cannot be installed: {error}") from None
 
@@ -104,11 +107,14 @@ def _compile(packages: Path) -> None:
     compileall.compile_dir(packages, quiet=2, invalidation_mode=mode)
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     environment = {name: _value(name, value) for name, value in os.environ.items() if _is_passed_on(name, value)}
     # With the first two settings, which a machine's pip.conf may have, pip refuses `--target` or this Python. The third
     # saves a request.
-    return environment | {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    settings = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # On the file system of the packages pip moves them instead of copying, and an installer that is killed leaves
+    # nothing elsewhere.
+    return environment | settings | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
 
 
 def _is_passed_on(name: str, value: str) -> bool:

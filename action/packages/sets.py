@@ -20,6 +20,9 @@ from action.packages.tool_cache import is_whole, replace, unfinished_folder
 from action.process.program import ProgramGroup
 from action.process.search import home_folder, in_workspace
 
+NEEDED_ONCE = "they are needed once, from a Python package index: check the network, or PIP_INDEX_URL (UV_INDEX_URL)"
+"""What to do if packages cannot be installed from the index."""
+
 _LOCKS = Path(__file__).resolve().parents[2] / "requirements"
 
 
@@ -50,11 +53,8 @@ class PackageSet:
         return _cache() / "build-digests" / f"{self.name}-{digest}{tag}"
 
 
-COMMANDS = PackageSet("commands", "actions_toolkit")
-"""For annotations: workflow commands with properties."""
-
 MODELS = PackageSet("models", "pydantic")
-"""For every run: the models of the documents that are read and written. Installed and imported while buildx runs."""
+"""For what is read besides the metadata file, and for every report: models of documents, and workflow commands."""
 
 SUMMARY = PackageSet("summary", "google.protobuf")
 """For the summary: reads a build's log from its record."""
@@ -68,7 +68,7 @@ SCHEMAS = PackageSet("schemas", "jsonschema")
 GITHUB = PackageSet("github", "github")
 """For requests to GitHub's API."""
 
-SETS = (MODELS, COMMANDS, SUMMARY, RETRIES, SCHEMAS, GITHUB)
+SETS = (MODELS, SUMMARY, RETRIES, SCHEMAS, GITHUB)
 """Every set."""
 
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
 
 from action.buildx.local_state import build_id, node_count, state_folder, uses_docker_driver
 from action.errors import EvidenceError
@@ -66,19 +65,6 @@ class Sources:
     readers: Readers
     folder: Path
     begun: Mapping[str, str] = field(default_factory=dict)
-
-
-def without_packages(reason: str) -> Readers:
-    """Return readers for a run whose packages are missing: each raises an EvidenceError.
-
-    Args:
-        reason: why the packages are missing.
-    """
-
-    def read(_: Path) -> NoReturn:
-        raise EvidenceError(reason)
-
-    return Readers(read, read, read)
 
 
 def records_of(refs: Sequence[str], sources: Sources) -> RecordOf:

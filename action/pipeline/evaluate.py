@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from functools import partial
@@ -11,19 +12,20 @@ from action.buildx.bake_state import failed_target, refs_of_failed_bake
 from action.buildx.local_state import state_folder
 from action.buildx.pushed_digests import proved_digests
 from action.buildx.request import Request
+from action.documents.strict_json import MAX_WHOLE_BYTES
 from action.errors import PackagesError, VerificationError
 from action.evidence.metadata_file import read_metadata_file
 from action.exporters.attributed import other_pushed
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES
-from action.pipeline.collect import Readers, Sources, without_packages
+from action.pipeline.collect import Readers, Sources
 from action.pipeline.conclude import conclude
 from action.pipeline.execute import Executed
 from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
 
-__all__ = ["evaluate", "without_packages"]
+__all__ = ["Readers", "evaluate"]
 
 
 def evaluate(
@@ -50,6 +52,9 @@ def evaluate(
     Raises:
         Interrupted: a signal ended the verification.
     """
+    if _needs_packages(executed.metadata_file):
+        with contextlib.suppress(PackagesError):
+            preloader.wait(MODELS)
     metadata = read_metadata_file(executed.metadata_file, bake=request.bake, written=executed.written)
     folder = Path(request.folder)
     sources = Sources(
@@ -62,8 +67,7 @@ def evaluate(
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
     if policy.verify and result.builds is not None:
         try:
-            for packages in (MODELS, RETRIES):
-                preloader.wait(packages)
+            preloader.wait(MODELS, RETRIES)
             from action.pipeline.verify import verified  # noqa: PLC0415  # few verify; its packages are there only now
 
             result = verified(result, folder, executed.buildx, log)
@@ -79,6 +83,14 @@ def evaluate(
         warnings=(*executed.warnings, *result.warnings),
         trace=trace,
     )
+
+
+def _needs_packages(metadata_file: Path) -> bool:
+    """Return whether a metadata file is so long that it can only be read with packages."""
+    try:
+        return metadata_file.stat().st_size > MAX_WHOLE_BYTES
+    except OSError:
+        return False
 
 
 def _begun(request: Request, trace: Trace) -> dict[str, str]:

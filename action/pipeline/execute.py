@@ -76,8 +76,8 @@ _NO_PROVENANCE = (
 )
 
 
-EVALUATION = PreloadItem(MODELS, ("action.pipeline.package_readers", "action.pipeline.evaluate"))
-"""The packages and modules that every run needs after buildx has ended; they are loaded while it runs."""
+EVALUATION = PreloadItem(None, ("action.pipeline.evaluate", "action.buildx.failures"))
+"""The modules that every run needs after buildx has ended; they are loaded while it runs."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,23 @@ class Executed:
     log: str
     known_refs: frozenset[str]
     known_groups: frozenset[str]
+
+
+def evidence_items(request: Request, *, verify: bool) -> tuple[PreloadItem, ...]:
+    """Return the packages and modules that a run may need to find and verify its digests.
+
+    Most runs with one image need none of them: the metadata file is read without packages.
+
+    Args:
+        request: what to run.
+        verify: whether the digests are verified.
+    """
+    targets = request.targets.values()
+    reads = any(requested.may_need_record or requested.may_write_artifact for requested in targets)
+    return (
+        *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or verify else ()),
+        *((PreloadItem(RETRIES, ("action.pipeline.verify",)),) if verify else ()),
+    )
 
 
 def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: Log, preloader: Preloader) -> Executed:

@@ -37,8 +37,10 @@ class _NoPreloader(Preloader):
     def start(self) -> None:
         """Do nothing."""
 
-    def wait(self, packages: PackageSet) -> None:
+    def wait(self, *sets: PackageSet) -> None:
         """Return at once."""
+
+    wait_for_report = wait
 
 
 def run_for_caller(request: Request, policy: Policy, log: Log) -> RunResult:

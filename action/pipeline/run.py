@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from action.buildx.history import Records
 from action.buildx.request import Request
-from action.errors import PackagesError
+from action.errors import EvidenceError, PackagesError
 from action.inputs.policy import Policy
-from action.packages.preload import Preloader
-from action.pipeline.execute import EVALUATION, Executed, execute
+from action.packages.preload import WITHOUT_PACKAGES, Preloader
+from action.packages.sets import MODELS, PackageSet
+from action.pipeline.execute import Executed, execute
 from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
 
 _MISSING = "the action's packages are missing"
-_WITHOUT_PACKAGES = (
-    "Without them, digests that only the build record or a tar gives are missing, and so are summary, comment and "
-    "annotations. On a runner without an index, run action/start.py install on it once, as docs/reference.md describes"
-)
 
 
 def run_request(request: Request, workspace: Path, policy: Policy, log: Log, preloader: Preloader) -> RunResult:
@@ -51,7 +49,7 @@ def result_of(
         workspace: the folder for temporary files.
         policy: the rules for the run, such as `verify`.
         log: the destination of the log.
-        preloader: waits for what was loaded while buildx ran; digests that need a missing package are missing.
+        preloader: waits for packages if a digest needs them; digests that need a missing package are missing.
 
     Raises:
         Interrupted: a signal ended the verification.
@@ -68,20 +66,31 @@ def result_of(
         request.builds,
         executed.known_groups,
     )
-    from action.pipeline.evaluate import evaluate, without_packages  # noqa: PLC0415  # loaded while buildx ran
+    from action.pipeline.evaluate import Readers, evaluate  # noqa: PLC0415  # loaded while buildx ran
 
-    missing = ""
-    try:
-        preloader.wait(EVALUATION.packages)
+    missing: PackagesError | None = None
+    # A tar that an output writes confirms its digest; if there is no record to tell exporters apart, it gives it.
+    records = any(requested.may_need_record for requested in request.targets.values())
+    wait_for_artifact = preloader.wait if records else preloader.wait_for_report
+
+    def loaded(wait: Callable[[PackageSet], None]) -> Readers:
+        nonlocal missing
+        try:
+            wait(MODELS)
+        except PackagesError as error:
+            # The images are pushed, and most digests need no package.
+            missing = error
+            raise EvidenceError(_MISSING) from None
         from action.pipeline.package_readers import READERS  # noqa: PLC0415  # its package is there only now
 
-        readers = READERS
-    except PackagesError as error:
-        # The images are pushed, and most digests need no package.
-        missing = f"{error}. {_WITHOUT_PACKAGES}"
-        readers = without_packages(_MISSING)
+        return READERS
+
+    readers = Readers(
+        lambda file: loaded(preloader.wait).records(file),
+        lambda file: loaded(wait_for_artifact).artifact(file),
+        lambda folder: loaded(wait_for_artifact).folder(folder),
+    )
     result = evaluate(request, executed, trace, policy, readers=readers, log=log, preloader=preloader)
-    # A build that failed has no digest to miss. Of a bake with several targets, some may be finished.
-    if not missing or (executed.failed and len(request.targets) <= 1):
+    if missing is None:
         return result
-    return replace(result, warnings=(missing, *result.warnings), lacks_packages=True)
+    return replace(result, warnings=(f"{missing}. {WITHOUT_PACKAGES}", *result.warnings), lacks_packages=True)

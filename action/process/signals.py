@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -40,18 +41,25 @@ cmd/docker/docker.go, forceExitAfter3TerminationSignals).
 """
 
 
-def wait_for(event: threading.Event) -> None:
+def wait_for(event: threading.Event, seconds: float = math.inf) -> bool:
     """Wait in the main thread until an event is set, and handle the signals that arrive meanwhile.
 
     Args:
         event: is set by another thread.
+        seconds: the time limit.
+
+    Returns:
+        Whether it is set.
     """
+    end = time.monotonic() + seconds
     # Not one wait without a time limit. CPython handles a signal between two instructions of the main thread: one that
     # arrives while this thread waits for the interpreter's lock, which an import in another thread can hold, does not
     # end the system call that comes next (CPython 3.11, Python/ceval.c, `eval_frame_handle_pending`: signals are
     # handled before the lock is given to other threads).
-    while not event.wait(_WAIT_SECONDS):
-        pass
+    while not event.wait(max(0.0, min(_WAIT_SECONDS, end - time.monotonic()))):
+        if time.monotonic() >= end:
+            return False
+    return True
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -13,8 +13,8 @@ from action.errors import EvidenceError, PackagesError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, document_text, references
 from action.github import workflow_commands
 from action.github.workflow_commands import set_outputs
-from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import COMMANDS, MODELS
+from action.packages.preload import WITHOUT_PACKAGES, Preloader
+from action.packages.sets import MODELS
 from action.pipeline.execute import folder_for_later_steps
 from action.pipeline.run import result_of
 from action.pipeline.run_result import RunResult, Trace, refs_of
@@ -69,16 +69,16 @@ def report_run(result: RunResult, request: ReportRequest, preloader: Preloader) 
     has_checks = any(key in (result.metadata or "") for key in _CHECK_KEYS)
     if not (report_options.annotations and has_checks) and not has_summary(report_options):
         return
+    sets = (item.packages for item in report_items(report_options) if item.packages is not None)
     try:
-        for item in (PreloadItem(MODELS), PreloadItem(COMMANDS), *report_items(report_options)):
-            preloader.wait(item.packages)
+        preloader.wait_for_report(MODELS, *sets)
     except PackagesError as error:
         text = f"the run is not shown: {error}"
         if result.errors:
             # No annotation: the first thing to look at is why the run failed.
             workflow_commands.say(text)
         elif not result.lacks_packages:
-            workflow_commands.warning(f"{text}; the build and its outputs are not affected")
+            workflow_commands.warning(f"{error}. {WITHOUT_PACKAGES}")
         return
     from action.report.publish import publish_report  # noqa: PLC0415  # its packages were loaded while buildx ran
 

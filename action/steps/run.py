@@ -11,11 +11,11 @@ from action.buildx.request import Request
 from action.github import workflow_commands
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader, PreloadItem
-from action.pipeline.execute import EVALUATION, execute, temporary_folder
+from action.pipeline.execute import EVALUATION, evidence_items, execute, temporary_folder
 from action.report.request import ReportOptions
 from action.steps.common import report_items, step_log
 
-_FINISH = PreloadItem(EVALUATION.packages, ("action.steps.finish", *EVALUATION.modules))
+_FINISH = PreloadItem(None, ("action.steps.finish",))
 
 
 def run_step(
@@ -42,9 +42,10 @@ def run_step(
         Interrupted: a signal ended the run.
     """
     log = step_log()
+    needed = (*evidence_items(request, verify=policy.verify), *report_items(report_options))
     with (
         temporary_folder() as workspace,
-        Preloader(_FINISH, *report_items(report_options)) as preloader,
+        Preloader(EVALUATION, _FINISH, *needed) as preloader,
     ):
         # A line of a Dockerfile's output must not be taken for a workflow command.
         with workflow_commands.stopped():

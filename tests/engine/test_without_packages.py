@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import documented
 from tests.engine.conftest import Step, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest, tar_digest
 from tests.github_output import read_github_output
-from tests.starting import NO_INDEX, START, install_all
+from tests.starting import NO_INDEX, START
 
 MISSING = "::warning::the action's packages cannot be installed: "
 WHAT_TO_DO = "run action/start.py install on it once, as docs/reference.md describes"
@@ -57,9 +58,10 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def filled_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tool cache after the command that the documentation names."""
-    folder = tmp_path_factory.mktemp("filled-cache")
-    done = install_all(Path(sys.executable), folder, path=f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    """A tool cache after the commands of the documentation for a machine with an index."""
+    folder, reader = tmp_path_factory.mktemp("filled-cache"), tmp_path_factory.mktemp("reader")
+    commands = documented.blocks("reference.md", "Runners without a package index")[0]
+    done = documented.run(commands, reader, folder, **documented.released(reader / "released"))
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -72,7 +74,7 @@ def _two_outputs(work: Workplace) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("store", ["work", "classic"])
-def test_one_pushed_image_has_its_digest_and_one_warning_says_what_to_do(
+def test_one_pushed_image_has_its_digest_and_needs_no_packages(
     request: pytest.FixtureRequest, cache: Path, store: str
 ) -> None:
     work: Workplace = request.getfixturevalue(store)
@@ -87,11 +89,8 @@ def test_one_pushed_image_has_its_digest_and_one_warning_says_what_to_do(
     assert json.loads(step.outputs["refs"]) == [f"{work.image}@{digest}"]
     assert json.loads(step.outputs["metadata"])["containerimage.digest"]
     assert json.loads(Path(step.outputs["results"]).read_text())["digest"] == digest
-    (warning,) = _warnings(step)
-    assert warning.startswith(MISSING)
-    assert warning.endswith(WHAT_TO_DO)
-    # The folder of an installation that the end of the step killed is removed by the next one.
-    assert [each for each in (cache / "build-digests").iterdir() if not each.name.startswith(".unfinished-")] == []
+    assert _warnings(step) == []
+    assert not cache.exists()
     # The outputs are those of a step that has the packages.
     again = work.step(**{name.replace("-", "_"): value for name, value in inputs.items()})
     assert set(step.outputs) == set(again.outputs)
@@ -127,8 +126,7 @@ def test_targets_of_a_bake_with_one_output_each_have_their_digests(work: Workpla
     step = _run(work, cache, {"source": ".", "push": "true", "require-digests": "true"}, "bake")
     assert step.code == 0, step.log
     assert json.loads(step.outputs["digests"]) == {name: {"0": served_digest(work.image, name)} for name in targets}
-    (warning,) = _warnings(step)
-    assert warning.startswith(MISSING)
+    assert _warnings(step) == []
 
 
 def test_packages_that_were_installed_beforehand_need_no_index(work: Workplace, filled_cache: Path) -> None:
@@ -145,7 +143,9 @@ def test_packages_that_were_installed_beforehand_need_no_index(work: Workplace, 
 
 def test_a_tool_cache_that_cannot_be_written_costs_no_digest_of_one_image(work: Workplace) -> None:
     # Nobody can make a folder in /proc, root neither.
-    step = _run(work, Path("/proc/cache"), {"push": "true", "tags": f"{work.image}:1"})
+    summary = work.folder / "summary.md"
+    inputs = {"push": "true", "tags": f"{work.image}:1"}
+    step = _run(work, Path("/proc/cache"), inputs, GITHUB_STEP_SUMMARY=str(summary))
     assert step.code == 0, step.log
     assert step.outputs["digest"] == served_digest(work.image, "1")
     (warning,) = _warnings(step)
@@ -204,7 +204,7 @@ def test_verify_without_packages_fails_with_one_line_and_the_digests_are_there(w
     assert step.outputs["digest"] == served_digest(work.image, "1")
 
 
-_USED = ("models", "commands", "summary", "retries")
+_USED = ("models", "summary", "retries")
 
 
 @pytest.mark.parametrize("present", [*[(name,) for name in _USED], *[{*_USED} - {name} for name in _USED]])
@@ -247,7 +247,8 @@ def test_buildx_prints_its_first_line_before_an_installation_has_ended(work: Wor
     uv = work.folder.with_name(f"{work.folder.name}-fake") / "uv"
     uv.write_text(_LOGGING_UV.replace("LOG", str(log)))
     uv.chmod(0o755)
-    step = _run(work, cache, {"push": "true", "tags": f"{work.image}:1"})
+    inputs = {"push": "true", "tags": f"{work.image}:1"}
+    step = _run(work, cache, inputs, GITHUB_STEP_SUMMARY=str(work.folder / "summary.md"))
     assert step.code == 0, step.log
     assert step.outputs["digest"] == served_digest(work.image, "1")
     printed = log.read_text().splitlines()

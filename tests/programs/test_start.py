@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import documented
 from tests.github_api import TOKEN, github_api
 from tests.starting import BAD_INPUT, NO_INDEX, ROOT, START, install, real_python, start
 
@@ -23,8 +24,8 @@ def test_a_step_that_starts_no_build_installs_nothing(bare_python: Path, tmp_pat
 def test_packages_that_are_installed_need_no_network(bare_python: Path, tool_cache: Path) -> None:
     again = install(bare_python, tool_cache, path="/bin", **NO_INDEX)
     (folder,) = (tool_cache / "build-digests").iterdir()
-    assert (again.stdout, again.returncode) == (f"commands: {folder}\n", 0)
-    assert (folder / "actions_toolkit").is_dir()
+    assert (again.stdout, again.returncode) == (f"retries: {folder}\n", 0)
+    assert (folder / "tenacity").is_dir()
 
 
 def test_an_installation_without_network_fails_with_one_line_and_leaves_nothing(
@@ -80,14 +81,27 @@ def test_the_command_installs_each_set_once_though_this_python_has_its_packages(
     assert sorted((tmp_path / "installed").read_text().split()) == sorted(locks)
     # Of the other locks no step installs anything.
     assert locks == {each.name for each in (ROOT / "requirements").glob("*.txt")} - {
-        *("dev.txt", "fuzz.txt", "overrides.txt", "uv.txt")
+        *("dev.txt", "docs.txt", "fuzz.txt", "overrides.txt", "uv.txt")
     }
 
 
+def test_the_documented_commands_install_from_a_folder_of_wheels_without_an_index(tmp_path: Path) -> None:
+    clone, offline = documented.blocks("reference.md", "Runners without a package index")
+    clone = clone.splitlines()[0]
+    cache = tmp_path / "cache"
+    environment = {**documented.released(tmp_path / "released"), "RUNNER_TOOL_CACHE": str(cache)}
+    done = documented.run(f"{clone}\n{offline}", tmp_path, cache, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Before them stands what `pip download` prints.
+    sets = [line.partition(": ") for line in done.stdout.splitlines() if str(cache) in line]
+    assert [name for name, _, _ in sets] == ["models", "summary", "retries", "schemas", "github"]
+    assert all(Path(folder).parent == cache / "build-digests" and Path(folder).is_dir() for _, _, folder in sets)
+
+
 def test_the_command_refuses_an_unknown_set_and_installs_nothing(bare_python: Path, tmp_path: Path) -> None:
-    done = install(bare_python, tmp_path / "cache", "commands", "step")
+    done = install(bare_python, tmp_path / "cache", "retries", "step")
     assert done.returncode == 2
-    assert done.stdout.startswith("::error::install: there is no set 'step'; name some of: models, commands, ")
+    assert done.stdout.startswith("::error::install: there is no set 'step'; name some of: models, summary, ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -130,9 +144,7 @@ def test_the_error_of_an_old_python_says_which_is_needed(version: str, tmp_path:
     assert (launched.returncode, launched.stdout, launched.stderr) == (86, "", "")
 
 
-def test_a_build_that_cannot_be_retried_still_reports_why_it_failed(
-    bare_python: Path, own_tool_cache: Path, tmp_path: Path
-) -> None:
+def test_a_build_that_cannot_be_retried_still_reports_why_it_failed(bare_python: Path, tmp_path: Path) -> None:
     said = "ERROR: failed to solve: failed to push x: unexpected status from PUT request to http://x: 503 Unavailable"
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()
@@ -140,7 +152,7 @@ def test_a_build_that_cannot_be_retried_still_reports_why_it_failed(
     docker.chmod(0o755)
     inputs = {"context": ".", "retries": "2", "summary": "false"}
     environment = {"INPUTS": json.dumps(inputs), **NO_INDEX}
-    done = start(bare_python, own_tool_cache, path=f"{docker.parent}:/usr/bin:/bin", **environment)
+    done = start(bare_python, tmp_path / "cache", path=f"{docker.parent}:/usr/bin:/bin", **environment)
     assert done.returncode == 1
     assert "the build is not tried again: the action's packages cannot be installed: " in done.stdout
     assert f"::error::buildx failed with: {said}\n" in done.stdout

@@ -59,6 +59,11 @@ class Place:
     def step(self) -> tuple[str, ...]:
         return (str(self.python), "-I", "-S", str(START), "build")
 
+    def with_summary(self) -> dict[str, str]:
+        """Variables of a step with a summary, which needs packages."""
+        inputs = {**json.loads(self.environment["INPUTS"]), "summary": "true"}
+        return {"INPUTS": json.dumps(inputs), "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md")}
+
     @property
     def outputs(self) -> dict[str, str]:
         return dict(read_github_output(self.folder / "outputs"))
@@ -101,7 +106,7 @@ def test_a_step_does_not_use_damaged_packages_that_cannot_be_installed_again(pla
     shutil.copytree(run_cache, cache)
     (models,) = cache.glob("build-digests/models-*")
     (models / "pydantic/__init__.py").write_text("raise SystemExit('used')")
-    done = place.run(*place.step, RUNNER_TOOL_CACHE=str(cache), **NO_INDEX)
+    done = place.run(*place.step, RUNNER_TOOL_CACHE=str(cache), **NO_INDEX, **place.with_summary())
     assert done.returncode == 0, done.stdout + done.stderr
     assert place.outputs["digest"] == DIGEST
     assert "::warning::the action's packages cannot be installed: " in done.stdout
@@ -228,7 +233,8 @@ def test_a_step_and_the_command_build_without_a_home_that_the_system_knows(place
         assert "Traceback" not in done.stderr
     assert place.outputs["digest"] == DIGEST
     (place.folder / "outputs").write_text("")
-    done = place.run(*place.step, prefix=prefix, without=("HOME", "RUNNER_TOOL_CACHE", "RUNNER_TEMP"))
+    without = ("HOME", "RUNNER_TOOL_CACHE", "RUNNER_TEMP")
+    done = place.run(*place.step, prefix=prefix, without=without, **place.with_summary())
     assert done.returncode == 0, done.stdout
     assert place.outputs["digest"] == DIGEST
     (warning,) = [line for line in done.stdout.splitlines() if line.startswith("::warning::")]

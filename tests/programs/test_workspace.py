@@ -70,13 +70,13 @@ def start(
 
 
 def install(python: Path, workspace: Path, path: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return start(python, workspace, path, "install", "commands", **environment)
+    return start(python, workspace, path, "install", "retries", **environment)
 
 
 def installed(workspace: Path) -> str:
     """What an installation prints that succeeds."""
     (folder,) = (workspace.parent / "cache/build-digests").iterdir()
-    return f"commands: {folder}\n"
+    return f"retries: {folder}\n"
 
 
 def uv_folder() -> str:
@@ -128,7 +128,7 @@ def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_pip(
     }
     (workspace / "pip").unlink()
     for name, text in (
-        ("constraints.txt", "actions-toolkit==0.1"),
+        ("constraints.txt", "tenacity==9.0"),
         ("more.txt", "six"),
         ("pip/pip.conf", "[global]\nprefix=/x"),
     ):
@@ -161,7 +161,7 @@ def test_settings_in_the_workspace_and_of_other_installs_have_no_effect_on_uv(
         "XDG_CACHE_HOME": str(workspace),
         "VIRTUAL_ENV": str(workspace / "venv"),
     }
-    (workspace / "constraints.txt").write_text("actions-toolkit==0.1")
+    (workspace / "constraints.txt").write_text("tenacity==9.0")
     (workspace / "uv").unlink()
     (workspace / "uv").mkdir()
     (workspace / "uv/uv.toml").write_text('required-version = "==0.0.1"\n')
@@ -236,7 +236,7 @@ def test_the_index_that_the_machine_or_its_user_has_set_is_asked(  # noqa: PLR09
     done = install(bare_python, workspace, path, PIP_FIND_LINKS="", **environment)
     assert done.returncode == 1
     assert done.stdout.startswith("::error::the action's packages cannot be installed: ")
-    assert {part for path in asked for part in path.split("/")} & {"actions-toolkit"}
+    assert {part for path in asked for part in path.split("/")} & {"tenacity"}
 
 
 def test_a_tool_cache_in_the_workspace_is_not_used(bare_python: Path, workspace: Path) -> None:
@@ -254,12 +254,15 @@ def test_an_action_that_installs_imports_and_runs_nothing_of_the_workspace(
 ) -> None:
     docker = workspace.parent / "docker/docker"
     docker.parent.mkdir()
-    docker.write_text(FAILING_DOCKER)
+    cache = workspace.parent / "cache"
+    docker.write_text(FAILING_DOCKER.format(cache=cache))
     docker.chmod(0o755)
     (docker.parent / "python3").symlink_to(bare_python)
     uv = uv_folder() if installer == "uv" else ""
     merged = {"INPUT_RESULTS": "none", "INPUT_TAGS": "localhost/x:1"}
-    inputs = {"build": {"INPUT_CONTEXT": "."}, "bake": {"INPUT_SOURCE": "."}, "merge": merged}[name]
+    inputs = {"build": {"INPUT_CONTEXT": ".", "INPUT_OUTPUTS": OUTPUT}, "bake": {"INPUT_SOURCE": "."}, "merge": merged}[
+        name
+    ]
     done = launch(
         f"{workspace / 'bin'}:.:bin::{docker.parent}:{uv}",
         name,
@@ -268,19 +271,27 @@ def test_an_action_that_installs_imports_and_runs_nothing_of_the_workspace(
         **hostile(workspace),
         **inputs,
         GITHUB_WORKSPACE=str(workspace),
-        RUNNER_TOOL_CACHE=str(workspace.parent / "cache"),
+        RUNNER_TOOL_CACHE=str(cache),
         INPUT_SUMMARY="false",
     )
     assert ran(workspace) == ""
     assert done.returncode == (2 if name == "merge" else 1), done.stdout + done.stderr
-    assert list((workspace.parent / "cache/build-digests").glob("models-*")), done.stdout
+    assert list((cache / "build-digests").glob("models-*")), done.stdout
 
 
-FAILING_DOCKER = """#!/bin/sh
+# A tar is read with packages, which are installed while buildx runs.
+OUTPUT = "type=oci,dest=a.tar"
+FAILING_DOCKER = f"""#!/bin/sh
 case "$*" in
-  *--print*) echo '{"target": {"app": {"context": "."}}}' ;;
+  *--print*) echo '{{{{"target": {{{{"app": {{{{"context": ".", "output": ["{OUTPUT}"]}}}}}}}}}}}}' ;;
   "buildx version") echo "github.com/docker/buildx v0.29.1 none" ;;
-  *) exit 1 ;;
+  *)
+    while [ $((i += 1)) -lt 600 ]; do
+      set -- {{cache}}/build-digests/models-*
+      [ -d "$1" ] && break
+      /bin/sleep 0.1
+    done
+    exit 1 ;;
 esac
 """
 

@@ -132,6 +132,14 @@ def test_an_exporter_gets_its_own_digest_or_none_whatever_evidence_is_missing(
 
 @settings(max_examples=300, deadline=None)
 @given(_asked(), _ENGINES)
+def test_packages_are_loaded_while_buildx_runs_if_the_record_is_needed_after_it(asked: Asked, engine: Engine) -> None:
+    simulated = simulate(asked, engine)
+    if needs_record(simulated.requested, Metadata("b/n/r", merged(simulated))):
+        assert simulated.requested.may_need_record
+
+
+@settings(max_examples=300, deadline=None)
+@given(_asked(), _ENGINES)
 def test_with_a_whole_record_every_exporter_that_makes_an_image_has_its_digest(asked: Asked, engine: Engine) -> None:
     simulated = simulate(asked, engine)
     attribution = attribute(simulated.requested, seen(simulated))

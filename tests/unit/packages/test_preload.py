@@ -14,9 +14,12 @@ CODE = """
 import sys, time
 sys.path.insert(0, {root!r})
 from action.errors import PackagesError
-from action.packages.sets import RETRIES, SUMMARY
+from action.packages import preload
 from action.packages.preload import PreloadItem, Preloader
-with Preloader(PreloadItem(RETRIES, ("made_ready",)), PreloadItem(SUMMARY)) as preloader:
+from action.packages.sets import GITHUB, RETRIES, SUMMARY
+preload.REPORT_SECONDS = 0.5
+first, second = PreloadItem(None, ("plistlib",)), PreloadItem(RETRIES, ("made_ready",))
+with Preloader(first, second, PreloadItem(SUMMARY), PreloadItem(GITHUB)) as preloader:
     {body}
 """
 
@@ -34,6 +37,7 @@ case "$4" in *"/$HELD_BACK") while [ ! -e {tmp_path}/let-go ]; do sleep 0.02; do
 if [ -n "$FAIL" ]; then echo no network >&2; exit 1; fi
 case "$4" in
   */retries.txt) touch "$2/tenacity.py" "$2/made_ready.py" ;;
+  */github.txt) touch "$2/github.py" ;;
   */summary.txt) mkdir -p "$2/google/protobuf" && touch "$2/google/protobuf/__init__.py" ;;
 esac
 """
@@ -53,25 +57,40 @@ def run(installer: Path, body: str, **environment: str) -> subprocess.CompletedP
     )
 
 
-def test_items_are_preloaded_in_their_order_while_something_else_runs(installer: Path) -> None:
-    body = "preloader.start()\n    while 'made_ready' not in sys.modules: time.sleep(0.01)\n    preloader.wait(SUMMARY)"
-    done = run(installer, body)
-    assert done.returncode == 0, done.stderr
-    locks = [line.rpartition("/")[2] for line in (installer.parent / "installed").read_text().splitlines()]
-    assert locks == ["retries.txt", "summary.txt"]
-
-
-def test_waiting_for_a_set_does_not_wait_for_later_ones(installer: Path) -> None:
+def test_sets_are_installed_at_the_same_time_and_modules_imported_once_theirs_are_there(installer: Path) -> None:
     let_go = f"open({str(installer.parent / 'let-go')!r}, 'w').close()"
-    body = f"preloader.start(); preloader.wait(RETRIES); import tenacity; {let_go}; preloader.wait(SUMMARY)"
-    # Whoever waits for the later one too waits for ever.
-    done = run(installer, body, HELD_BACK="summary.txt")
-    assert done.returncode == 0, done.stderr
+    body = f"""preloader.start(); preloader.wait(SUMMARY, GITHUB)
+    while "plistlib" not in sys.modules: time.sleep(0.01)
+    time.sleep(0.1); print("made_ready" in sys.modules); {let_go}; preloader.wait(RETRIES)
+    while "made_ready" not in sys.modules: time.sleep(0.01)"""
+    # Whoever installs or awaits the first one before the others waits for ever.
+    done = run(installer, body, HELD_BACK="retries.txt")
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+    locks = [line.rpartition("/")[2] for line in (installer.parent / "installed").read_text().splitlines()]
+    assert sorted(locks) == ["github.txt", "retries.txt", "summary.txt"]
 
 
 def test_a_set_that_is_not_being_preloaded_is_installed_by_wait(installer: Path) -> None:
     done = run(installer, "preloader.wait(RETRIES); import tenacity; print(tenacity.__file__)")
     assert done.stdout.strip().endswith("tenacity.py"), done.stderr
+    assert len((installer.parent / "installed").read_text().splitlines()) == 1
+
+
+def test_a_report_waits_a_bounded_time_in_all_and_a_digest_longer(installer: Path) -> None:
+    let_go = f"open({str(installer.parent / 'let-go')!r}, 'w').close()"
+    body = f"""preloader.start()
+    for _ in range(3):
+        began = time.monotonic()
+        try: preloader.wait_for_report(SUMMARY, RETRIES)
+        except PackagesError as error: print(round(time.monotonic() - began, 1), error)
+    import threading; threading.Timer(0.2, lambda: {let_go}).start()
+    preloader.wait(RETRIES); import tenacity; print("there")"""
+    done = run(installer, body, HELD_BACK="retries.txt")
+    assert done.returncode == 0, done.stderr
+    error = "the action's packages cannot be installed: the installer has not ended 0.5 s after the build; they are "
+    lines = done.stdout.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["0.5", "0.0", "0.0", "there"]
+    assert [line.partition(" ")[2].startswith(error) for line in lines] == [True, True, True, False]
 
 
 def test_wait_raises_the_error_of_a_set_that_cannot_be_installed(installer: Path) -> None:

@@ -22,7 +22,7 @@ def installer(tmp_path: Path, tool_cache: Path) -> str:
     # --target is followed by the folder.
     script = f"""
 while [ "$1" != --target ]; do shift; done
-cp -r {source}/actions_toolkit "$2"
+cp -r {source}/tenacity "$2"
 touch {tmp_path}/half
 sleep "$SECONDS_TO_TAKE"
 cp -r {source}/. "$2"
@@ -35,7 +35,7 @@ cp -r {source}/. "$2"
 def starting(python: Path, path: str, cache: Path, seconds: float) -> subprocess.Popen[str]:
     """An installation that starts."""
     return subprocess.Popen(
-        [str(python), "-I", "-S", str(START), "install", "commands"],
+        [str(python), "-I", "-S", str(START), "install", "retries"],
         env={"PATH": path, "RUNNER_TOOL_CACHE": str(cache), "SECONDS_TO_TAKE": str(seconds)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -58,7 +58,7 @@ def test_installations_at_the_same_time_give_one_complete_set(
     both = [starting(bare_python, installer, cache, seconds) for seconds in (0.5, 0.6)]
     printed = [process.communicate(timeout=60)[0] for process in both]
     (folder,) = (cache / "build-digests").iterdir()
-    assert printed == [f"commands: {folder}\n"] * 2
+    assert printed == [f"retries: {folder}\n"] * 2
     assert not folder.name.startswith(".")
 
 
@@ -71,7 +71,7 @@ def test_a_killed_installation_leaves_no_incomplete_set(bare_python: Path, insta
     assert [each.name[:12] for each in (cache / "build-digests").iterdir()] == [".unfinished-"]
     printed, _ = starting(bare_python, installer, cache, 0).communicate(timeout=60)
     (folder,) = (cache / "build-digests").iterdir()
-    assert printed == f"commands: {folder}\n"
+    assert printed == f"retries: {folder}\n"
     assert not folder.name.startswith(".")
 
 

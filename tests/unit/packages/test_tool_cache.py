@@ -20,24 +20,24 @@ def _set(cache: Path) -> Path:
 
 
 def _truncate(folder: Path) -> None:
-    (folder / "actions_toolkit/command.py").write_text("")
+    (folder / "tenacity/nap.py").write_text("")
 
 
 def _remove(folder: Path) -> None:
-    (folder / "actions_toolkit/command.py").unlink()
+    (folder / "tenacity/nap.py").unlink()
 
 
 def _spoil_compiled(folder: Path) -> None:
-    (file,) = (folder / "actions_toolkit/__pycache__").glob("command.*.pyc")
+    (file,) = (folder / "tenacity/__pycache__").glob("nap.*.pyc")
     file.write_bytes(file.read_bytes()[:40])
 
 
 def _add(folder: Path) -> None:
-    (folder / "actions_toolkit/more.py").write_text("raise SystemExit('more')")
+    (folder / "tenacity/more.py").write_text("raise SystemExit('more')")
 
 
 def _overwrite_the_end(folder: Path) -> None:
-    file = folder / "actions_toolkit/command.py"
+    file = folder / "tenacity/nap.py"
     file.write_bytes(file.read_bytes()[:-100] + bytes(100))
 
 
@@ -83,7 +83,7 @@ def test_damaged_packages_are_installed_again(
     good = _files(_set(cache))
     damage(_set(cache))
     done = install(bare_python, cache, path=uv_path)
-    assert (done.stdout, done.returncode) == (f"commands: {_set(cache)}\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == (f"retries: {_set(cache)}\n", 0), done.stderr
     assert _files(_set(cache)) == good
 
 
@@ -106,7 +106,7 @@ def test_damaged_packages_are_not_used_if_they_cannot_be_installed_again(
 ) -> None:
     cache = tmp_path / "cache"
     shutil.copytree(tool_cache, cache)
-    (_set(cache) / "actions_toolkit/command.py").write_text("raise SystemExit('used')")
+    (_set(cache) / "tenacity/nap.py").write_text("raise SystemExit('used')")
     done = install(bare_python, cache, **NO_INDEX)
     assert done.returncode == 1
     assert done.stdout.startswith("::error::the action's packages cannot be installed: ")
