@@ -80,9 +80,11 @@ def make_files(tag: str, folder: Path) -> None:
     """Make the packages, the archive of the action and the bill of materials.
 
     Raises:
-        ReleaseError: a program failed.
+        ReleaseError: a program failed, or the folder has files, which may be those of another version.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ReleaseError(f"{folder} has files; remove them, or name an empty folder with --folder")
     # In this environment, whose packages have hashes; a build frontend would install others.
     _run(sys.executable, "-m", "hatchling", "build", "--directory", str(folder))
     archive = folder / f"action-{tag}.tar.gz"

@@ -20,7 +20,7 @@ from referencing import Registry, Resource
 
 from action import __version__
 from action.packages.sets import SETS
-from release.__main__ import ReleaseError, check, notes
+from release.__main__ import ReleaseError, check, make_files, notes
 from release.sbom import make_sbom
 from tests.release_api import serve
 
@@ -147,6 +147,12 @@ def test_a_tag_that_is_not_the_version_makes_no_release(tag: str, problem: str) 
         check(tag)
 
 
+def test_files_of_another_version_are_not_mixed_with_those_of_a_release(tmp_path: Path) -> None:
+    (tmp_path / "build_digests-0.9.0.tar.gz").touch()
+    with pytest.raises(ReleaseError, match="has files; remove them"):
+        make_files(f"v{__version__}", tmp_path)
+
+
 def test_the_changelog_has_a_dated_section_for_the_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     first = re.search(r"^## (\d.*?) - (\d{4}-\d\d-\d\d)$", text, re.MULTILINE)
@@ -158,7 +164,8 @@ def test_the_changelog_has_a_dated_section_for_the_version() -> None:
 
 
 def test_documents_and_examples_pin_the_major_version_that_is_released() -> None:
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.yml")]
+    # The versions on the page about versions are examples.
+    pages = {*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.yml")} - {ROOT / "docs/versions.md"}
     pins = {
         pin for page in pages for pin in re.findall(r"build-digests(?:/[a-z/]+)?@(v[\w.]+)", page.read_text("utf-8"))
     }
