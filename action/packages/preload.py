@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -67,14 +67,17 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
 
     Args:
         items: what is needed after the build, in the order in which it is needed.
+        last: is called in the thread once all items are there, with the group whose programs the end of the `with`
+            block kills.
     """
 
     # The imports run in a thread although they hold Python's lock: buildx is another process, and this one only waits
     # for it meanwhile.
 
-    def __init__(self, *items: PreloadItem) -> None:
+    def __init__(self, *items: PreloadItem, last: Callable[[ProgramGroup], None] | None = None) -> None:
         """Prepare the threads; `start` starts them."""
         self._items = items
+        self._last = last
         self._programs = ProgramGroup()
         self._installations: dict[PackageSet, _Installation] = {}
         self._started = False
@@ -145,6 +148,8 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
                 # An error is raised again where the module is imported, in the main thread, which can report it.
                 with contextlib.suppress(Exception):
                     importlib.import_module(module)
+        if self._last is not None:
+            self._last(self._programs)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -147,6 +147,7 @@ def capture_output(
     seconds: float,
     folder: str = ".",
     programs: ProgramGroup | None = None,
+    idle: bool = False,
 ) -> CompletedProgram:
     """Run a program without input and return up to 64 MiB of its output, within a time limit.
 
@@ -158,6 +159,7 @@ def capture_output(
         seconds: the time limit; the program and its children are killed after it.
         folder: the folder that the program runs in.
         programs: the group that the program belongs to, or None.
+        idle: whether the program gets only the processor time that no other program wants; ignored on Windows.
 
     Raises:
         SlowProgramError: the program does not end within the time limit.
@@ -170,6 +172,8 @@ def capture_output(
             return _start(command, safe_environment(environment), folder, (stdout, stderr), passes_stdin=False)
 
         with (programs or ProgramGroup()).running(start) as process:
+            if idle:
+                _yield_processor(process)
             try:
                 with with_watchdog(process):
                     code = process.wait(timeout=seconds)
@@ -181,6 +185,13 @@ def capture_output(
                     kill(process)
                     process.wait()
         return CompletedProgram(code, _start_of(stdout, _MAX_OUTPUT_BYTES), _start_of(stderr, _TAIL_BYTES))
+
+
+def _yield_processor(process: subprocess.Popen[bytes]) -> None:
+    """Give a program and its children the lowest priority."""
+    # The whole group: Go programs start threads at once, and Linux keeps a priority for each thread.
+    with contextlib.suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PGRP, process.pid, 19)
 
 
 def _temporary_file() -> IO[bytes]:

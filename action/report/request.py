@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from action.inputs.values import environment_boolean
 
+_UPLOAD, _RETENTION = "DOCKER_BUILD_RECORD_UPLOAD", "DOCKER_BUILD_RECORD_RETENTION_DAYS"
+
 
 @dataclass(frozen=True)
 class ReportOptions:
@@ -28,7 +30,8 @@ class ReportOptions:
 def read_report_options(environment: Mapping[str, str], *, summary: bool, comment: bool, record: bool) -> ReportOptions:
     """Combine the inputs with the environment variables of docker/build-push-action.
 
-    A report that an input or a variable turns off is off. A variable with a value that is not a boolean turns it off.
+    A report that an input or a variable turns off is off; DOCKER_BUILD_RECORD_UPLOAD also turns the record on. A
+    variable with a value that is not a boolean counts as false.
 
     Args:
         environment: environment variables; the three DOCKER_BUILD_… below are read.
@@ -44,7 +47,24 @@ def read_report_options(environment: Mapping[str, str], *, summary: bool, commen
         summary=summary and is_on("DOCKER_BUILD_SUMMARY"),
         annotations=is_on("DOCKER_BUILD_CHECKS_ANNOTATIONS"),
         comment=comment,
-        record=record and is_on("DOCKER_BUILD_RECORD_UPLOAD"),
+        record=environment_boolean(environment.get(_UPLOAD) or str(record).lower()),
+    )
+
+
+def upload_notice(environment: Mapping[str, str]) -> str:
+    """Return what to do in place of the upload that variables of docker/build-push-action ask for, or empty.
+
+    Args:
+        environment: environment variables.
+    """
+    days = environment.get(_RETENTION, "").strip()
+    asked = [name for name in (_UPLOAD, *((_RETENTION,) if days.strip("0") else ())) if environment.get(name)]
+    if not asked or not environment_boolean(environment.get(_UPLOAD) or "true"):
+        return ""
+    option = f" and retention-days: {days}" if _RETENTION in asked else ""
+    return (
+        f"{' and '.join(asked)}: this action uploads no build record; give the output record to a step with "
+        f"actions/upload-artifact{option}"
     )
 
 

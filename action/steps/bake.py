@@ -7,6 +7,7 @@ import os
 from action.buildx.bake_arguments import bake_request, read_bake
 from action.buildx.builder import GIT_QUERY, find_driver, query_version, satisfies
 from action.buildx.definition import query_definition
+from action.buildx.diagnostics import Diagnostics
 from action.github.context import counts_as_private
 from action.inputs.bake import BAKE_NAMES, read_bake_inputs
 from action.inputs.raw import known_inputs, parse_inputs
@@ -54,4 +55,12 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
     if dry_run:
         return print_arguments(request.arguments)
     request = request.with_variables(launch.cache_service)
-    return run_step(request, inputs.policy, report_options, inputs=raw, secrets=secrets, token=inputs.github_token)
+    return run_step(
+        request,
+        inputs.policy,
+        report_options,
+        inputs=raw,
+        secrets=secrets,
+        token=inputs.github_token,
+        diagnostics=Diagnostics(inputs.builder, driver, launch.cache_service.get("ACTIONS_RUNTIME_TOKEN", "")),
+    )

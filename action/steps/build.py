@@ -6,6 +6,7 @@ import os
 
 from action.buildx.build_arguments import build_request
 from action.buildx.builder import find_driver
+from action.buildx.diagnostics import Diagnostics
 from action.github.context import counts_as_private
 from action.inputs.build import BUILD_NAMES, read_build_inputs
 from action.inputs.raw import known_inputs, parse_inputs
@@ -47,4 +48,12 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
     if dry_run:
         return print_arguments(request.arguments)
     request = request.with_variables(launch.cache_service)
-    return run_step(request, inputs.policy, report_options, inputs=raw, secrets=secrets, token=inputs.github_token)
+    return run_step(
+        request,
+        inputs.policy,
+        report_options,
+        inputs=raw,
+        secrets=secrets,
+        token=inputs.github_token,
+        diagnostics=Diagnostics(inputs.builder, driver, launch.cache_service.get("ACTIONS_RUNTIME_TOKEN", "")),
+    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from action.buildx.diagnostics import Diagnostics
 from action.errors import EvidenceError, PackagesError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, document_text, references
 from action.github import workflow_commands
@@ -18,25 +18,35 @@ from action.packages.sets import MODELS
 from action.pipeline.execute import folder_for_later_steps
 from action.pipeline.run import result_of
 from action.pipeline.run_result import RunResult, Trace, refs_of
+from action.process.search import docker_folder
 from action.process.signals import Interrupted
-from action.report.request import ReportRequest
+from action.report.diagnostics import print_diagnostics, print_group
+from action.report.request import ReportRequest, upload_notice
 from action.steps.common import has_summary, report_items
 
 __all__ = ["ReportRequest", "finish_run", "result_of"]
 
 
-def finish_run(result: RunResult, report: ReportRequest, preloader: Preloader) -> int:
+def finish_run(result: RunResult, report: ReportRequest, preloader: Preloader, diagnostics: Diagnostics) -> int:
     """Set the step outputs of a run, report it, and return the step's exit code.
 
     Args:
         result: the result of the run.
         report: what is reported of the run.
         preloader: loads the packages that the report needs.
+        diagnostics: what docker and buildx printed about themselves until now.
 
     Raises:
         Interrupted: a signal ended the run; its outputs are set.
     """
-    code = finish_step(result, _outputs(result, saves_record=report.report_options.record))
+    print_diagnostics(diagnostics, docker_folder(os.environ))
+    outputs = _outputs(result, saves_record=report.report_options.record)
+    print_group("Metadata", result.metadata or "")
+    refs = (build.ref for build in (result.builds or {}).values() if build.ref)
+    print_group("Build references" if result.bake else "Reference", "\n".join(refs))
+    if notice := upload_notice(os.environ):
+        workflow_commands.notice(notice)
+    code = finish_step(result, outputs)
     report_run(result, report, preloader)
     return code
 
@@ -135,20 +145,20 @@ def outputs_of_bake(result: RunResult) -> Mapping[str, str]:
 
 
 def print_digests(builds: Mapping[str, AttributedBuild]) -> None:
-    """Print the digest of each exporter, or that it has none, in a group of the log.
+    """Print the digest of each exporter, or that it has none, and the image IDs, in groups of the log.
 
     Args:
         builds: target name, empty for a build that is not of a bake, to its exporters with their digests.
     """
-    lines = [
-        f"{' '.join(part for part in (target, exporter.key) if part)}: {exporter.digest or 'no digest'}\n"
+    exporters = {
+        " ".join(part for part in (target, exporter.key) if part): exporter
         for target, build in builds.items()
         for exporter in build.exporters
-    ]
-    if lines:
-        with workflow_commands.group("Digests"):
-            sys.stdout.write("".join(lines))
-            sys.stdout.flush()
+    }
+    ids = (f"{name}: {exporter.imageid}" for name, exporter in exporters.items() if exporter.imageid)
+    print_group("Image IDs", "\n".join(ids))
+    digests = (f"{name}: {exporter.digest or 'no digest'}" for name, exporter in exporters.items())
+    print_group("Digests", "\n".join(digests))
 
 
 def compact(value: object) -> str:

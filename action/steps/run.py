@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from action.buildx.diagnostics import Diagnostics
 from action.buildx.request import Request
 from action.github import workflow_commands
 from action.inputs.policy import Policy
@@ -26,6 +27,7 @@ def run_step(
     inputs: Mapping[str, str],
     secrets: tuple[str, ...],
     token: str,
+    diagnostics: Diagnostics,
 ) -> int:
     """Run a step and return its exit code.
 
@@ -36,6 +38,7 @@ def run_step(
         inputs: input name to its text.
         secrets: texts that must not be shown.
         token: the token to write a comment with, or empty.
+        diagnostics: is filled while buildx runs.
 
     Raises:
         BuildDigestsError: buildx cannot be started.
@@ -45,7 +48,7 @@ def run_step(
     needed = (*evidence_items(request, verify=policy.verify), *report_items(report_options))
     with (
         temporary_folder() as workspace,
-        Preloader(EVALUATION, _FINISH, *needed) as preloader,
+        Preloader(EVALUATION, _FINISH, *needed, last=diagnostics.query) as preloader,
     ):
         # A line of a Dockerfile's output must not be taken for a workflow command.
         with workflow_commands.stopped():
@@ -55,4 +58,4 @@ def run_step(
             result = result_of(request, executed, workspace, policy, log=log, preloader=preloader)
         title = "Bake" if request.bake else "Build"
         report = ReportRequest(title, report_options, inputs, secrets, token, request.folder)
-        return finish_run(result, report, preloader)
+        return finish_run(result, report, preloader, diagnostics)

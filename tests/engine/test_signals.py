@@ -136,8 +136,8 @@ def test_secrets_reach_the_build_and_no_argument_file_or_log(work: Workplace) ->
     spy.mkdir()
     (spy / "docker").write_text(
         "#!/bin/bash\n"
-        f'printf "%s\\n" "$@" > {work.folder}/arguments\n'
-        f"env > {work.folder}/environment\n"
+        f'[ "$2" = build ] && printf "%s\\n" "$@" > {work.folder}/arguments\n'
+        f'[ "$2" = build ] && env > {work.folder}/environment\n'
         f'PATH="${{PATH#*:}}" exec docker "$@"\n'
     )
     (spy / "docker").chmod(0o755)

@@ -371,7 +371,7 @@ def test_the_token_of_the_cache_service_is_masked_and_reaches_the_build_alone(
     assert {f"{name}={value}" for name, value in CACHE_SERVICE.items()} <= set(build.splitlines())
     assert "INPUT_" not in build
     others = _calls(tmp_path, building=False)
-    assert bool(others) == (step == "bake")
+    assert others or step == "build"
     # What Python was started with stays readable for other programs of the user.
     started = (tmp_path / "step").read_text()
     assert "RUNNER_TOOL_CACHE=" in started
