@@ -39,6 +39,7 @@ _NO_ATTESTATIONS = re.compile(
     r"|unknown flag: --attest\b"
 )
 _NOT_THIS_DRIVER = re.compile(r"(?:Multi-platform build|(?:OCI|Docker) exporter) is not supported for the \S+ driver")
+_NO_CACHE = re.compile(r"Cache export is not supported for the \S+ driver")
 _NOT_ON_NODES = re.compile(r"for multi-node builds currently not supported")
 
 _ADVICE = {
@@ -51,6 +52,10 @@ _ADVICE = {
     _NOT_THIS_DRIVER: (
         "the docker driver with this image store cannot make this output: use a builder of another driver "
         "(docker/setup-buildx-action makes it), or turn on the containerd image store"
+    ),
+    _NO_CACHE: (
+        "the docker driver with this image store cannot write this cache: use a builder of another driver "
+        "(docker/setup-buildx-action makes it), turn on the containerd image store, or leave out cache-to"
     ),
     _NOT_ON_NODES: (
         "a builder of several nodes cannot write such a file: push the image instead, or use a builder of one node"

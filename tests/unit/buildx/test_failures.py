@@ -45,6 +45,10 @@ Run 'docker --help' for more information
         ("ERROR: Docker exporter is not supported for the docker driver.", "the docker driver with this image store"),
         ("ERROR: Multi-platform build is not supported for the docker driver.", "turn on the containerd image store"),
         (
+            "ERROR: failed to build: Cache export is not supported for the docker driver.\nSwitch to",
+            "the docker driver with this image store cannot write this cache: use a builder of another driver",
+        ),
+        (
             "ERROR: oci for multi-node builds currently not supported",
             "a builder of several nodes cannot write such a file",
         ),
