@@ -41,7 +41,7 @@ def create_arguments(
     )
 
 
-_MAX_CONCURRENT = 4
+_MAX_CONCURRENT = 8
 
 # A registry's answer if buildx copies images that share a layer at the same time, and pushes a manifest before the
 # layer. Seen with buildx 0.29; since 0.33 all copies of a command share one ingester, which prevents it
@@ -134,7 +134,7 @@ class Registries:
         self._with_retries(attempt)
 
     def call_concurrently(self, function: Callable[[Registries, _T], _R], items: Iterable[_T]) -> list[_R]:
-        """Call a function for several items, up to four at the same time.
+        """Call a function for several items, up to eight at the same time.
 
         Args:
             function: gets registries for its requests, and an item.
