@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.builds import fill, slow_server
 from benchmarks.cases import Bench, Case
+from benchmarks.chart import draw
 from benchmarks.figures import figures_of, print_table, slower, write
 from benchmarks.index import near_index
 from benchmarks.peer import Peer
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--skip", default="", metavar="PATTERN", help="leave out the cases with a matching name")
     parser.add_argument("--peer", default="", metavar="DIR", help="a checkout of docker/build-push-action")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE as well")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the figures in an SVG picture")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="compare ratios with an earlier run's figures")
     parser.add_argument("--tolerance", type=float, default=0.25, help="how much a ratio may grow (0.25)")
     options = parser.parse_args(arguments)
@@ -56,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_table(figures)
     if options.json:
         write(figures, options.json)
+    if options.chart:
+        draw(figures, options.chart)
     worse = slower(options.compare, figures, options.tolerance) if options.compare else []
     for line in worse:
         print(f"slower: {line}", file=sys.stderr)

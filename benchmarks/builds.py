@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-LONGER = (1, 3)
+LONGER = (1, 3, 8)
 """Seconds that builds from `waits-SECONDS.Dockerfile` take longer."""
 
-TARGETS = 50
+BAKES = (("50", 50, 0), ("50-slow", 50, 8), ("200", 200, 0))
+"""Each bake: its name, the number of its targets, and the seconds of one more target that runs beside them."""
+
 _DOCKERFILE = "FROM scratch\nCOPY hello.txt /\nMAINTAINER me\n"
 
 
@@ -62,14 +64,16 @@ def fill(folder: Path, registry: str, slow: str) -> None:
     (folder / "event.json").write_text(
         json.dumps({"pull_request": {"number": 7}, "repository": {"private": False}}), encoding="utf-8"
     )
-    targets = {
-        f"t{number}": {
-            "output": [
-                f"type=image,name={registry}/bench-{number}:1,push=true,id=release",
-                f"type=oci,dest=t{number}.tar",
-            ]
-        }
-        for number in range(TARGETS)
+    for name, count, beside in BAKES:
+        targets: dict[str, object] = {f"t{number}": _target(registry, f"{name}-{number}") for number in range(count)}
+        if beside:
+            targets["slow"] = {"dockerfile": f"waits-{beside}.Dockerfile", "output": ["type=cacheonly"]}
+        bake = {"group": {"default": {"targets": list(targets)}}, "target": targets}
+        (folder / f"bake-{name}.json").write_text(json.dumps(bake), encoding="utf-8")
+
+
+def _target(registry: str, name: str) -> dict[str, list[str]]:
+    """Return a target of a bake that pushes an image and writes a tar."""
+    return {
+        "output": [f"type=image,name={registry}/bench-{name}:1,push=true,id=release", f"type=oci,dest={name}.tar"],
     }
-    bake = {"group": {"default": {"targets": list(targets)}}, "target": targets}
-    (folder / "docker-bake.json").write_text(json.dumps(bake), encoding="utf-8")

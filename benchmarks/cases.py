@@ -16,6 +16,14 @@ ROOT = Path(__file__).resolve().parents[1]
 _ACTIONS = {"build": ROOT, "bake": ROOT / "bake"}
 
 
+_BAKES = (
+    ("bake of 50", "50", 8),
+    ("bake of 50 beside a target of 8 s", "50-slow", 4),
+    ("bake of 200", "200", 3),
+)
+"""Each bake: its name in the table, that of its file, and how often it runs."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A program that is measured.
@@ -95,12 +103,21 @@ class Bench:
         return [bare, step, replace(comment, environment=self._with_summary(comment))]
 
     def _bakes(self) -> list[Case]:
-        command = ("docker", "buildx", "bake", "--metadata-file", "metadata.json")
         options = ("--allow", "fs=*", "--set", "*.attest=type=provenance,disabled=true")
-        bare = Case("bare, bake of 50", (*command, *options), self._environment(), "bare, bake of 50", rounds=8)
-        inputs = {"source": ".", "set": "*.attest=type=provenance,disabled=true", "provenance": "false"}
-        step = self._step("action, bake of 50", bare.name, "bake", {**inputs, "summary": "false"})
-        return [bare, replace(step, rounds=8)]
+        inputs = {
+            "source": ".",
+            "set": "*.attest=type=provenance,disabled=true",
+            "provenance": "false",
+            "summary": "false",
+        }
+        cases = []
+        for kind, name, rounds in _BAKES:
+            file = f"bake-{name}.json"
+            command = ("docker", "buildx", "bake", "--metadata-file", "metadata.json", "--file", file, *options)
+            bare = Case(f"bare, {kind}", command, self._environment(), f"bare, {kind}", rounds=rounds)
+            step = self._step(f"action, {kind}", bare.name, "bake", {**inputs, "files": file})
+            cases += [bare, replace(step, rounds=rounds)]
+        return cases
 
     def _colds(self, outputs: Sequence[str]) -> list[Case]:
         """Return a step with all packages, and the same with an empty tool cache and each installer."""

@@ -49,6 +49,6 @@ def chart(figures: Sequence[Figures]) -> str:
     )
 
 
-def write(figures: Sequence[Figures], file: Path) -> None:
+def draw(figures: Sequence[Figures], file: Path) -> None:
     """Write the chart into a file."""
     file.write_text(chart(figures), encoding="utf-8")
