@@ -17,13 +17,19 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from actions_toolkit.command import issue_command
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from action.documents.strict_json import parse_document
-from action.errors import DocumentError
+from action.errors import DocumentError, PackagesError
 from action.oci.models import Items
 from action.report.safe_text import one_line
+
+try:
+    from actions_toolkit.command import issue_command
+except ModuleNotFoundError:
+    # A step installs it with the other packages. pip installs it with the extra `github` only: it brings a top-level
+    # package `tests`, which the command's users do not need.
+    issue_command = None
 
 _LINE_AT_END = re.compile(r"\(line \d+\)$")
 _MAX_MESSAGE = 1000
@@ -51,7 +57,13 @@ class Annotation:
 
 
 def print_annotation(annotation: Annotation) -> None:
-    """Print a warning as a workflow command, which GitHub shows at its place in the file."""
+    """Print a warning as a workflow command, which GitHub shows at its place in the file.
+
+    Raises:
+        PackagesError: actions-toolkit is missing.
+    """
+    if issue_command is None:
+        raise PackagesError("actions_toolkit is missing: pip install 'build-digests[github]' brings all packages")
     place = {"title": annotation.title, "file": annotation.file or "", "line": str(annotation.line or "")}
     issue_command("warning", {name: value for name, value in place.items() if value}, annotation.message)
     sys.stdout.flush()

@@ -19,7 +19,6 @@ from action import __version__
 from tests.programs.launching import launch
 
 ROOT = Path(__file__).resolve().parents[2]
-_COMMAND = "import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; from action.__main__ import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -55,42 +54,67 @@ def _needed(requirements: list[str]) -> dict[str, metadata.Distribution]:
     return found
 
 
-def test_pip_installs_with_the_command_only_what_it_needs(
-    wheel: Path, wheel_metadata: email.message.Message, tmp_path: Path
-) -> None:
-    needed = _needed(wheel_metadata.get_all("Requires-Dist") or [])
-    names = {name.lower() for name in needed}
-    assert {"pydantic", "click", "jsonschema"} <= names
-    assert not names & {"actions-toolkit", "pygithub", "requests", "cryptography"}
-
-    packages = tmp_path / "packages"
+@pytest.fixture(scope="module")
+def installed(
+    wheel: Path, wheel_metadata: email.message.Message, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """Folders with the wheel's files and with the packages that pip installs for it, and with no others."""
+    folder = tmp_path_factory.mktemp("installed")
+    own, packages = folder / "own", folder / "packages"
     packages.mkdir()
-    for distribution in needed.values():
+    for distribution in _needed(wheel_metadata.get_all("Requires-Dist") or []).values():
         for top in {file.parts[0] for file in distribution.files or [] if file.parts[0] not in {"..", "__pycache__"}}:
             (packages / top).symlink_to(str(distribution.locate_file(top)))
-    assert not (packages / "tests").exists()
-
-    # The command, with these packages and without those of this environment.
-    own = tmp_path / "own"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(own)
+    return own, packages
+
+
+def _run(code: str, installed: tuple[Path, Path], *arguments: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; {code}"
+    command = [sys.executable, "-I", "-S", "-c", code, *map(str, installed), *arguments]
+    return subprocess.run(command, cwd=installed[0].parent, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_pip_installs_with_the_command_only_what_it_needs(
+    installed: tuple[Path, Path], wheel_metadata: email.message.Message, tmp_path: Path
+) -> None:
+    names = {name.lower() for name in _needed(wheel_metadata.get_all("Requires-Dist") or [])}
+    assert {"pydantic", "click", "jsonschema"} <= names
+    assert not names & {"actions-toolkit", "pygithub", "requests", "cryptography"}
+    assert not (installed[1] / "tests").exists()
     digest = f"sha256:{64 * 'a'}"
     document = tmp_path / "metadata.json"
     document.write_text(json.dumps({"containerimage.digest": digest, "image.name": "localhost/app"}))
 
     def run(*arguments: str) -> str:
-        command = [sys.executable, "-I", "-S", "-c", _COMMAND, str(own), str(packages), *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        done = _run("from action.__main__ import main; main()", installed, *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert run("--version").split() == ["build-digests,", "version", __version__]
+    assert run("--version").split()[-1] == __version__
     output = ("--output", "type=image,name=localhost/app,push=true", "--format", "json")
     assert json.loads(run("inspect", str(document), *output))["digest"] == digest
     run("validate", str(document))
     assert json.loads(run("schema", "results"))["title"]
     assert json.loads(run("build", "--dry-run", "--", "."))[0] == "build"
-    assert "Usage" in run("promote" if (ROOT / "promote").is_dir() else "merge", "--help")
+
+
+def test_every_module_can_be_imported_without_the_extra(installed: tuple[Path, Path]) -> None:
+    # PyGithub alone is imported where a comment is written, by one module.
+    names = sorted(
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for file in (ROOT / "action").rglob("*.py")
+        if file.name not in {"__main__.py", "start.py"} and file != ROOT / "action/github/api.py"
+    )
+    done = _run(f"import importlib; [importlib.import_module(each) for each in {names}]", installed)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_annotation_without_the_extra_says_what_to_install(installed: tuple[Path, Path]) -> None:
+    code = "from action.report.annotations import *; print_annotation(Annotation('title', 'message', None, None))"
+    done = _run(code, installed)
+    assert "PackagesError: actions_toolkit is missing: pip install 'build-digests[github]'" in done.stderr
 
 
 def test_the_extra_github_brings_what_the_steps_import(wheel_metadata: email.message.Message) -> None:

@@ -94,13 +94,13 @@ def test_a_package_with_another_hash_is_not_installed(
 ) -> None:
     for name in ("action", "requirements"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    lock = tmp_path / "requirements/commands.txt"
+    lock = tmp_path / "requirements/retries.txt"
     locked = lock.read_text(encoding="utf-8")
     hashes = re.findall(r"sha256:(\w{64})", locked)
     lock.write_text(re.sub(r"sha256:\w{64}", "sha256:" + 64 * "0", locked), encoding="utf-8")
     cache = tmp_path / "cache"
     done = subprocess.run(
-        [str(bare_python), "-I", "-S", str(tmp_path / "action/start.py"), "install", "commands"],
+        [str(bare_python), "-I", "-S", str(tmp_path / "action/start.py"), "install", "retries"],
         env={
             **installer_variables(),
             "PATH": uv_path if installer == "uv" else "/usr/bin:/bin",
@@ -114,4 +114,4 @@ def test_a_package_with_another_hash_is_not_installed(
     assert done.returncode != 0
     # The message has the hash of the file that the index served.
     assert [each for each in hashes if each in done.stdout]
-    assert not list(cache.rglob("actions_toolkit"))
+    assert not list(cache.rglob("tenacity"))
