@@ -16,6 +16,7 @@ from action import __version__
 from action.buildx.command_line import read_bake_command_line, read_bake_options, read_build_command_line
 from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
+from action.file_commands import FORMAT, inspect, schema, validate
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.pipeline.execute import EVALUATION, evidence_items, temporary_folder
@@ -24,21 +25,12 @@ from action.pipeline.run_result import RunResult, rewrite_image_id_file
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.process.streams import discard_output, ignore_write_errors
-from action.report.safe_text import log_line
-from action.report.terminal import ReportedError, finish, print_message, print_results
+from action.report.terminal import ReportedError, finish, print_message
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-_SCHEMAS = click.Choice(["metadata", "bake", "results", "digests"])
 
-_FORMAT = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    help="The format in which results are printed.",
-)
 _RESULTS = click.option(
     "--results",
     "results_file",
@@ -53,7 +45,7 @@ def _run_options(command: _Command) -> _Command:
     """Add the options that build and bake share."""
     options = (
         _RESULTS,
-        _FORMAT,
+        FORMAT,
         click.option("--require-digests", is_flag=True, help="Fail if an exporter that makes an image has no digest."),
         click.option("--verify", is_flag=True, help="Check each digest against the registry or the file."),
         _DRY_RUN,
@@ -67,6 +59,10 @@ def _run_options(command: _Command) -> _Command:
 @click.version_option(__version__, prog_name="build-digests")
 def main() -> None:
     """One digest per exporter of a docker buildx build: right, or absent."""
+
+
+for each in (inspect, validate, schema):
+    main.add_command(each)
 
 
 @main.command(context_settings=_PASS_ON)
@@ -132,7 +128,7 @@ def bake(
 @click.option("--retries", default="", metavar="COUNT", help="The maximum number of retries of a registry (4).")
 @click.option("--retry-delay", default="", metavar="SECONDS", help="The delay before the first retry (2).")
 @_RESULTS
-@_FORMAT
+@FORMAT
 @_DRY_RUN
 def merge(
     *,
@@ -163,54 +159,7 @@ def merge(
 
 
 @main.command()
-@click.argument("metadata", type=click.Path(path_type=Path))
-@click.option("--record", "record_file", type=click.Path(path_type=Path), help="The build's record (.dockerbuild).")
-@click.option("--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output, as given to the build.")
-@click.option("--tag", "-t", "tags", multiple=True, help="A tag of the build.")
-@click.option("--push", is_flag=True, help="The build had --push.")
-@click.option("--load", is_flag=True, help="The build had --load.")
-@_FORMAT
-def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any) -> None:  # noqa: ANN401  # the same, and booleans
-    """Print the digest of each output of a build, from files that exist already.
-
-    METADATA is the file that --metadata-file wrote. Give the outputs of the build in their order; the tars that they
-    wrote are read if they are still there.
-    """
-    from action.pipeline.inspect import inspect_files
-
-    found, warnings = inspect_files(metadata, record_file, **options)
-    for warning in warnings:
-        print_message("warning", warning)
-    print_results({"": found}, form, sys.stdout)
-
-
-@main.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--schema", type=_SCHEMAS, help="The schema; detected automatically if not given.")
-def validate(files: tuple[Path, ...], schema: str | None) -> None:
-    """Validate files against the JSON Schemas; print file, JSON pointer and expectation of each fault."""
-    from action.evidence.validation import validate_file
-
-    found = 0
-    for file in files:
-        for fault in validate_file(file, schema):
-            found += 1
-            click.echo(log_line(str(fault)))
-    if found:
-        raise ReportedError
-
-
-@main.command()
-@click.argument("name", type=_SCHEMAS)
-def schema(name: str) -> None:
-    """Print a JSON Schema."""
-    from action.documents.schema import schema_text
-
-    click.echo(schema_text(name), nl=False)
-
-
-@main.command()
-@click.argument("step", type=click.Choice(["build", "bake", "matrix", "merge"]))
+@click.argument("step", type=click.Choice(["build", "bake", "matrix", "merge", "validate"]))
 @_DRY_RUN
 def action(step: str, *, dry_run: bool) -> None:
     """Run a step of the actions; its inputs are in the environment variable INPUTS, a JSON object."""

@@ -90,13 +90,15 @@ class DocumentError(BuildDigestsError):
         source: the path of the file, or another name for the document.
         pointer: the JSON pointer (RFC 6901) to the invalid value; empty for the whole document.
         problem: what was expected there, and what was found.
+        line: the line of that place, counted from 1; None if it is not known.
     """
 
-    def __init__(self, source: str, pointer: str, problem: str) -> None:
-        """Build the message from its three parts."""
+    def __init__(self, source: str, pointer: str, problem: str, line: int | None = None) -> None:
+        """Build the message from its first three parts."""
         self.source = source
         self.pointer = pointer
         self.problem = problem
+        self.line = line
         place = f"at {pointer}" if pointer else "at the top"
         super().__init__(f"{source}: {place}: {problem}")
 

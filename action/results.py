@@ -21,7 +21,9 @@ from action.oci.models import Items
 
 # By hand: one pattern for all algorithms could not say that it is the length of a sha256 digest that is wrong.
 _DIGEST_SCHEMA = {
+    "title": "Digest",
     "description": "a digest: algorithm, colon, encoded hash; of sha256 64 lower-case hexadecimal digits",
+    "examples": ["sha256:b5d4045c3f466fa91fe2cc6abe79232a1a57cdf104f7a26e716e0a1e2789df78"],
     "type": "string",
     "maxLength": 256,
     "pattern": "^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-zA-Z=_-]+$(?!\\n)",
@@ -32,6 +34,7 @@ _DIGEST_SCHEMA = {
     },
 }
 
+_INDEX = "application/vnd.oci.image.index.v1+json"
 _DIGEST_OR_NULL = f"{_DIGEST_SCHEMA['description']}; or null if it is unknown"
 
 Digest = TypeAliasType("Digest", Annotated[OciDigest, WithJsonSchema(_DIGEST_SCHEMA)])
@@ -42,7 +45,9 @@ Key = TypeAliasType(
     Annotated[
         str,
         Field(
+            title="Key",
             description="an exporter's key: its ID of letters, digits, '_', '.' and '-', or its index as a text",
+            examples=["release", "1"],
             pattern=r"^[A-Za-z0-9_.-]+$",
         ),
     ],
@@ -65,9 +70,10 @@ _Version = Annotated[
 ]
 
 
-def _described(text: str) -> ConfigDict:
-    """Return the configuration of a model; the text describes it in the schema."""
+def _described(title: str, text: str) -> ConfigDict:
+    """Return the configuration of a model; title and text describe it in the schema."""
     return ConfigDict(
+        title=title,
         frozen=True,
         extra="ignore",
         strict=True,
@@ -79,9 +85,9 @@ def _described(text: str) -> ConfigDict:
 class ResultDescriptor(BaseModel):
     """The OCI descriptor of a manifest or an index."""
 
-    model_config = _described("an OCI descriptor: an object with mediaType, digest and size")
+    model_config = _described("OCI descriptor", "an OCI descriptor: an object with mediaType, digest and size")
 
-    media_type: str = Field(alias="mediaType", description="a media type: a text", min_length=1)
+    media_type: str = Field(alias="mediaType", description="a media type: a text", examples=[_INDEX], min_length=1)
     digest: Digest
     size: int = Field(description="a size in bytes: a whole number, not negative", ge=0)
 
@@ -89,9 +95,11 @@ class ResultDescriptor(BaseModel):
 class PlatformResult(BaseModel):
     """One platform's image."""
 
-    model_config = _described("one platform's image: an object with platform, digest and imageid")
+    model_config = _described(
+        "Image of one platform", "one platform's image: an object with platform, digest and imageid"
+    )
 
-    platform: str | None = Field(description="a platform such as linux/arm64, or null")
+    platform: str | None = Field(description="a platform such as linux/arm64, or null", examples=["linux/arm64"])
     digest: Digest
     imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
 
@@ -99,20 +107,21 @@ class PlatformResult(BaseModel):
 class ExporterResult(BaseModel):
     """An exporter of a build and what it made."""
 
-    model_config = _described("an exporter: an object")
+    model_config = _described("Exporter", "an exporter: an object")
 
     key: Key
     index: int = Field(description="an index: the output's place, from 0", ge=0)
     id: str | None = Field(
         description="an exporter ID: letters, digits, '_', '.' and '-', not all digits; or null",
+        examples=["release"],
         pattern=r"^[0-9]*[A-Za-z_.-][A-Za-z0-9_.-]*$",
     )
-    type: str = Field(description="an exporter type: a text", min_length=1)
+    type: str = Field(description="an exporter type: a text", examples=["image"], min_length=1)
     names: Items[Annotated[str, Field(description="an image name: a text")]] = Field(
-        description="image names: a list of texts"
+        description="image names: a list of texts", examples=[["ghcr.io/octo/app:1"]]
     )
     push: bool = Field(description="whether it was pushed: true or false")
-    dest: str | None = Field(description="the path it was written to: a text, or null")
+    dest: str | None = Field(description="the path it was written to: a text, or null", examples=["app.tar"])
     digest: Digest | None = Field(description=_DIGEST_OR_NULL)
     imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
     descriptor: ResultDescriptor | None = Field(description="an OCI descriptor, or null")
@@ -126,11 +135,14 @@ class BuildResults(BaseModel):
     `digest` and `imageid` are those of the first exporter that makes an image.
     """
 
-    model_config = _described("results of one build: an object with ref, digest, imageid and exporters")
+    model_config = _described(
+        "Results of a build", "results of one build: an object with ref, digest, imageid and exporters"
+    )
 
     version: _Version = 1
     ref: str | None = Field(
         description="a build reference: builder/node/ref, or null where it is not known",
+        examples=["default/default/kjudg3h3b1u2l7i9m0v5xg4ts"],
         pattern=r"^[^/\s]+/[^/\s]+/[^/\s]+$",
     )
     digest: Digest | None = Field(description=_DIGEST_OR_NULL)
@@ -153,7 +165,7 @@ class BuildResults(BaseModel):
 class BakeResults(BaseModel):
     """The results of a bake: target name to the results of its build."""
 
-    model_config = _described("results of a bake: an object with targets")
+    model_config = _described("Results of a bake", "results of a bake: an object with targets")
 
     version: _Version = 1
     targets: dict[str, BuildResults] = Field(description="targets: an object of target name to its results")

@@ -26,6 +26,7 @@ ACTIONS = {
     "bake": "bake/action.yml",
     "matrix": "bake/subaction/matrix/action.yml",
     "merge": "merge/action.yml",
+    "validate": "validate/action.yml",
 }
 FOLDER_VARIABLE = "BUILD_DIGESTS_USED_INPUTS"
 
@@ -131,6 +132,7 @@ FORMS: dict[str, dict[str, dict[str, str]]] = {
         "keys": _LIST,
         "tags": {**_LIST, "of a key": r"^[\w.-]+=[^\n]"},
     },
+    "validate": {"files": {"path": r"^[^!*\n]+$", "pattern": r"\*", "left out": "^!", **_SEVERAL}},
 }
 """The documented forms of an input's value: action, input, name of the form, and a pattern that is searched for in the
 value, `^` and `$` being the ends of a line. Of an input that is not here any value but its default counts."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 _TOKEN = re.compile(r'["\[\]{}:,]')
+_SPACE = re.compile(r"\s*")
 _STRINGS = json.JSONDecoder(strict=False)
 _MAX_SEGMENTS = 12
 """Number of segments of a pointer that are shown: nobody needs more of a pointer into 10,000 nested lists."""
@@ -36,8 +37,8 @@ def pointer_at(text: str) -> str:
     Args:
         text: the beginning of a JSON document.
     """
-    paths = deque(_paths(text), maxlen=1)
-    return _shown(paths[0]) if paths else ""
+    places = deque(_paths(text), maxlen=1)
+    return _shown(places[0][0]) if places else ""
 
 
 def first_beyond(text: str, depth: int) -> str | None:
@@ -47,17 +48,49 @@ def first_beyond(text: str, depth: int) -> str | None:
         text: a JSON document, valid or not.
         depth: the number of levels; the document itself is the first.
     """
-    for path in _paths(text):
+    for path, _ in _paths(text):
         if len(path) > depth:
             return _shown(path)
     return None
 
 
-def _paths(text: str) -> Iterator[list[str | int | None]]:
-    """Yield the path to the current value after each token: keys, indices, and None for a key that has not come yet.
+def lines_of(text: str, pointers: Collection[str]) -> dict[str, int]:
+    """Return the line on which each value begins, counted from 1; a pointer that leads to no value is left out.
 
-    The same list is yielded each time. It ends where the text is not JSON: what follows has no path, and could make the
-    search as long as its writer likes.
+    Example: of `{`, `"a": [` and `1]}` on three lines, `/a` begins on line 2 and `/a/0` on line 3.
+
+    Args:
+        text: a JSON document, valid or not. Of a key that an object has twice, the last value is found.
+        pointers: JSON pointers.
+    """
+    wanted = {tuple(map(_unescaped, each.split("/")[1:])): each for each in pointers}
+    lengths = {len(path) for path in wanted}
+    offsets = {wanted[()]: 0} if () in wanted else {}
+    for path, offset in _paths(text):
+        # After a bracket that closes, the path is that of the value that ends there.
+        if len(path) in lengths and text[offset - 1] not in "]}" and path and path[-1] is not None:
+            found = wanted.get(tuple(map(str, path)))
+            if found is not None:
+                offsets[found] = offset
+    lines: dict[str, int] = {}
+    line, counted = 1, 0
+    for found, offset in sorted(offsets.items(), key=lambda each: each[1]):
+        space = _SPACE.match(text, offset)
+        start = space.end() if space else offset
+        line += text.count("\n", counted, start)
+        lines[found], counted = line, start
+    return lines
+
+
+def _unescaped(segment: str) -> str:
+    return segment.replace("~1", "/").replace("~0", "~")
+
+
+def _paths(text: str) -> Iterator[tuple[list[str | int | None], int]]:
+    """Yield the path to the current value after each token, and where the token ends.
+
+    A path has keys, indices, and None for a key that has not come yet; it is the same list each time. The search ends
+    where the text is not JSON: what follows has no path, and could make the search as long as its writer likes.
     """
     # Not Python's decoder: its errors have an offset in the text and no path, and it returns nothing of an invalid
     # document. Only tokens that change the path are searched for, since the text between two of them can have 30 MB.
@@ -88,7 +121,7 @@ def _paths(text: str) -> Iterator[list[str | int | None]]:
         else:
             return
         key = None
-        yield path
+        yield path, offset
 
 
 def _shown(path: Sequence[str | int | None]) -> str:

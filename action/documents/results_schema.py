@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,43 @@ from pydantic_core import core_schema
 
 from action.results import BakeResults, BuildResults, Digests
 
-_ADDRESS = "https://raw.githubusercontent.com/build-digests/build-digests/main/schemas"
+# The tag of the major version, as in `uses: build-digests/build-digests@v1`. Within it no member changes its meaning.
+_ADDRESS = "https://raw.githubusercontent.com/build-digests/build-digests/v1/schemas"
+
+_DIGEST = "sha256:b5d4045c3f466fa91fe2cc6abe79232a1a57cdf104f7a26e716e0a1e2789df78"
+_BUILD = {
+    "version": 1,
+    "ref": "default/default/kjudg3h3b1u2l7i9m0v5xg4ts",
+    "digest": _DIGEST,
+    "imageid": _DIGEST,
+    "exporters": [
+        {
+            "key": "release",
+            "index": 0,
+            "id": "release",
+            "type": "image",
+            "names": ["ghcr.io/octo/app:1"],
+            "push": True,
+            "dest": None,
+            "digest": _DIGEST,
+            "imageid": _DIGEST,
+            "descriptor": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": _DIGEST, "size": 855},
+            "platforms": [],
+            "evidence": "record",
+        }
+    ],
+}
 
 _Schema = dict[str, Any]
-_ORDER = ("description", "type", "required", "if", "then", "else", "properties")
+_ORDER = ("title", "description", "examples", "type", "required", "if", "then", "else", "properties")
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's generator, with `if` and `else` in place of `anyOf`, and without titles and defaults."""
+    """Pydantic's generator, with `if` and `else` in place of `anyOf`, and without defaults.
+
+    The schemas compile in ajv's strict mode, which SchemaStore uses: a schema has one type, and null beside it at most,
+    and `required` names properties that the same schema has.
+    """
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> _Schema:
         """Generate a schema that accepts null as well."""
@@ -40,7 +69,18 @@ class _Generator(GenerateJsonSchema):
     def union_schema(self, schema: core_schema.UnionSchema) -> _Schema:
         """Generate a schema of a text or an object."""
         text, other = (self.generate_inner(choice) for choice in schema["choices"])  # type: ignore[arg-type]
-        return {"type": ["string", "object"], "if": {"type": "object"}, "then": other, "else": text}
+        # The only union is that of `digests`. It has no type of its own, since that would be two.
+        neither = {"description": f"a digest, or {other['description']}", "type": "string"}
+        return {
+            "if": {"type": "object"},
+            "then": other,
+            "else": {"if": {"type": "string"}, "then": text, "else": neither},
+        }
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        """Leave out titles of members, which repeat their names."""
+        del schema
+        return False
 
     def str_schema(self, schema: core_schema.StringSchema) -> _Schema:
         """Generate a schema of a text."""
@@ -64,24 +104,21 @@ class _Generator(GenerateJsonSchema):
         """Generate a schema without its default: a default is not a rule for documents."""
         return self.generate_inner(schema["schema"])
 
-    def sort(self, value: Any, parent_key: str | None = None) -> Any:  # noqa: ANN401  # JSON
-        """Leave out titles, which repeat the names, and put first what is read first."""
-        if not isinstance(value, dict):
-            return [self.sort(item) for item in value] if isinstance(value, list) else value
-        if parent_key != "properties":
-            value = {name: value[name] for name in sorted(value, key=_position) if name != "title"}
-        return {name: self.sort(member, name) for name, member in value.items()}
+    def sort(self, value: _Schema, parent_key: str | None = None) -> _Schema:
+        """Put first what is read first."""
+        return {name: _sorted(value[name], name) for name in _in_order(value, parent_key)}
 
 
 def results_schema() -> _Schema:
     """Return the schema of the results document: the results of one build or of a bake."""
     (build, bake), definitions = _generated(BuildResults, BakeResults)
     return {
-        **_head("results", "Results of build-digests"),
+        **_head("results", "Results of build-digests", _BUILD, {"version": 1, "targets": {"web": _BUILD}}),
         "description": "results: those of one build, or those of every target of a bake",
         "type": "object",
         "required": ["version"],
-        "if": {"required": ["targets"]},
+        "properties": {"version": {"description": "the version of this form: 1"}},
+        "if": {"required": ["targets"], "properties": {"targets": {}}},
         "then": bake,
         "else": build,
         "$defs": definitions,
@@ -91,12 +128,16 @@ def results_schema() -> _Schema:
 def digests_schema() -> _Schema:
     """Return the schema of the step output `digests`."""
     (digests,), definitions = _generated(Digests)
+    head = _head(
+        "digests", "Digests of build-digests", {"release": _DIGEST}, {"web": {"release": _DIGEST, "1": _DIGEST}}
+    )
     # `$id` and `$schema` belong to the document, so its own model stands there and not in a definition.
     name = digests["$ref"].rpartition("/")[2]
     others = {each: definition for each, definition in definitions.items() if each != name}
     return {
-        **_head("digests", "The digests output of build-digests"),
+        **head,
         **definitions[DefsRef(name)],
+        **head,
         "$defs": others,
     }
 
@@ -120,15 +161,28 @@ def main(folder: Path) -> None:
         (folder / f"{name}.schema.json").write_text(generated_text(name), encoding="utf-8")
 
 
+def _sorted(value: object, parent_key: str) -> object:
+    if isinstance(value, list):
+        return [_sorted(item, parent_key) for item in value]
+    if not isinstance(value, dict) or parent_key in {"examples", "const", "enum"}:
+        return value
+    return {name: _sorted(value[name], name) for name in _in_order(value, parent_key)}
+
+
+def _in_order(value: _Schema, parent_key: str | None) -> Iterable[str]:
+    return value if parent_key == "properties" else sorted(value, key=_position)
+
+
 def _position(name: str) -> int:
     return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
-def _head(name: str, title: str) -> _Schema:
+def _head(name: str, title: str, *examples: object) -> _Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{_ADDRESS}/{name}.schema.json",
         "title": title,
+        "examples": list(examples),
     }
 
 

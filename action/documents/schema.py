@@ -12,7 +12,6 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
-from referencing import Registry, Resource
 
 from action.documents.pointer import pointer
 from action.documents.strict_json import parse_document
@@ -115,12 +114,9 @@ def _problem(error: ValidationError) -> str:
 
 @cache
 def _validator(name: str) -> Draft202012Validator:
-    resources = [Resource.from_contents(json.loads(schema_text(each))) for each in SCHEMAS]
-    # The schemas refer to each other by `$id`; without this registry jsonschema would fetch them from the network.
-    registry: Registry[Any] = Registry().with_resources([(resource.id() or "", resource) for resource in resources])
     # `extend` has no types.
     validator: type[Draft202012Validator] = extend(Draft202012Validator, {"contentSchema": _check_content})  # type: ignore[no-untyped-call]
-    return validator(json.loads(schema_text(name)), registry=registry)
+    return validator(json.loads(schema_text(name)))
 
 
 def _check_content(

@@ -79,7 +79,8 @@ def read_file(path: Path) -> bytes:
         size = path.stat().st_size
         data = path.read_bytes() if size <= MAX_BYTES else None
     except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        reasons = {FileNotFoundError: "there is no such file", IsADirectoryError: "this is a folder; name a file in it"}
+        reason = reasons.get(type(error)) or error.strerror or str(error)
         raise DocumentError(source, "", f"expected a JSON file, but {reason}") from None
     if data is None:
         raise DocumentError(source, "", f"expected at most {MAX_BYTES} bytes, found {size}")
@@ -97,23 +98,27 @@ def parse_bytes(data: bytes, source: str) -> ParsedDocument:
         problem = f"expected at most {MAX_WHOLE_BYTES} bytes, found {len(data)}"
         return ParsedDocument(source, None, None, DocumentError(source, "", problem))
     try:
-        text = data.decode("utf-8").strip()
+        whole = data.decode("utf-8")
     except UnicodeDecodeError as error:
         place = pointer_at(data[: error.start].decode("utf-8"))
         problem = f"expected UTF-8, found the byte 0x{data[error.start]:02x} at offset {error.start}"
-        return ParsedDocument(source, None, None, DocumentError(source, place, problem))
+        line = data.count(b"\n", 0, error.start) + 1
+        return ParsedDocument(source, None, None, DocumentError(source, place, problem, line))
+    text = whole.strip()
+    first_line = whole.count("\n", 0, len(whole) - len(whole.lstrip())) + 1
     try:
-        return ParsedDocument(source, text, parse_document(text, source))
+        return ParsedDocument(source, text, parse_document(text, source, first_line))
     except DocumentError as fault:
         return ParsedDocument(source, text, None, fault)
 
 
-def parse_document(text: str, source: str) -> object:
+def parse_document(text: str, source: str, first_line: int = 1) -> object:
     """Parse a JSON text and return its value.
 
     Args:
         text: the text.
         source: the document's name in messages.
+        first_line: the number of its first line in its file.
 
     Raises:
         DocumentError: the text is empty, is cut off, is not JSON, is nested too deep, or has too many values or a key
@@ -136,10 +141,11 @@ def parse_document(text: str, source: str) -> object:
     try:
         value = json.loads(text, object_pairs_hook=collect_members, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        problem = f"expected JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        line = error.lineno + first_line - 1
+        problem = f"expected JSON: {error.msg} (line {line}, column {error.colno})"
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-            problem = f"expected the rest of a JSON document that ends here, cut off (line {error.lineno})"
-        raise DocumentError(source, pointer_at(text[: error.pos]), problem) from None
+            problem = f"expected the rest of a JSON document that ends here, cut off (line {line})"
+        raise DocumentError(source, pointer_at(text[: error.pos]), problem, line) from None
     except ValueError as error:
         # Python refuses an integer of more than 4,300 digits (CVE-2020-10735).
         raise DocumentError(source, "", f"expected JSON: {error}") from None

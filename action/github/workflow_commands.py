@@ -39,6 +39,18 @@ def warning(message: str) -> None:
     _issue("warning", message)
 
 
+def annotate(kind: str, message: str, **place: str) -> None:
+    """Print an annotation with properties.
+
+    Args:
+        kind: `error`, `warning` or `notice`.
+        message: the message.
+        place: the properties: `title`, `file` and `line`; an empty one is left out.
+    """
+    properties = ",".join(f"{name}={_property(value)}" for name, value in place.items() if value)
+    _issue(f"{kind} {properties}".rstrip(), message)
+
+
 def say(message: str) -> None:
     """Print one line to the log, changed so that the runner takes no part of it for a command.
 
@@ -85,10 +97,18 @@ def group(title: str) -> Iterator[None]:
 
 
 def _issue(command: str, message: str) -> None:
-    # The three characters that actions/toolkit escapes (packages/core/src/command.ts, escapeData).
-    data = _printable(message).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    sys.stdout.write(f"::{command}::{data}\n")
+    sys.stdout.write(f"::{command}::{_data(message)}\n")
     sys.stdout.flush()
+
+
+def _data(text: str) -> str:
+    # The three characters that actions/toolkit escapes (packages/core/src/command.ts, escapeData).
+    return _printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    # And the two that end a property there (the same file, escapeProperty).
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _printable(text: str) -> str:

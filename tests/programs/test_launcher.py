@@ -27,6 +27,7 @@ ACTIONS = {
     "bake": "bake/action.yml",
     "matrix": "bake/subaction/matrix/action.yml",
     "merge": "merge/action.yml",
+    "validate": "validate/action.yml",
 }
 NEEDED = "::error::Python 3.10 or later is needed"
 ADVICE = ": run actions/setup-python before this step, or install it on the runner or in the image\n"

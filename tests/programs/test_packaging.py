@@ -18,6 +18,7 @@ from action.inputs.build import BUILD_NAMES
 from action.inputs.merge import MERGE_NAMES
 from action.packages.sets import SETS
 from action.steps.matrix import MATRIX_NAMES
+from action.steps.validate import VALIDATE_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -125,9 +126,10 @@ def test_the_matrix_actions_document_has_a_row_for_each_input() -> None:
     assert all(f"output `{name}`" in section for name in action["outputs"])
 
 
-def test_the_merge_actions_document_has_a_row_for_each_input_and_output() -> None:
-    action = yaml.safe_load((ROOT / "merge/action.yml").read_text(encoding="utf-8"))
-    text = (ROOT / "docs/merge.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["merge", "validate"])
+def test_the_document_of_an_action_has_a_row_for_each_input_and_output(name: str) -> None:
+    action = yaml.safe_load((ROOT / name / "action.yml").read_text(encoding="utf-8"))
+    text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
     for title in ("Inputs", "Outputs"):
         table = text.partition(f"## {title}")[2].partition("\n## ")[0]
         rows = re.findall(r"^\| `([\w-]+)` \| (?:`(.+?)`)?", table, re.MULTILINE)
@@ -143,6 +145,7 @@ def test_the_merge_actions_document_has_a_row_for_each_input_and_output() -> Non
         ("bake/action.yml", BAKE_NAMES),
         ("bake/subaction/matrix/action.yml", MATRIX_NAMES),
         ("merge/action.yml", MERGE_NAMES),
+        ("validate/action.yml", VALIDATE_NAMES),
     ],
 )
 def test_an_action_declares_the_inputs_that_its_step_knows(name: str, known: frozenset[str]) -> None:

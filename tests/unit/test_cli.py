@@ -41,14 +41,96 @@ def test_validate_is_silent_and_0_where_all_is_well(tmp_path: Path) -> None:
 
 def test_validate_prints_a_line_per_fault_on_standard_output_and_is_1(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text(json.dumps({"a": "sha256:1", "b": DIGEST, "c": "x"}))
-    done = command("validate", "d.json", "none.json", folder=tmp_path)
+    done = command("validate", "d.json", folder=tmp_path)
     assert done.returncode == 1
-    assert [line.split(": expected")[0] for line in done.stdout.splitlines()] == [
-        "d.json: at /a",
-        "d.json: at /c",
-        "none.json: at the top",
-    ]
+    assert [line.split(": expected")[0] for line in done.stdout.splitlines()] == ["d.json: at /a", "d.json: at /c"]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none.json", "but there is no such file; check the path, and whether the program that writes the file has"),
+        (".", "but this is a folder; name a file in it"),
+    ],
+)
+def test_validate_is_2_if_a_file_cannot_be_read_and_the_others_are_validated(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "d.json").write_text('{"a": "x"}')
+    done = command_line.command("validate", name, "d.json", folder=tmp_path)
+    assert (done.returncode, done.stdout[:13]) == (2, "d.json: at /a")
+    assert done.stderr.startswith(f"error: {name}: expected a JSON file, {said}")
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"# build-digests\n\nA text", "a text that begins with '# build-digests'; name a file that docker buildx or"),
+        (b"- " + b"x" * 50, f"a text that begins with '- {'x' * 38}…'; name a file"),
+        (b"", "nothing; check whether the program that writes the file has succeeded"),
+        (b" \n", "nothing; check"),
+        (b"\x1f\x8b\x08\x00", "binary data; name a file that docker buildx or build-digests wrote"),
+        (b"d.json\x00".ljust(257, b"0") + b"ustar", "a tar; if it is a build record, build-digests inspect reads it"),
+        (b"\xff\xfe{\x00}\x00", "UTF-16; write it as UTF-8"),
+        (b"\xef\xbb\xbf{}", "a byte order mark before it; write it without one"),
+    ],
+)
+def test_a_file_that_is_no_json_at_all_is_a_fault_that_says_what_to_do(tmp_path: Path, data: bytes, found: str) -> None:
+    (tmp_path / "x").write_bytes(data)
+    done = command_line.command("validate", "x", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith(f"x: at the top: expected a JSON document, found {found}")
+
+
+def test_validate_reads_standard_input_and_reports_json(tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text(f'\n{{"release": "{DIGEST}"}}')
+    done = subprocess.run(
+        [sys.executable, "-m", "action", "validate", "--format", "json", "--schema=digests", "-", "d.json", "none"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input='\n{"a": "sha256:1",\n"b": {\n"c": 1}}\n',
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["errors"]) == (2, 3)
+    places = [
+        (each["file"], each["schema"], each["valid"], [(one["pointer"], one["line"]) for one in each["errors"]])
+        for each in report["files"]
+    ]
+    assert places == [
+        ("standard input", "digests", False, [("/a", 2), ("/b/c", 4)]),
+        ("d.json", "digests", True, []),
+        ("none", None, False, [("", None)]),
+    ]
+    assert report["files"][0]["errors"][1]["message"].startswith("expected a digest: algorithm, colon")
+
+
+def test_on_a_runner_each_fault_is_annotated_at_file_and_line_and_standard_output_stays_data(tmp_path: Path) -> None:
+    folder = tmp_path / "a, b%"
+    folder.mkdir()
+    (folder / "d.json").write_text('{"a\\n::error::x":\n "x"}')
+    (tmp_path / "many.json").write_text(json.dumps({str(number): "x" for number in range(20)}))
+    outside = tmp_path.parent / f"{tmp_path.name}.json"
+    outside.write_text("[\n\n")
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(tmp_path)}
+    done = command_line.command(
+        *("validate", "--schema=digests", "d.json", str(outside), "../many.json", "--format=json"),
+        folder=folder,
+        environment=runner,
+    )
+    assert json.loads(done.stdout)["errors"] == 22
+    lines = done.stderr.splitlines()
+    title = "::error title=Invalid digests document"
+    # As actions/toolkit escapes properties (packages/core/src/command.ts): `%`, `:` and `,`.
+    assert lines[0].startswith(f"{title},file=a%2C b%25/d.json,line=2::at /a ::error::x: ")
+    assert lines[1].startswith(f"{title}::{outside}: at /0: expected the rest of a JSON")
+    assert lines[2].startswith(f"{title},file=many.json,line=1::at /0: expected a digest")
+    assert len(lines) == 11
+    assert lines[-1] == "12 more errors are not shown as annotations: GitHub shows ten per step"
 
 
 def test_a_fault_is_one_line_that_is_no_command_whatever_the_file_holds(tmp_path: Path) -> None:

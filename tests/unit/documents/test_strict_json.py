@@ -68,7 +68,7 @@ def test_a_missing_file_and_a_folder_are_faults(tmp_path: Path) -> None:
     assert "expected a JSON file, but there is no such file" in str(missing)
     folder = read_document(tmp_path).fault
     assert folder is not None
-    assert "Is a directory" in str(folder)
+    assert "this is a folder" in str(folder)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,11 @@ def test_a_pointer_escapes_as_the_specification_says() -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("missing.json", "there is no such file"), (".", "Is a directory"), ("m.json/x", "Not a directory")],
+    [
+        ("missing.json", "there is no such file"),
+        (".", "this is a folder; name a file in it"),
+        ("m.json/x", "Not a directory"),
+    ],
 )
 def test_an_unreadable_file_is_reported_with_the_reason(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "m.json").write_text("{}")
