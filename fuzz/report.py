@@ -12,7 +12,7 @@ import re
 from action.buildx.failures import failure
 from action.buildx.retry import is_transient_failure
 from action.errors import BuildDigestsError
-from action.evidence.status_log import StatusLog, Step
+from action.evidence.record import StatusLog, Step
 from action.github import workflow_commands
 from action.process.program import CompletedProgram
 from action.report.annotations import print_annotation, read_annotations

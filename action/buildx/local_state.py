@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -161,6 +162,57 @@ def uses_docker_driver(folder: Path, ref: str) -> bool | None:
     return not (folder / "instances" / parsed.builder).is_file()
 
 
+def platform_of_node(folder: Path, builder: str, node: str) -> str | None:
+    """Return a platform for which buildx chooses a node, as for `--platform`; None if no platform is sure to do so.
+
+    Args:
+        folder: buildx's folder.
+        builder: the builder's name.
+        node: the name of one of its nodes.
+
+    Returns:
+        The platform, such as `linux/arm64`. Empty for the first node, which buildx chooses without a platform.
+    """
+    group = _read_json(folder / "instances" / builder)
+    nodes = group.get("Nodes") if isinstance(group, dict) else None
+    earlier: set[str] = set()
+    for place, each in enumerate(nodes if isinstance(nodes, list) else [{"Name": node}]):
+        own = _platforms(each)
+        if isinstance(each, dict) and each.get("Name") == node:
+            return "" if not place else next((platform for platform in own if platform not in earlier), None)
+        earlier.update(own)
+    return None
+
+
+def _platforms(node: object) -> list[str]:
+    """Return the platforms that a node was created with; buildx boots no node to find out more about these."""
+    listed = node.get("Platforms") if isinstance(node, dict) else None
+    return [
+        "/".join(str(each[part]) for part in ("os", "architecture", "variant") if each.get(part))
+        for each in (listed if isinstance(listed, list) else [])
+        if isinstance(each, dict)
+    ]
+
+
+def changes_of_nodes(folder: Path) -> dict[tuple[str, str], int]:
+    """Return each node, `(builder, node)`, that has files of builds, to the time of their last change in nanoseconds.
+
+    Args:
+        folder: buildx's folder.
+    """
+    times = {}
+    for builder in _names(folder / _REFS):
+        for node in _names(folder / _REFS / builder):
+            with contextlib.suppress(OSError):
+                times[builder, node] = (folder / _REFS / builder / node).stat().st_mtime_ns
+    return times
+
+
+def refs_of_node(folder: Path, builder: str, node: str) -> list[str]:
+    """Return the reference, `builder/node/ref`, of each build of a node that has a file."""
+    return [f"{builder}/{node}/{ref}" for ref in _names(folder / _REFS / builder / node)]
+
+
 def known_refs(folder: Path) -> frozenset[str]:
     """Return the references, `builder/node/ref`, of all builds that have a file.
 
@@ -172,10 +224,10 @@ def known_refs(folder: Path) -> frozenset[str]:
     """
     # As texts: there can be thousands, and this runs before the build starts.
     return frozenset(
-        f"{builder}/{node}/{ref}"
+        ref
         for builder in _names(folder / _REFS)
         for node in _names(folder / _REFS / builder)
-        for ref in _names(folder / _REFS / builder / node)
+        for ref in refs_of_node(folder, builder, node)
     )
 
 

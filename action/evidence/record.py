@@ -1,6 +1,6 @@
-"""BuildKit's history record of a build and the artifacts of its exporters, as plain data.
+"""BuildKit's history record of a build, the course of the build, and the artifacts of its exporters, as plain data.
 
-Standard library only; `record_file` and `artifact_file` read them.
+Standard library only; `record_file`, `live_record`, `status_log` and `artifact_file` read them.
 """
 
 from __future__ import annotations
@@ -40,6 +40,49 @@ class Record:
     images: dict[int, Image]
     blobs: dict[str, bytes]
     succeeded: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a build.
+
+    Attributes:
+        name: its name in the log, such as `[2/3] RUN make`.
+        started: the time of its start in seconds since 1970, or None if it did not start.
+        completed: the time of its end in seconds since 1970, or None.
+        cached: whether its result came from the cache.
+        error: its error, or empty.
+    """
+
+    name: str
+    started: float | None = None
+    completed: float | None = None
+    cached: bool = False
+    error: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Its duration in seconds; 0 if it did not start or end."""
+        if self.started is None or self.completed is None:
+            return 0.0
+        return max(0.0, self.completed - self.started)
+
+
+@dataclass(frozen=True)
+class StatusLog:
+    """The course of a build.
+
+    Attributes:
+        ref: the build's reference, the last part of `builder/node/ref`.
+        created: the time of its start in seconds since 1970, or None.
+        completed: the time of its end in seconds since 1970, or None.
+        steps: its steps in the order in which they started, then those that did not start.
+    """
+
+    ref: str
+    created: float | None
+    completed: float | None
+    steps: tuple[Step, ...]
 
 
 ARTIFACT_TYPES = frozenset(("oci", "docker"))

@@ -32,11 +32,11 @@ class PackageSet:
 
     Attributes:
         name: the name of the lock, `requirements/NAME.txt`.
-        module: a module of the set; if it can be imported, the set is installed.
+        modules: modules of the set; if they can be imported, the set is installed.
     """
 
     name: str
-    module: str
+    modules: tuple[str, ...]
 
     @property
     def lock(self) -> Path:
@@ -53,22 +53,22 @@ class PackageSet:
         return _cache() / "build-digests" / f"{self.name}-{digest}{tag}"
 
 
-MODELS = PackageSet("models", "pydantic")
+MODELS = PackageSet("models", ("pydantic",))
 """For what is read besides the metadata file, and for every report: models of documents, and workflow commands."""
 
-SUMMARY = PackageSet("summary", "google.protobuf")
-"""For the summary: reads a build's log from its record."""
+RECORDS = PackageSet("records", ("h2", "google.protobuf"))
+"""For BuildKit's API, and for the log in a build record, which the summary shows."""
 
-RETRIES = PackageSet("retries", "tenacity")
+RETRIES = PackageSet("retries", ("tenacity",))
 """For retries of builds and of requests to registries."""
 
-SCHEMAS = PackageSet("schemas", "jsonschema")
+SCHEMAS = PackageSet("schemas", ("jsonschema",))
 """For validation of documents against the JSON Schemas."""
 
-GITHUB = PackageSet("github", "github")
+GITHUB = PackageSet("github", ("github",))
 """For requests to GitHub's API."""
 
-SETS = (MODELS, SUMMARY, RETRIES, SCHEMAS, GITHUB)
+SETS = (MODELS, RECORDS, RETRIES, SCHEMAS, GITHUB)
 """Every set."""
 
 
@@ -82,7 +82,7 @@ def provide(packages: PackageSet, programs: ProgramGroup | None = None) -> None:
     Raises:
         PackagesError: the set is missing and cannot be installed.
     """
-    if _is_here(packages.module):
+    if all(map(_is_here, packages.modules)):
         return
     sys.path.append(str(install_set(packages, programs)))
     importlib.invalidate_caches()
@@ -99,7 +99,8 @@ def install_set(packages: PackageSet, programs: ProgramGroup | None = None) -> P
         PackagesError: the set cannot be installed.
     """
     if not packages.lock.is_file():
-        raise PackagesError(f"{packages.module} is missing: pip install 'build-digests[github]' brings all packages")
+        missing = next(module for module in packages.modules if not _is_here(module))
+        raise PackagesError(f"{missing} is missing: pip install 'build-digests[github]' brings all packages")
     folder = packages.folder
     if not is_whole(folder):
         _install(folder, packages.lock, programs)

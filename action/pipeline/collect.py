@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from action.buildx.local_state import build_id, node_count, state_folder, uses_docker_driver
-from action.errors import EvidenceError
+from action.errors import EvidenceError, NoRecordsError
 from action.evidence.record import ARTIFACT_TYPES, Record, is_passed_on
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedExporter
@@ -27,6 +27,11 @@ Prove = Callable[[str | None, Image, frozenset[str]], frozenset[str]]
 
 Arguments: the build's `builder/node/ref`; the image with the digest that a registry returned for a tag, and with its
 config's digest; the repositories.
+"""
+
+Live = Callable[[Sequence[str]], Mapping[str, "Record | EvidenceError"]]
+"""Reads records from BuildKit's API: returns each `builder/node/ref` with its record, or with the reason why there is
+none. After a NoRecordsError an export finds none either.
 """
 
 Export = Callable[[Sequence[str]], Iterable[Path]]
@@ -48,6 +53,10 @@ class Readers:
     folder: Callable[[Path], frozenset[str]]
 
 
+def _no_answers(_: Sequence[str]) -> dict[str, Record | EvidenceError]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Sources:
     """The sources of evidence besides the metadata file.
@@ -58,6 +67,7 @@ class Sources:
         readers: read records and artifacts.
         folder: the folder that paths in outputs are relative to.
         begun: the builds that a failed bake began: target name to `builder/node/ref`.
+        live: reads records from BuildKit's API; those that it cannot read are exported.
     """
 
     export: Export
@@ -65,42 +75,72 @@ class Sources:
     readers: Readers
     folder: Path
     begun: Mapping[str, str] = field(default_factory=dict)
+    live: Live = _no_answers
 
 
 def records_of(refs: Sequence[str], sources: Sources) -> RecordOf:
     """Return a function that returns the record of each build.
 
-    Several records are exported together, which takes less time than one by one. A record that is missing then is
-    exported alone when it is needed.
+    A record is read from BuildKit's API, and exported if that fails. Several records are exported together, which takes
+    less time than one by one; a record that is missing then is exported alone when it is needed.
 
     Args:
         refs: `builder/node/ref` of each build whose record is needed.
-        sources: export and read records.
+        sources: read and export records.
     """
-    export, read_records = sources.export, sources.readers.records
-    known: dict[str, Record] = {}
-    export_error: EvidenceError | None = None
-    try:
-        for file in export(refs) if len(refs) > 1 else ():
-            with contextlib.suppress(EvidenceError):
-                known |= {record.ref: record for record in read_records(file)}
-    except EvidenceError as error:
-        # Exporting each record alone would take even longer.
-        export_error = error
+    answers = dict(sources.live(refs)) if refs else {}
+    exports = _Exports([ref for ref in refs if not _is_final(answers.get(ref))], sources)
 
     def record_of(ref: str) -> Record:
-        identifier = build_id(ref)
-        if identifier not in known:
-            if export_error is not None:
-                raise export_error
-            for file in export([ref]):
-                known.update({record.ref: record for record in read_records(file)})
-        if identifier not in known:
-            message = f"the record of build {ref} is not in what buildx exported"
-            raise EvidenceError(message)
-        return known[identifier]
+        if ref not in answers:
+            answers.update(sources.live([ref]))
+        answer = answers.get(ref)
+        if isinstance(answer, Record):
+            return answer
+        if isinstance(answer, NoRecordsError):
+            raise answer
+        try:
+            return exports.record(ref)
+        except EvidenceError as error:
+            raise error if answer is None else type(error)(f"{error}; before that: {answer}") from None
 
     return record_of
+
+
+def _is_final(answer: Record | EvidenceError | None) -> bool:
+    return isinstance(answer, (Record, NoRecordsError))
+
+
+class _Exports:
+    """Records that are exported: together at first, and one by one if they are missing then."""
+
+    def __init__(self, refs: Sequence[str], sources: Sources) -> None:
+        self._sources = sources
+        self._known: dict[str, Record] = {}
+        self._error: EvidenceError | None = None
+        try:
+            for file in sources.export(refs) if len(refs) > 1 else ():
+                with contextlib.suppress(EvidenceError):
+                    self._add(file)
+        except EvidenceError as error:
+            # Exporting each record alone would take even longer.
+            self._error = error
+
+    def record(self, ref: str) -> Record:
+        """Return the record of a build, or raise an EvidenceError."""
+        identifier = build_id(ref)
+        if identifier not in self._known:
+            if self._error is not None:
+                raise self._error
+            for file in self._sources.export([ref]):
+                self._add(file)
+        if identifier not in self._known:
+            message = f"the record of build {ref} is not in what buildx exported"
+            raise EvidenceError(message)
+        return self._known[identifier]
+
+    def _add(self, file: Path) -> None:
+        self._known |= {record.ref: record for record in self._sources.readers.records(file)}
 
 
 def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, sources: Sources) -> BuildEvidence:

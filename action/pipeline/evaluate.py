@@ -64,6 +64,8 @@ def evaluate(
         folder=folder,
         begun=_begun(request, trace) if request.bake and executed.failed else {},
     )
+    if trace.live is not None:
+        sources = replace(sources, live=trace.live.read)
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
     if policy.verify and result.builds is not None:
         try:

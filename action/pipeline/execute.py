@@ -8,14 +8,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from action.buildx.live_connection import LiveConnections
 from action.buildx.local_state import known_groups, known_refs, state_folder
 from action.buildx.request import Request, with_metadata_file, without_option
 from action.errors import BuildDigestsError, PackagesError
 from action.inputs.policy import RetryPolicy
 from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import MODELS, RETRIES
+from action.packages.sets import MODELS, RECORDS, RETRIES
 from action.process.docker import find_buildx
 from action.process.log import Log
 from action.process.program import CompletedProgram, run_program
@@ -95,6 +97,7 @@ class Executed:
         log: the end of buildx's standard error; empty if that was not captured.
         known_refs: the builds, `builder/node/ref`, that buildx knew before the run.
         known_groups: the bakes that buildx knew before the run.
+        connections: the connections to BuildKit's API.
     """
 
     buildx: tuple[str, ...]
@@ -107,6 +110,21 @@ class Executed:
     log: str
     known_refs: frozenset[str]
     known_groups: frozenset[str]
+    connections: LiveConnections
+
+
+def live_connections(request: Request, *, summary: bool = False) -> LiveConnections:
+    """Return the connections to BuildKit's API for a run, for a `with` block.
+
+    Args:
+        request: what to run.
+        summary: whether a summary shows the course of the build.
+    """
+    return LiveConnections(os.environ, wanted=request.builds and (summary or _may_need_record(request)))
+
+
+def _may_need_record(request: Request) -> bool:
+    return any(requested.may_need_record for requested in request.targets.values())
 
 
 def evidence_items(request: Request, *, verify: bool) -> tuple[PreloadItem, ...]:
@@ -118,15 +136,24 @@ def evidence_items(request: Request, *, verify: bool) -> tuple[PreloadItem, ...]
         request: what to run.
         verify: whether the digests are verified.
     """
-    targets = request.targets.values()
-    reads = any(requested.may_need_record or requested.may_write_artifact for requested in targets)
+    record = _may_need_record(request)
+    reads = record or any(requested.may_write_artifact for requested in request.targets.values())
     return (
         *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or verify else ()),
+        *((PreloadItem(RECORDS, ("action.buildx.live_records",)),) if record else ()),
         *((PreloadItem(RETRIES, ("action.pipeline.verify",)),) if verify else ()),
     )
 
 
-def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: Log, preloader: Preloader) -> Executed:
+def execute(
+    request: Request,
+    workspace: Path,
+    retry_policy: RetryPolicy,
+    log: Log,
+    *,
+    preloader: Preloader,
+    connections: LiveConnections,
+) -> Executed:
     """Run buildx, and run it again if an attempt fails for a transient reason or because of an unsupported option.
 
     Args:
@@ -135,6 +162,7 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
         retry_policy: how often transient failures are retried; they are recognized only if the output is captured.
         log: the destination of the log.
         preloader: loads what is needed after buildx has ended, while buildx runs.
+        connections: connects to BuildKit's API while buildx runs.
 
     Raises:
         ProgramError: buildx is not installed, or cannot be started.
@@ -163,7 +191,7 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
                 private=private,
                 log=log,
                 # Imports that start earlier would delay the start of the build.
-                on_start=preloader.start,
+                on_start=partial(_start_beside, preloader, connections, buildx, known),
             )
 
         ended = once()
@@ -209,7 +237,16 @@ def execute(request: Request, workspace: Path, retry_policy: RetryPolicy, log: L
         ended.stderr,
         known,
         groups,
+        connections,
     )
+
+
+def _start_beside(
+    preloader: Preloader, connections: LiveConnections, buildx: tuple[str, ...], known: frozenset[str]
+) -> None:
+    """Start the threads that work while buildx runs."""
+    preloader.start()
+    connections.watch(buildx, known)
 
 
 def _version(file: Path) -> tuple[int, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO, TextIO, TypeAlias
 
-from action.buildx import retry
+from action.buildx import live_records, retry
 from action.buildx.request import Request
 from action.documents import schema
 from action.errors import InputError
@@ -20,9 +20,9 @@ from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult
 from action.process.log import CallersStream, Log
 
-_NEEDED_LATER = (retry, schema, evaluate, verify)
-"""All that a run imports after buildx has started, with tenacity, jsonschema and pydantic: a library must not install
-what is missing, so that it is imported before the run."""
+_NEEDED_LATER = (live_records, retry, schema, evaluate, verify)
+"""All that a run imports after buildx has started, with h2, jsonschema, protobuf, pydantic and tenacity: a library must
+not install what is missing, so that it is imported before the run."""
 
 LogStream: TypeAlias = "BinaryIO | TextIO | None"
 """Gets buildx's log as it comes; None drops it. A build that fails gives the end of its log in its error."""

@@ -13,7 +13,8 @@ from action.errors import EvidenceError, PackagesError
 from action.inputs.policy import Policy
 from action.packages.preload import WITHOUT_PACKAGES, Preloader
 from action.packages.sets import MODELS, PackageSet
-from action.pipeline.execute import Executed, execute
+from action.pipeline.execute import Executed, execute, live_connections
+from action.pipeline.live_source import LiveSource
 from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
 
@@ -34,8 +35,9 @@ def run_request(request: Request, workspace: Path, policy: Policy, log: Log, pre
         ProgramError: buildx is not installed, or cannot be started.
         Interrupted: a signal arrived while buildx was not running.
     """
-    executed = execute(request, workspace, policy.retry_policy, log, preloader)
-    return result_of(request, executed, workspace, policy, log=log, preloader=preloader)
+    with live_connections(request) as connections:
+        executed = execute(request, workspace, policy.retry_policy, log, preloader=preloader, connections=connections)
+        return result_of(request, executed, workspace, policy, log=log, preloader=preloader)
 
 
 def result_of(
@@ -65,6 +67,7 @@ def result_of(
         Records(executed.buildx, os.environ, workspace),
         request.builds,
         executed.known_groups,
+        LiveSource(executed.connections, executed.buildx, preloader),
     )
     from action.pipeline.evaluate import Readers, evaluate  # noqa: PLC0415  # loaded while buildx ran
 

@@ -23,6 +23,7 @@ from action.buildx.request import Request
 from action.errors import BuildDigestsError, BuildFailedError, InputError, ProgramError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, first_image_exporter
 from action.exporters.requested import Requested
+from action.pipeline.live_source import LiveSource
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Trace:
         records: the records of the run's builds.
         builds: whether the run built anything; with `call` it has no builds of its own.
         known_groups: the bakes that buildx knew before the run.
+        live: the records as BuildKit's API gives them, or None.
     """
 
     known_refs: frozenset[str]
@@ -46,6 +48,7 @@ class Trace:
     records: Records
     builds: bool = True
     known_groups: frozenset[str] = frozenset()
+    live: LiveSource | None = None
 
 
 @dataclass(frozen=True)

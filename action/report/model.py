@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from action.evidence.status_log import StatusLog
+from action.evidence.record import StatusLog
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.report.safe_text import visible
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,18 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from action.buildx.local_state import LocalState, build_id, read_local_state, state_folder
-from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, GitHubError, ProgramError
+from action.errors import (
+    BuildDigestsError,
+    BuildFailedError,
+    EvidenceError,
+    GitHubError,
+    NoRecordsError,
+    ProgramError,
+    SlowEvidenceError,
+)
+from action.evidence.record import Record, StatusLog
 from action.evidence.record_file import read_records
-from action.evidence.status_log import StatusLog, read_status_log
+from action.evidence.status_log import read_status_log
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.github import workflow_commands
 from action.github.context import read_workflow_run
@@ -163,9 +173,18 @@ def _read_records(
         return {}, {}
     progress: dict[str, StatusLog] = {}
     images: list[Image] = []
+    deadline = time.monotonic() + _RECORD_SECONDS
+    answers = trace.live.read(refs, seconds=_RECORD_SECONDS) if trace.live else {}
     # A summary without times and platforms is better than none.
     with contextlib.suppress(EvidenceError):
-        for file in trace.records.files(refs, seconds=_RECORD_SECONDS):
+        if trace.live:
+            progress = {each.ref: each for each in trace.live.courses(refs, seconds=deadline - time.monotonic())}
+            images = [image for each in answers.values() if isinstance(each, Record) for image in each.images.values()]
+    # An engine that was too slow, or has no record, is not asked again.
+    final = (SlowEvidenceError, NoRecordsError)
+    left = [ref for ref in refs if build_id(ref) not in progress and not isinstance(answers.get(ref), final)]
+    with contextlib.suppress(EvidenceError):
+        for file in trace.records.files(left, seconds=deadline - time.monotonic()) if left else ():
             progress |= {each.ref: each for each in read_status_log(file)}
             images += [image for record in read_records(file) for image in record.images.values()]
     return progress, {image.digest: image.platforms for image in images if image.digest}

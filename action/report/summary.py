@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from action.evidence.status_log import Step
+from action.evidence.record import Step
 from action.exporters.attributed import AttributedExporter
 from action.oci.reference import parse_reference
 from action.report.model import Report, masked

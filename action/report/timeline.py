@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
-from action.evidence.status_log import Step
+from action.evidence.record import Step
 from action.report.safe_text import one_line
 
 MAX_STEPS = 30

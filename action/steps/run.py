@@ -12,9 +12,9 @@ from action.buildx.request import Request
 from action.github import workflow_commands
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader, PreloadItem
-from action.pipeline.execute import EVALUATION, evidence_items, execute, temporary_folder
+from action.pipeline.execute import EVALUATION, evidence_items, execute, live_connections, temporary_folder
 from action.report.request import ReportOptions
-from action.steps.common import report_items, step_log
+from action.steps.common import has_summary, report_items, step_log
 
 _FINISH = PreloadItem(None, ("action.steps.finish",))
 
@@ -48,11 +48,14 @@ def run_step(
     needed = (*evidence_items(request, verify=policy.verify), *report_items(report_options))
     with (
         temporary_folder() as workspace,
+        live_connections(request, summary=has_summary(report_options)) as connections,
         Preloader(EVALUATION, _FINISH, *needed, last=diagnostics.query) as preloader,
     ):
         # A line of a Dockerfile's output must not be taken for a workflow command.
         with workflow_commands.stopped():
-            executed = execute(request, workspace, policy.retry_policy, log, preloader)
+            executed = execute(
+                request, workspace, policy.retry_policy, log, preloader=preloader, connections=connections
+            )
             from action.steps.finish import ReportRequest, finish_run, result_of  # noqa: PLC0415  # loaded meanwhile
 
             result = result_of(request, executed, workspace, policy, log=log, preloader=preloader)

@@ -364,6 +364,10 @@ def fake_docker(work: Workplace, script: str) -> None:
     work.environment = {**work.environment, "PATH": f"{folder}:{work.environment['PATH']}"}
 
 
+ASKS_FOR_RECORD = '[[ "$2" = history || "$2" = dial-stdio ]]'
+"""Condition in a script of `fake_docker`: buildx is asked for a build's record, in either of the ways."""
+
+
 def push_and_load(work: Workplace, tags: str, **inputs: str) -> Step:
     """Push and load an image under names that the engine knows already.
 

@@ -212,7 +212,8 @@ def test_a_missing_digest_is_a_message_and_with_require_digests_an_error(
     fake.mkdir()
     docker = subprocess.run(["sh", "-c", "command -v docker"], capture_output=True, text=True, check=True).stdout
     (fake / "docker").write_text(
-        f'#!/bin/sh\ncase "$2" in history) exit 1;; esac\n{docker.strip()} "$@"; code=$?\nrm -f a.tar; exit $code\n'
+        '#!/bin/sh\ncase "$2" in history|dial-stdio) exit 1;; esac\n'
+        f'{docker.strip()} "$@"; code=$?\nrm -f a.tar; exit $code\n'
     )
     (fake / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake}:{os.environ['PATH']}")

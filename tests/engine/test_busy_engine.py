@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.engine.conftest import Workplace, fake_docker, lines, workplace
+from tests.engine.conftest import ASKS_FOR_RECORD, Workplace, fake_docker, lines, workplace
 from tests.engine.other_end import served_digest, tar_digest
 
 TARGETS = 30
@@ -95,7 +95,8 @@ def test_steps_beside_a_big_bake_end_soon_after_bare_builds_beside_it_do_and_wit
 def test_a_summary_waits_a_short_time_for_a_record_that_no_digest_depends_on(work: Workplace) -> None:
     # A real engine cannot be made to keep its record back.
     asked, summary = work.folder / "asked", work.folder / "summary.md"
-    fake_docker(work, f'[ "$2" = history ] && {{ echo asked >> {asked}; exec sleep 600; }}; exec "$REAL" "$@"')
+    silent = f"{ASKS_FOR_RECORD} && {{ echo asked >> {asked}; exec sleep 600; }}"
+    fake_docker(work, f'{silent}; exec "$REAL" "$@"')
     work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
     step = work.step(push="true", tags=f"{work.image}:a")
     assert step.code == 0, step.log

@@ -165,7 +165,8 @@ def test_a_missing_metadata_file_fails_the_step(work: Workplace) -> None:
 def test_a_record_that_cannot_be_had_costs_only_what_it_alone_would_prove(
     work: Workplace, script: str, reason: str
 ) -> None:
-    fake_docker(work, f'if [ "$2" = history ]; then {script}; else exec "$REAL" "$@"; fi')
+    live = '[ "$2" = dial-stdio ] && exit 1'
+    fake_docker(work, f'{live}; if [ "$2" = history ]; then {script}; else exec "$REAL" "$@"; fi')
     step = work.step(
         outputs=lines(f"type=image,name={work.image},push=true,id=release", "type=oci,dest=a.tar"), provenance="false"
     )

@@ -309,7 +309,7 @@ def test_an_engine_that_is_killed_during_the_build_fails_the_step_without_a_dige
 def test_an_engine_that_is_killed_between_build_and_record_costs_what_the_record_alone_says(work: Workplace) -> None:
     with _engine_of_its_own(work) as daemons:
         kill = f"kill -KILL {' '.join(map(str, daemons))}; sleep 0.2"
-        fake_docker(work, f'[ "$2" = history ] && {{ {kill}; }}; exec "$REAL" "$@"')
+        fake_docker(work, f'"$REAL" "$@"; code=$?; [ "$2" = build ] && {{ {kill}; }}; exit $code')
         outputs = lines(f"type=image,name={work.image}:a,push=true,id=release", "type=oci,dest=a.tar")
         step = work.step(outputs=outputs)
     assert step.code == 0, step.log

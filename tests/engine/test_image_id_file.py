@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.engine.conftest import Workplace, fake_docker
+from tests.engine.conftest import ASKS_FOR_RECORD, Workplace, fake_docker
 from tests.engine.other_end import tar_config
 
 
@@ -58,7 +58,7 @@ def test_one_output_has_the_id_that_the_engine_finds(work: Workplace) -> None:
 
 
 def test_an_id_that_is_not_known_is_in_no_file(work: Workplace) -> None:
-    fake_docker(work, '[ "$2" = history ] && exit 1\nexec "$REAL" "$@"')
+    fake_docker(work, f'{ASKS_FOR_RECORD} && exit 1\nexec "$REAL" "$@"')
     done = build(work, "--iidfile=iid", "-o", f"type=image,name={work.image}:1", "-o", "type=docker,dest=b.tar")
     assert done.returncode == 0, done.stderr
     assert not (work.folder / "iid").exists()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.engine.conftest import Workplace, fake_docker, lines
+from tests.engine.conftest import ASKS_FOR_RECORD, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest, tar_digest
 
 
 def test_an_unknown_digest_of_the_first_image_is_not_replaced_by_a_tars(work: Workplace) -> None:
     # Without a record the first image's digest cannot be known; the tar says its own.
-    fake_docker(work, '[ "$2" = history ] && exit 1\nexec "$REAL" "$@"')
+    fake_docker(work, f'{ASKS_FOR_RECORD} && exit 1\nexec "$REAL" "$@"')
     step = work.step(
         outputs=lines(
             "type=local,dest=out", f"type=image,name={work.image}:1,push=true,id=release", "type=oci,dest=a.tar"
@@ -43,7 +43,7 @@ def test_no_notice_if_the_first_image_was_pushed_or_none_was(work: Workplace) ->
 
 
 def test_the_results_file_has_the_same(work: Workplace) -> None:
-    fake_docker(work, '[ "$2" = history ] && exit 1\nexec "$REAL" "$@"')
+    fake_docker(work, f'{ASKS_FOR_RECORD} && exit 1\nexec "$REAL" "$@"')
     step = work.step(outputs=lines(f"type=image,name={work.image}:1,push=true", "type=oci,dest=a.tar"))
     results = json.loads(Path(step.outputs["results"]).read_text())
     assert (results["digest"], results["imageid"]) == (None, None)

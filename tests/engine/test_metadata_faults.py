@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.engine.conftest import Workplace, fake_docker, lines
+from tests.engine.conftest import ASKS_FOR_RECORD, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest, tar_config, tar_digest
 
 CHANGE = """
@@ -37,7 +37,7 @@ def spoilt(work: Workplace) -> Workplace:
     (work.folder / "change.py").write_text(CHANGE)
     path = 'for a; do [ "$p" = --metadata-file ] && m=$a; p=$a; done'
     change = f'[ -n "$m" ] && [ $code = 0 ] && {sys.executable} -I change.py "$m"'
-    history = '[ "$2" = history ] && [ -e no-history ] && exit 1'
+    history = f"{ASKS_FOR_RECORD} && [ -e no-history ] && exit 1"
     fake_docker(work, f'{history}; "$REAL" "$@"; code=$?; {path}; {change}; exit $code')
     work.spoils_metadata = True
     return work

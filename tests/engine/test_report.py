@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Step, Workplace, fake_docker, lines
+from tests.engine.conftest import ASKS_FOR_RECORD, Step, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest
 from tests.github_api import TOKEN, GitHub
 from tests.golden_files import assert_golden
@@ -148,7 +148,7 @@ def test_a_summary_that_cannot_be_written_is_a_warning(work: Workplace, summary:
 
 @pytest.mark.parametrize("fault", ['echo "ERROR: no record" >&2; exit 1', "exec sleep 600"])
 def test_without_a_record_there_is_a_summary_without_steps(work: Workplace, summary: Path, fault: str) -> None:
-    fake_docker(work, f'if [ "$2" = history ]; then {fault}; fi; exec "$REAL" "$@"')
+    fake_docker(work, f'if {ASKS_FOR_RECORD}; then {fault}; fi; exec "$REAL" "$@"')
     step = work.step(outputs=f"type=image,name={work.image}:1,push=true")
     assert step.code == 0
     assert served_digest(work.image, "1") in summary.read_text()

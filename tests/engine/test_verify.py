@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Workplace, fake_docker, lines
+from tests.engine.conftest import ASKS_FOR_RECORD, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest, tar_digest
 from tests.engine.registry_proxy import Fault, registry_proxy
 
@@ -100,7 +100,7 @@ def test_a_tar_with_a_byte_changed_after_the_build_fails_the_step(work: Workplac
 
 
 def test_a_push_whose_digest_nobody_knows_is_not_verified(work: Workplace) -> None:
-    fake_docker(work, '[ "$2" = history ] && exit 1; exec "$REAL" "$@"')
+    fake_docker(work, f'{ASKS_FOR_RECORD} && exit 1; exec "$REAL" "$@"')
     outputs = lines(f"type=image,name={work.image}:a,push=true,id=release", "type=oci,dest=a.tar")
     step = work.step(outputs=outputs, verify="true")
     assert step.code == 1

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from action.errors import EvidenceError
+from action.evidence.record import Step
 from action.evidence.record_file import RECORD_TYPE
-from action.evidence.status_log import STATUS_TYPE, Step, read_status_log
+from action.evidence.status_log import STATUS_TYPE, read_status_log
 from tests.unit.oci.layouts import MANIFEST, descriptor, encode, layout, write_tar
 
 

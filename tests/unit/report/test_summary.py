@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from action.evidence.status_log import StatusLog, Step
+from action.evidence.record import StatusLog, Step
 from action.report.model import Report, Target
 from action.report.summary import LIMIT, failure_excerpt, outputs_table, render, shown_inputs
 from tests.golden_files import FOLDER, assert_golden

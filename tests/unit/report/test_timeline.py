@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from action.evidence.status_log import Step
+from action.evidence.record import Step
 from action.report.timeline import timeline
 from tests.unit.report.conftest import Mermaid
 from tests.unit.report.test_safe_text import HOSTILE
