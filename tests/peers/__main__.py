@@ -218,7 +218,8 @@ def _lay_out(checkout: Path, folder: Path, registry: str) -> None:
 
 def _adapted(content: str, registry: str) -> str:
     kept = [line for line in content.splitlines(keepends=True) if not line.startswith("# syntax=")]
-    return "".join(kept).replace(_REGISTRY, registry)
+    # Debian's busybox has no such option, and its shell prefers its own commands to those of PATH.
+    return "".join(kept).replace("netstat -aptn", "netstat -atn").replace(_REGISTRY, registry)
 
 
 def main() -> int:
