@@ -269,17 +269,24 @@ def test_an_image_with_an_sbom_is_found(job: Launched, later: Launched, scanner:
 
 
 @pytest.mark.parametrize("provenance", ["", "mode=max", "builder-id=foo", "false", "true"])
-def test_a_bake_with_any_provenance_has_the_digest_of_its_tar(
+def test_a_bake_with_any_provenance_has_the_digests_of_its_tar_and_of_the_registry(
     job: Launched, cache_service: CacheService, provenance: str
 ) -> None:
+    image = job.work.image
     (job.work.folder / "docker-bake.hcl").write_text('target "binary" {}\n')
     settings = lines(
         "*.output=type=oci,dest=build.tar",
+        f"*.output=type=image,name={image}:1,push=true",
         "*.cache-from=type=gha,scope=provenance",
         "*.cache-to=type=gha,scope=provenance,mode=max",
     )
     step = job.built("bake", targets="binary", provenance=provenance, set=settings, require_digests="true")
-    assert json.loads(step.outputs["digests"]) == {"binary": {"0": tar_digest(job.work.folder / "build.tar")}}
+    digest, document = served(image, "1")
+    tar = tar_digest(job.work.folder / "build.tar")
+    assert json.loads(step.outputs["digests"]) == {"binary": {"0": tar, "1": digest}}
+    assert ("manifests" in document) == (provenance != "false")
+    made = json.loads(step.outputs["metadata"])["binary"].get("buildx.build.provenance", {})
+    assert (made.get("builder", {}).get("id") == "foo") == (provenance == "builder-id=foo")
     assert cache_service.keys(index_of("provenance"))
 
 

@@ -54,6 +54,8 @@ def test_one_output_that_the_engine_keeps_has_the_id_that_the_engine_finds(
     assert step.code == 0, step.log
     assert step.outputs["imageid"] == inspected(work, f"{work.image}:1")
     assert step.imageids == {"0": step.outputs["imageid"]}
+    if inputs.get("push"):
+        assert step.outputs["digest"] == served_digest(work.image, "1")
     # buildx before 0.36 names the config here, which no program finds an image by (docker/buildx, build/opt.go).
     assert step.outputs["imageid"] == peers(step) or not is_known(work, peers(step))
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.engine.conftest import Step, Workplace, fake_docker, lines
 from tests.engine.git_server import GitServer, git_server
-from tests.engine.other_end import not_served, served, served_digest, tar_digest
+from tests.engine.other_end import not_served, served, served_digest
 from tests.input_coverage import cannot_use
 
 _DOCKERFILE = "FROM scratch AS t1\nCOPY hello.txt /t1\nFROM scratch AS t2\nCOPY hello.txt /t2\n"
@@ -102,19 +101,6 @@ def test_inherited_targets_of_the_default_group_and_of_another(inherited: Workpl
     assert digests(step)["app-plus"] == {"0": digest}
     platforms = {each["platform"]["architecture"] for each in index["manifests"]}
     assert platforms == {"amd64", "arm64", "386", "unknown"}
-
-
-@pytest.mark.parametrize("value", ["mode=max", "builder-id=foo", "false"])
-def test_provenance_is_what_the_input_says(group: Workplace, value: str) -> None:
-    image, tar = f"{group.image}:1", "/build.tar"
-    outputs = lines(f"*.output=type=image,name={image},push=true", f"*.output=type=oci,dest={group.folder}{tar}")
-    step = built(group.bake_step(source="./group", targets="t1", provenance=value, set=outputs))
-    digest, document = served(group.image, "1")
-    assert digests(step) == {"t1": {"0": digest, "1": tar_digest(Path(f"{group.folder}{tar}"))}}
-    assert ("manifests" in document) == (value != "false")
-    made = json.loads(step.outputs["metadata"])["t1"].get("buildx.build.provenance", {})
-    if value == "builder-id=foo":
-        assert made["builder"]["id"] == "foo"
 
 
 def test_the_environment_turns_default_attestations_off(group: Workplace) -> None:

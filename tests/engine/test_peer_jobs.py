@@ -184,17 +184,6 @@ def test_a_multi_platform_image_with_two_tags_and_annotations(work: Workplace) -
         assert served(work.image, each["digest"])[1]["annotations"]["com.example.key3"] == "value3"
 
 
-@pytest.mark.parametrize(("load", "push"), [("true", "false"), ("false", "true"), ("false", "false")])
-def test_on_the_docker_driver_digest_and_image_id_are_known(work: Workplace, load: str, push: str) -> None:
-    tag = f"{work.image}:latest"
-    step = built(work.step(load=load, push=push, tags=tag))
-    if push == "true":
-        assert step.outputs["digest"] == served_digest(work.image)
-    identifier = work.docker("image", "inspect", "--format", "{{.Id}}", step.outputs["imageid"])
-    assert identifier == work.docker("image", "inspect", "--format", "{{.Id}}", tag)
-    work.docker("image", "rm", tag)
-
-
 def attestations(image: str, tag: str) -> list[str]:
     """The predicate types of the attestations that a registry serves with an image."""
     _, index = served(image, tag)

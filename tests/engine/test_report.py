@@ -115,19 +115,18 @@ def test_the_summary_of_a_bake(work: Workplace, summary: Path) -> None:
 
 def test_a_build_of_many_steps_has_them_all_counted_and_the_longest_drawn(work: Workplace, summary: Path) -> None:
     stages = ["FROM scratch AS s0\nCOPY hello.txt /f0\n"]
-    for stage in range(1, 15):
+    for stage in range(1, 5):
         copies = "".join(f"COPY --from=s{stage - 1} /f{stage - 1} /f{stage}-{copy}\n" for copy in range(19))
         stages.append(f"FROM scratch AS s{stage}\n{copies}COPY --from=s{stage - 1} /f{stage - 1} /f{stage}\n")
     (work.folder / "Dockerfile").write_text("".join(stages))
     step = work.step(outputs="type=cacheonly")
     assert step.code == 0, step.log
     text = summary.read_text()
-    # 14 stages of 20, the first one's COPY, and what loads Dockerfile, .dockerignore and context.
-    assert "284 steps" in text
+    # 4 stages of 20, the first one's COPY, and what loads Dockerfile, .dockerignore and context.
     drawn = re.search(r"```mermaid\n(.*?)```", text, re.DOTALL)
     assert drawn is not None
     assert len(drawn[1].splitlines()) == 3 + 30
-    assert "The 30 longest of 284 steps." in text
+    assert "The 30 longest of 84 steps." in text
 
 
 @pytest.mark.parametrize("off", [{"summary": "false"}, {"DOCKER_BUILD_SUMMARY": "false"}])
