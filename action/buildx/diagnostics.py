@@ -32,6 +32,12 @@ class Diagnostics:
         self.token = token
         self.texts: dict[str, str] = {}
         self._builder = builder
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Start no more programs; one that runs goes on."""
+        # Python's interpreter lock is held until a new program runs, which takes long on a busy machine.
+        self._stopped = True
 
     def query(self, programs: ProgramGroup) -> None:
         """Start one program after the other, at the lowest priority; a failure is part of the text.
@@ -53,7 +59,7 @@ class Diagnostics:
         self._query("docker info", (docker, "info") if docker else (), programs)
 
     def _query(self, name: str, command: tuple[str, ...], programs: ProgramGroup) -> None:
-        if not command or programs.killed.is_set():
+        if not command or self._stopped or programs.killed.is_set():
             return
         try:
             ended = capture_output(command, os.environ, seconds=_QUERY_SECONDS, programs=programs, idle=True)

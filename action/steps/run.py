@@ -56,6 +56,7 @@ def run_step(
             executed = execute(
                 request, workspace, policy.retry_policy, log, preloader=preloader, connections=connections
             )
+            diagnostics.stop()
             from action.steps.finish import ReportRequest, finish_run, result_of  # noqa: PLC0415  # loaded meanwhile
 
             result = result_of(request, executed, workspace, policy, log=log, preloader=preloader)
