@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from action import __version__
 from action.packages.sets import SETS
-from release.sbom import make_sbom
+from release.sbom import REPOSITORY, make_sbom
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TAG = re.compile(r"v\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
@@ -73,6 +73,8 @@ def notes(tag: str) -> str:
     section = found[1].strip() if found else ""
     if not section:
         raise ReleaseError(f"CHANGELOG.md has no section with text and the title '## {tag[1:]} - YYYY-MM-DD'")
+    # The page of a release has another address than the files that the changelog links to.
+    section = re.sub(r"\]\((?!https?:|#)", f"]({REPOSITORY}/blob/{tag}/", section)
     return section + "\n" + _NOTES_END.format(tag=tag)
 
 

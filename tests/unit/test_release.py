@@ -158,7 +158,10 @@ def test_the_changelog_has_a_dated_section_for_the_version() -> None:
     first = re.search(r"^## (\d.*?) - (\d{4}-\d\d-\d\d)$", text, re.MULTILINE)
     assert first
     assert first[1] == __version__
-    assert len(notes(f"v{__version__}")) > 500
+    text = notes(f"v{__version__}")
+    assert len(text) > 500
+    assert [link for link in re.findall(r"\]\(([^)]+)", text) if not link.startswith("https://")] == []
+    assert f"/blob/v{__version__}/docs/stability.md" in text
     with pytest.raises(ReleaseError, match=r"no section with text and the title '## 1\.2\.3 - YYYY-MM-DD'"):
         notes("v1.2.3")
 
