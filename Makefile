@@ -29,7 +29,8 @@ $(VENV)/ready: requirements/dev.txt requirements/uv.txt pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: lint ## Run all tests, on a real engine and registry.
+test: setup ## Run lint and all tests, on a real engine and registry.
+	@$(MAKE) --no-print-directory --jobs=2 lint
 	@$(RUN) -m engine run -- $(RUN) -m pytest --numprocesses $(PROCESSES) $(ARGS)
 
 engines: setup ## Run the action on every engine that people have; write docs/engines.md.
