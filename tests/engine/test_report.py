@@ -324,25 +324,21 @@ def test_nothing_pushed_has_no_checksums(work: Workplace) -> None:
     assert "checksums" not in step.outputs
 
 
-def test_the_comment_has_the_table_and_is_kept_up_to_date(work: Workplace, github: GitHub) -> None:
-    for _ in range(2):
+def test_two_steps_of_a_job_share_a_comment_that_has_the_table_and_is_kept_up_to_date(
+    work: Workplace, github: GitHub
+) -> None:
+    (work.folder / "two.Dockerfile").write_text("FROM scratch\nCOPY hello.txt /two\n")
+    image = f"type=image,name={work.image}:1,push=true"
+    for file, output in (("Dockerfile", image), ("two.Dockerfile", "type=oci,dest=two.tar"), ("Dockerfile", image)):
         (work.folder / "hello.txt").write_text(f"hello {uuid.uuid4()}")
-        step = work.step(outputs=f"type=image,name={work.image}:1,push=true", comment="true", github_token=TOKEN)
+        step = work.step(outputs=output, file=file, comment="true", github_token=TOKEN)
         assert step.code == 0, step.log
     (comment,) = github.own
+    assert comment.count("### ✅ Build") == 2
     digest = served_digest(work.image, "1")
     assert f'title="{digest.replace(":", "&#58;")}"' in comment
     assert "<code>arch&#58; amd64</code>" in comment
     assert "<code>c0ffee0</code>" in comment
-
-
-def test_two_steps_of_a_job_share_a_comment(work: Workplace, github: GitHub) -> None:
-    (work.folder / "two.Dockerfile").write_text("FROM scratch\nCOPY hello.txt /two\n")
-    for file in ("Dockerfile", "two.Dockerfile", "Dockerfile"):
-        output = f"type=oci,dest={file}.tar"
-        assert work.step(outputs=output, file=file, comment="true", github_token=TOKEN).code == 0
-    (comment,) = github.own
-    assert comment.count("### ✅ Build") == 2
 
 
 def test_a_comment_that_is_refused_is_a_warning_and_the_outputs_are_set(work: Workplace, github: GitHub) -> None:
