@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from action.errors import BAD_INPUT
-from action.report.terminal import ReportedError, print_message, print_results
+from action.report.terminal import ReportedError, print_message
 
 _SCHEMAS = click.Choice(["metadata", "bake", "results", "digests"])
 
@@ -25,7 +25,7 @@ FORMAT = click.option(
 
 
 @click.command()
-@click.argument("metadata", type=click.Path(path_type=Path))
+@click.argument("metadata", type=click.Path(path_type=Path), metavar="METADATA|RECORD")
 @click.option("--record", "record_file", type=click.Path(path_type=Path), help="The build's record (.dockerbuild).")
 @click.option("--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output, as given to the build.")
 @click.option("--tag", "-t", "tags", multiple=True, help="A tag of the build.")
@@ -37,13 +37,12 @@ def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any)
 
     METADATA is the file that --metadata-file wrote. Give the outputs of the build in their order; the tars that they
     wrote are read if they are still there.
-    """
-    from action.pipeline.inspect import inspect_files
 
-    found, warnings = inspect_files(metadata, record_file, **options)
-    for warning in warnings:
-        print_message("warning", warning)
-    print_results({"": found}, form, sys.stdout)
+    RECORD is a build's record alone (.dockerbuild), or a file with several: each build is shown.
+    """
+    from action.report.records import print_inspected
+
+    print_inspected(metadata, record_file, form, sys.stdout, **options)
 
 
 @click.command()

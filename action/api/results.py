@@ -15,6 +15,7 @@ from action.inputs.merge import merge_request
 from action.merging.run import run_merge
 from action.pipeline.execute import temporary_folder
 from action.pipeline.inspect import inspect_files
+from action.pipeline.inspect_records import inspect_records, is_record
 from action.pipeline.library_run import LogStream, OnMessage, builds_of, callers_log, tell
 from action.pipeline.results_document import build_results
 from action.results import BakeResults, BuildResults
@@ -97,8 +98,8 @@ def inspect(
         results = inspect("metadata.json", record="build.dockerbuild", outputs=["type=image,push=true", "type=local"])
 
     Args:
-        metadata: the file that `--metadata-file` wrote.
-        record: the build's record (`docker buildx history export`), or None.
+        metadata: the file that `--metadata-file` wrote, or the build's record alone.
+        record: the build's record (`docker buildx history export`) beside its metadata file, or None.
         outputs: the outputs of the build, in their order.
         tags: the tags of the build.
         push: whether the build had `--push`.
@@ -110,14 +111,16 @@ def inspect(
         InputError: a file is missing or of another kind, or nothing tells which outputs the build had.
         DisagreementError: two sources contradict each other about a digest.
     """
-    found, warnings = inspect_files(
-        Path(metadata),
-        Path(record) if record is not None else None,
-        keyword.records("outputs", outputs),
-        keyword.texts("tags", tags),
-        push=push,
-        load=load,
-    )
+    given = {"outputs": keyword.records("outputs", outputs), "tags": keyword.texts("tags", tags)}
+    if is_record(Path(metadata)) and record is None:
+        records, warnings = inspect_records(Path(metadata), **given, push=push, load=load)
+        if len(records) > 1:
+            rule = "give a file with one, or call `build-digests inspect`"
+            raise InputError("metadata", f"{os.fspath(metadata)} has {len(records)} records", rule)
+        found = records[0].build
+    else:
+        record_file = Path(record) if record is not None else None
+        found, warnings = inspect_files(Path(metadata), record_file, **given, push=push, load=load)
     tell(on_message, warnings)
     return build_results(found)
 

@@ -22,6 +22,25 @@ class RecordedExporter:
 
 
 @dataclass(frozen=True)
+class RecordedRun:
+    """What a record says of the build as a whole; no digest depends on it.
+
+    Attributes:
+        created: when it started, in seconds since 1970, or None.
+        ended: whether it has ended.
+        failed: whether it ended with an error.
+        error: the message of its error, or empty.
+        target: the stage of the Dockerfile that was built, or empty.
+    """
+
+    created: int | None = None
+    ended: bool = False
+    failed: bool = False
+    error: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
 class Record:
     """One build's record.
 
@@ -32,6 +51,7 @@ class Record:
         images: an exporter's position in `exporters` to the image that it made; an exporter without one is left out.
         blobs: digest to bytes of the manifests and indexes in the record.
         succeeded: whether the build ended without an error, including its exporters and the pushes by BuildKit.
+        run: what it says of the build as a whole.
     """
 
     source: str
@@ -40,6 +60,7 @@ class Record:
     images: dict[int, Image]
     blobs: dict[str, bytes]
     succeeded: bool = False
+    run: RecordedRun = RecordedRun()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import Field
 
 from action.errors import EvidenceError
-from action.evidence.record import Record, RecordedExporter
+from action.evidence.record import Record, RecordedExporter, RecordedRun
 from action.oci.image import INDEX_TYPES, MANIFEST_TYPES, Image
 from action.oci.layout import Layout, TarLayout, read_blob
 from action.oci.models import Descriptor, Digest, Index, Items, Manifest, OciModel, Texts, describe, parse, validate
@@ -54,15 +54,23 @@ class RecordResult(OciModel):
     results: dict[str, Any] | None = Field(default=None, alias="Results")
 
 
-class HistoryRecord(OciModel):
-    """A record as BuildKit writes it, with the members that digests need.
+class RecordError(OciModel):
+    """The error of a build."""
 
-    Time and error are only present or absent here: whatever is in them, no digest depends on it.
+    message: Any = None
+
+
+class HistoryRecord(OciModel):
+    """A record as BuildKit writes it, with the members that digests need, and a few that people want to see.
+
+    Whatever is in times, options and error, no digest depends on it, so no form of them is refused.
     """
 
     ref: str = Field(default="", alias="Ref")
     completed: OciModel | None = Field(default=None, alias="CompletedAt")
-    error: OciModel | None = None
+    created: Any = Field(default=None, alias="CreatedAt")
+    options: Any = Field(default=None, alias="FrontendAttrs")
+    error: RecordError | None = None
     exporters: Items[RecordExporter] | None = Field(default=None, alias="Exporters", max_length=MAX_EXPORTERS)
     result: RecordResult | None = Field(default=None, alias="Result")
 
@@ -149,7 +157,21 @@ def _read(layout: TarLayout, manifest: Manifest) -> Record:
             blobs[layer.digest] = data
     exporters = tuple(RecordedExporter(each.type, each.attributes) for each in record.exporters or ())
     succeeded = record.completed is not None and record.error is None
-    return Record(layout.source, record.ref, exporters, _images(layout, record, blobs), blobs, succeeded)
+    return Record(layout.source, record.ref, exporters, _images(layout, record, blobs), blobs, succeeded, _run(record))
+
+
+def _run(record: HistoryRecord) -> RecordedRun:
+    created = record.created.get("seconds") if isinstance(record.created, dict) else None
+    # Not all options: build arguments are among them.
+    target = record.options.get("target") if isinstance(record.options, dict) else None
+    message = record.error.message if record.error else None
+    return RecordedRun(
+        created=created if isinstance(created, int) else None,
+        ended=record.completed is not None,
+        failed=record.error is not None,
+        error=message if isinstance(message, str) else "",
+        target=target if isinstance(target, str) else "",
+    )
 
 
 def _images(layout: TarLayout, record: HistoryRecord, blobs: dict[str, bytes]) -> dict[int, Image]:

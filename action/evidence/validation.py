@@ -27,6 +27,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _TAR_MAGIC = slice(257, 262)
 """The place of the text `ustar` in a tar (POSIX, pax, "ustar Interchange Format")."""
 
+_GZIP = b"\x1f\x8b"
 _NAME = "name a file that docker buildx or build-digests wrote"
 
 
@@ -144,6 +145,7 @@ def _no_document(data: bytes) -> str | None:
     kinds = (
         (not head, "nothing; check whether the program that writes the file has succeeded"),
         (data[_TAR_MAGIC] == b"ustar", "a tar; if it is a build record, build-digests inspect reads it"),
+        (data.startswith(_GZIP), "compressed data; if it is a build record, build-digests inspect reads it"),
         (data.startswith((b"\xff\xfe", b"\xfe\xff")), "UTF-16; write it as UTF-8"),
         (data.startswith(b"\xef\xbb\xbf"), "a byte order mark before it; write it without one"),
         (_FIRST.match(head), None),

@@ -117,12 +117,17 @@ def _listed_exporters(file: Path, metadata: Metadata, record: Record | None) -> 
         found = [(each.type, each.id, {"name": ",".join(each.names or ())}) for each in responses]
         return _exporters_found(found)
     if record is not None and record.exporters:
-        return _exporters_found([(each.type, None, each.attributes or {}) for each in record.exporters])
+        return exporters_of_record(record)
     image = metadata.merged.image
     if made := image.digest or image.imageid:
         rule = "name the build's outputs (--output, --push, --load) or its record (--record)"
         raise InputError(str(file), f"it does not say which output made {made}", rule)
     return requested_exporters(())
+
+
+def exporters_of_record(record: Record) -> Requested:
+    """Return the exporters that a record lists."""
+    return _exporters_found([(each.type, None, each.attributes or {}) for each in record.exporters])
 
 
 def _exporters_found(found: Sequence[tuple[str | None, str | None, Mapping[str, str]]]) -> Requested:

@@ -99,6 +99,27 @@ def test_inspect_finds_the_same_digests_from_the_files(work: Workplace) -> None:
     assert "warning: exporter release has no digest" in without.stderr
 
 
+def test_inspect_of_records_alone_shows_each_build(work: Workplace) -> None:
+    (work.folder / "Dockerfile").write_text("FROM scratch AS web\nCOPY hello.txt /\n")
+    refs = []
+    web = ("--target=web", "-o", f"type=image,name={work.image}:r,push=true,id=release")
+    for number, options in enumerate((web, ())):
+        tar, metadata = work.folder / f"{number}.tar", work.folder / f"m{number}.json"
+        outputs = (*options, "-o", f"type=oci,dest={tar}", "--metadata-file", str(metadata))
+        work.docker("buildx", "build", *outputs, str(work.folder))
+        refs.append(json.loads(metadata.read_text())["buildx.build.ref"].split("/")[-1])
+    work.docker("buildx", "history", "export", *refs, "--output", str(work.folder / "two.dockerbuild"))
+    inspected = work.python("-m", "action", "inspect", "two.dockerbuild", "--format", "json")
+    targets = json.loads(inspected.stdout)["targets"]
+    assert {ref: [each["digest"] for each in targets[ref]["exporters"]] for ref in refs} == {
+        refs[0]: [served_digest(work.image, "r"), tar_digest(work.folder / "0.tar")],
+        refs[1]: [tar_digest(work.folder / "1.tar")],
+    }
+    assert [targets[ref]["record"]["target"] for ref in refs] == ["web", None]
+    assert [targets[ref]["record"]["state"] for ref in refs] == ["completed", "completed"]
+    assert inspected.stderr == ""
+
+
 def test_a_failed_build_is_exit_code_1_and_no_traceback(work: Workplace) -> None:
     (work.folder / "Dockerfile").write_text("FROM scratch\nCOPY missing /\n")
     done = work.python("-m", "action", "build", "--", ".")

@@ -1,0 +1,87 @@
+"""The digests of a build that has ended, from its files: metadata file and record, or records alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from action.errors import InputError
+from action.pipeline.inspect import inspect_files
+from action.pipeline.inspect_records import InspectedRecord, inspect_records, is_record
+from action.report.safe_text import log_line
+from action.report.terminal import print_message, print_results
+
+
+def print_inspected(
+    file: Path,
+    record_file: Path | None,
+    form: str,
+    target: TextIO,
+    *,
+    outputs: Sequence[str],
+    tags: Sequence[str],
+    push: bool,
+    load: bool,
+) -> None:
+    """Print the digest of each exporter of a build, or of each build of a file with records; and warnings.
+
+    Args:
+        file: a metadata file, or a file with build records.
+        record_file: the build's record beside its metadata file, or None.
+        form: `table` or `json`.
+        target: the stream to print to.
+        outputs: the build's outputs, in their order.
+        tags: the build's tags.
+        push: whether the build had `--push`.
+        load: whether the build had `--load`.
+
+    Raises:
+        InputError: the files or the outputs cannot be used.
+        DocumentError: the metadata file is invalid.
+        DisagreementError: two sources claim different images for one exporter.
+    """
+    if not is_record(file):
+        build, warnings = inspect_files(file, record_file, outputs, tags, push=push, load=load)
+        _print_warnings(warnings)
+        print_results({"": build}, form, target)
+        return
+    if record_file is not None:
+        rule = "name the metadata file there, or leave out --record"
+        raise InputError("inspect", f"{file} is a record itself", rule)
+    records, warnings = inspect_records(file, outputs, tags, push=push, load=load)
+    _print_warnings(warnings)
+    _print_records(records, form, target)
+
+
+def _print_warnings(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print_message("warning", warning)
+
+
+def _print_records(records: Sequence[InspectedRecord], form: str, target: TextIO) -> None:
+    if form == "json":
+        builds = {each.name: {**each.build.document(), "record": _about(each)} for each in records}
+        # The form of a bake's results: a record's name stands for the target, which no record names.
+        document = {"version": 1, "targets": builds} if len(records) > 1 else builds[records[0].name]
+        target.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        return
+    for each in records:
+        about = (each.state, each.created, each.run.target and f"target {each.run.target}")
+        target.write(log_line(f"{each.name}: {', '.join(part for part in about if part)}") + "\n")
+        if each.build.exporters:
+            print_results({"": each.build}, form, target)
+        else:
+            target.write("no exporters\n")
+
+
+def _about(record: InspectedRecord) -> dict[str, str | None]:
+    run = record.run
+    return {
+        "name": record.name,
+        "state": record.state,
+        "created": record.created,
+        "target": run.target or None,
+        "error": run.error or None,
+    }
