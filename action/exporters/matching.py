@@ -9,9 +9,10 @@ is impossible: a wrong match would be a wrong digest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from action.evidence.responses import Response
+from action.exporters.attributed import FILE_TYPES
 from action.exporters.build_evidence import BuildEvidence, has_merged_image
 from action.exporters.reported import ReportedExporter, exporters_in_metadata, exporters_in_record, full_names
 from action.exporters.requested import Requested, RequestedExporter, annotation_attribute
@@ -235,7 +236,36 @@ def build_exporters(requested: Requested, evidence: BuildEvidence) -> list[Build
         return exporters + [
             with_entries(exporter, None, place) for exporter, place in _added(requested, responding, in_metadata)
         ]
-    return exporters + [BuildExporter(exporter) for exporter in _expected(requested, evidence)]
+    exporters += [BuildExporter(exporter) for exporter in _expected(requested, evidence)]
+    return _with_eliminated(requested, exporters, evidence)
+
+
+def _with_eliminated(
+    requested: Requested, exporters: list[BuildExporter], evidence: BuildEvidence
+) -> list[BuildExporter]:
+    """Return the exporters with the images of a record that lists no exporters (BuildKit 0.13), if that is certain.
+
+    Such a record has the images in the order of their exporters, but does not say whether buildx added or dropped one.
+    So there must be as many images as exporters that make one, each artifact must name the image in its place, and the
+    images that are left must be one and the same.
+    """
+    record = evidence.record
+    uncertain = requested.may_default or requested.by_chance or requested.may_add_docker > requested.adds_docker
+    if record is None or record.exporters or uncertain:
+        return exporters
+    makers = [each for each in exporters if each.exporter.type not in FILE_TYPES]
+    images = [record.images[position] for position in sorted(record.images)]
+    named = [(evidence.artifacts.get(each.exporter.index) or Image()).digest for each in makers]
+    pairs = list(zip(named, images, strict=False))
+    left = {(image.digest, image.imageid) for digest, image in pairs if digest is None}
+    if (
+        len(makers) != len(images)
+        or len(left) != 1
+        or any(digest not in {None, image.digest} for digest, image in pairs)
+    ):
+        return exporters
+    owned = {maker.exporter.index: image for maker, (digest, image) in zip(makers, pairs, strict=True) if not digest}
+    return [replace(each, record_image=owned.get(each.exporter.index)) for each in exporters]
 
 
 def _added(

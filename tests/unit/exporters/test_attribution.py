@@ -373,3 +373,53 @@ def test_the_platform_in_the_responses_descriptor_is_the_results_platform() -> N
         requested("type=image,name=a"), BuildEvidence(Metadata("b/n/r", Response(values)))
     ).exporters
     assert [(each.platform, each.digest, each.imageid) for each in exporter.platforms] == [("linux/arm/v7", A, B)]
+
+
+# A record of BuildKit 0.13 has images by position and no exporters.
+_OUTPUTS = ("type=local,dest=o", "type=image,name=a,push=true", "type=oci,dest=t", "type=docker,dest=d")
+
+
+def test_the_one_image_that_no_artifact_names_is_that_of_the_one_exporter_left() -> None:
+    record = recorded(p1=Image(A), p2=Image(B), p3=Image(C))
+    attribution = attribute(requested(*_OUTPUTS), BuildEvidence(flat(C), record, {2: Image(B), 3: Image(C)}))
+    assert [(each.key, each.digest, each.evidence) for each in attribution.exporters[1:]] == [
+        ("1", A, "record"),
+        ("2", B, "artifact"),
+        ("3", C, "artifact"),
+    ]
+    assert attribution.unknown == {}
+
+
+@pytest.mark.parametrize(
+    ("images", "artifacts"),
+    [
+        # One image fewer than exporters: one of them may have been dropped, or another one added.
+        ({"p1": Image(A), "p2": Image(B)}, {2: Image(B), 3: Image(C)}),
+        ({"p0": Image(A), "p1": Image(B), "p2": Image(B), "p3": Image(C)}, {2: Image(B), 3: Image(C)}),
+        # Two are left, and differ.
+        ({"p1": Image(A), "p2": Image(B), "p3": Image(C)}, {3: Image(C)}),
+        ({"p1": Image(A), "p2": Image(B), "p3": Image(C)}, {2: Image(), 3: Image(C)}),
+        # An artifact names an image in another place, or none of the record's.
+        ({"p1": Image(B), "p2": Image(A), "p3": Image(C)}, {2: Image(B), 3: Image(C)}),
+        ({"p1": Image(A), "p2": Image(B), "p3": Image(C)}, {2: Image(digest_of("d")), 3: Image(C)}),
+        ({}, {2: Image(B), 3: Image(C)}),
+    ],
+)
+def test_without_exporters_in_the_record_nothing_is_taken_from_a_position_alone(
+    images: dict[str, Image], artifacts: dict[int, Image]
+) -> None:
+    attribution = attribute(requested(*_OUTPUTS), BuildEvidence(flat(C), recorded(**images), artifacts))
+    assert attribution.exporters[1].digest is None
+    assert attribution.unknown["1"].startswith("the build record does not say which exporters ran: ")
+
+
+def test_exporters_whose_images_are_one_and_the_same_need_no_exporters_in_the_record() -> None:
+    asked = requested("type=image,name=a,push=true", "type=image,name=b,push=true")
+    assert digests(asked, BuildEvidence(flat(A), recorded(p0=Image(A), p1=Image(A)))) == {"0": A, "1": A}
+    assert digests(asked, BuildEvidence(flat(A), recorded(p0=Image(A), p1=Image(B)))) == {"0": None, "1": None}
+
+
+def test_an_exporter_that_buildx_may_have_added_makes_elimination_uncertain() -> None:
+    asked = requested("type=image,name=a,push=true", "type=docker,dest=d", load=True)
+    record = recorded(p0=Image(A), p1=Image(B))
+    assert digests(asked, BuildEvidence(flat(A), record, {1: Image(B)})) == {"0": None, "1": B}
