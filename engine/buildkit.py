@@ -115,8 +115,7 @@ def container_builder(docker: Docker, version: str, registry: str) -> Iterator[N
     Raises:
         EngineError: it cannot be made.
     """
-    image = f"{registry}/buildkit:{version}"
-    _push_image(docker, version, image)
+    image = container_image(docker, version, registry)
     with _current_builder(docker.environment) as name:
         options = ("--driver-opt", f"image={image}", "--driver-opt", "network=host")
         buildx(docker.environment, "create", "--use", "--name", name, "--driver", "docker-container", *options)
@@ -124,8 +123,18 @@ def container_builder(docker: Docker, version: str, registry: str) -> Iterator[N
         yield
 
 
-def _push_image(docker: Docker, version: str, image: str) -> None:
-    """Make an image with nothing in it but BuildKit and runc, whose libraries come from this machine."""
+def container_image(docker: Docker, version: str, registry: str) -> str:
+    """Make an image with nothing in it but BuildKit and runc, whose libraries come from this machine; return its name.
+
+    Args:
+        docker: the engine that makes it.
+        version: the release of BuildKit in it, such as `0.32.2`.
+        registry: where it is put.
+
+    Raises:
+        EngineError: it cannot be made.
+    """
+    image = f"{registry}/buildkit:{version}"
     programs, runc = buildkit(version), docker_root() / "usr/sbin/runc"
     with tempfile.TemporaryDirectory(prefix="bd-image-") as name:
         folder = Path(name) / "root"
@@ -145,6 +154,7 @@ def _push_image(docker: Docker, version: str, image: str) -> None:
         # The docker driver with the classic image store takes no attestations.
         environment = {**docker.environment, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         buildx(environment, "build", "--builder", "default", "--output", output, name)
+    return image
 
 
 def _libraries(program: Path) -> list[Path]:

@@ -23,7 +23,7 @@ _CLIENTS = {"0.13": "trixie", "0.29": "forky", "0.38": "forky"}
 _BUILT_BUILDX = {"0.38": "0.38.2"}
 """buildx releases that no Debian suite contains, and that are built from source."""
 
-_BUILDKIT = {"0.13": "0.13.2", "0.20": "0.20.2", "0.34": "0.34.2"}
+BUILDKIT = {"0.13": "0.13.2", "0.20": "0.20.2", "0.34": "0.34.2"}
 
 _PLATFORMS = ("linux/amd64", "linux/arm64")
 
@@ -100,9 +100,9 @@ def started(engine: Engine, registry: str) -> Iterator[Docker]:
     with contextlib.ExitStack() as stack:
         docker = stack.enter_context(private_docker(engine.store, which))
         if engine.driver == "docker-container":
-            stack.enter_context(container_builder(docker, _BUILDKIT[engine.buildkit], registry))
+            stack.enter_context(container_builder(docker, BUILDKIT[engine.buildkit], registry))
         elif engine.driver == "remote":
-            addresses = [stack.enter_context(buildkitd(_BUILDKIT[engine.buildkit])) for _ in range(engine.nodes)]
+            addresses = [stack.enter_context(buildkitd(BUILDKIT[engine.buildkit])) for _ in range(engine.nodes)]
             platforms = _PLATFORMS if engine.nodes > 1 else ("",)
             nodes = [Node(address, platform) for address, platform in zip(addresses, platforms, strict=True)]
             stack.enter_context(remote_builder(docker, *nodes))
