@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fill(folder, registry, slow)
         bench = Bench(folder, beside, registry, index, github.url, TOKEN, peer)
         cases = _chosen(bench.cases(), options.only, options.skip)
+        bench.install()
         runs = _run(cases, folder, options.rounds)
     figures = [figures_of(case.name, runs[case.name], runs[case.against]) for case in cases]
     print_table(figures)
@@ -78,7 +79,7 @@ def _chosen(cases: Sequence[Case], only: str, skip: str) -> list[Case]:
 
 def _run(cases: Sequence[Case], folder: Path, rounds: int) -> dict[str, list[Measured]]:
     runs: dict[str, list[Measured]] = {case.name: [] for case in cases}
-    # The first round is not measured: it fills the build cache and the index's, and installs the action's packages.
+    # The first round is not measured: it fills the build cache.
     for number in range(-1, rounds):
         print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
         for case in cases:

@@ -59,7 +59,8 @@ def fill(folder: Path, registry: str, slow: str) -> None:
     (folder / "Dockerfile").write_text(_DOCKERFILE, encoding="utf-8")
     for seconds in LONGER:
         file = folder / f"waits-{seconds}.Dockerfile"
-        file.write_text(f"{_DOCKERFILE}ADD {slow}/{seconds} /file\n", encoding="utf-8")
+        # One layer: containerd may remove a layer below it while it is unpacked, if the tag is moved at that moment.
+        file.write_text(f"FROM scratch\nADD {slow}/{seconds} /file\nMAINTAINER me\n", encoding="utf-8")
     (folder / "hello.txt").write_text("hello\n", encoding="utf-8")
     (folder / "event.json").write_text(
         json.dumps({"pull_request": {"number": 7}, "repository": {"private": False}}), encoding="utf-8"

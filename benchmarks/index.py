@@ -6,6 +6,7 @@ which is what pip spends its time on, and the network is the same for every run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -57,9 +58,11 @@ def near_index() -> Iterator[str]:
             self.send_response_only(answer.status)
             for name, value in (*answer.headers, ("Content-Length", str(len(answer.body)))):
                 self.send_header(name, value)
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(answer.body)
+            # Whoever asked may have been killed meanwhile.
+            with contextlib.suppress(ConnectionError):
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(answer.body)
 
         def do_HEAD(self) -> None:
             self.do_GET()

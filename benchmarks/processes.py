@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _POLL_SECONDS = 0.004
+_WITHOUT_PACKAGES = b"the action's packages cannot be installed"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
         first: the beginning of the line whose time is measured.
 
     Raises:
-        SystemExit: the program failed; the message contains everything that it printed.
+        SystemExit: the program failed, or a step went on without its packages; the message contains everything that it
+            printed.
     """
     came: list[float] = []
     printed: list[bytes] = []
@@ -63,7 +65,7 @@ def measured(command: Sequence[str], folder: Path, environment: Mapping[str, str
             time.sleep(_POLL_SECONDS)
         seconds = time.perf_counter() - started
         reader.join()
-    if process.returncode:
+    if process.returncode or any(_WITHOUT_PACKAGES in line for line in printed):
         sys.exit(f"{command[0]} failed:\n{b''.join(printed).decode(errors='replace')}")
     return Measured(seconds, came[0] if came else None, sum(peaks.values()))
 
