@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
-SETS := models records retries schemas github
+SETS := models retries schemas github
 # One more than there are processors: the tests wait for the engine a third of their time.
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PATHS := action benchmarks engine examples fuzz release soak tests docs/hooks.py

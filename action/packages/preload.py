@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from action.errors import PackagesError
-from action.packages.sets import NEEDED_ONCE, PackageSet, provide
+from action.packages.sets import NEEDED_ONCE, PackageSet, is_installed, provide
 from action.process.program import ProgramGroup
 from action.process.signals import wait_for
 
@@ -21,6 +21,9 @@ DIGEST_SECONDS = 120.0
 REPORT_SECONDS = 20.0
 """Seconds that a step waits for packages after the build, in all, for everything else, such as a summary."""
 
+
+_START_SECONDS = 0.4
+"""Seconds that an installation begins after buildx: until buildx has printed its first line on a machine at rest."""
 
 WITHOUT_PACKAGES = (
     "Without them, digests that only the build record or a tar gives are missing, and so are summary, comment and "
@@ -82,6 +85,7 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
         self._installations: dict[PackageSet, _Installation] = {}
         self._started = False
         self._ends: dict[float, float] = {}
+        self._hurry = threading.Event()
 
     def start(self) -> None:
         """Start to preload, unless that was done before."""
@@ -117,6 +121,7 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
 
     def _wait(self, sets: tuple[PackageSet, ...], seconds: float) -> None:
         end = self._ends.setdefault(seconds, time.monotonic() + seconds)
+        self._hurry.set()
         # All of them first, so that they are installed at the same time.
         installations = [self._installation(packages) for packages in sets]
         for installation in installations:
@@ -135,6 +140,9 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
 
     def _install(self, packages: PackageSet, installation: _Installation) -> None:
         try:
+            if not is_installed(packages):
+                # buildx starts meanwhile, and an installer would take the processors from it.
+                self._hurry.wait(_START_SECONDS)
             provide(packages, self._programs)
         except PackagesError as error:
             installation.error = error

@@ -53,11 +53,9 @@ class PackageSet:
         return _cache() / "build-digests" / f"{self.name}-{digest}{tag}"
 
 
-MODELS = PackageSet("models", ("pydantic",))
-"""For what is read besides the metadata file, and for every report: models of documents, and workflow commands."""
-
-RECORDS = PackageSet("records", ("h2", "google.protobuf"))
-"""For BuildKit's API, and for the log in a build record, which the summary shows."""
+MODELS = PackageSet("models", ("pydantic", "msgspec", "h2", "google.protobuf", "actions_toolkit"))
+"""For what is read besides the metadata file, and for every report: models of documents, BuildKit's API, workflow
+commands. One set, because pip takes half a second to start, and as long for some of the packages."""
 
 RETRIES = PackageSet("retries", ("tenacity",))
 """For retries of builds and of requests to registries."""
@@ -68,7 +66,7 @@ SCHEMAS = PackageSet("schemas", ("jsonschema",))
 GITHUB = PackageSet("github", ("github",))
 """For requests to GitHub's API."""
 
-SETS = (MODELS, RECORDS, RETRIES, SCHEMAS, GITHUB)
+SETS = (MODELS, RETRIES, SCHEMAS, GITHUB)
 """Every set."""
 
 
@@ -105,6 +103,19 @@ def install_set(packages: PackageSet, programs: ProgramGroup | None = None) -> P
     if not is_whole(folder):
         _install(folder, packages.lock, programs)
     return folder
+
+
+def is_installed(packages: PackageSet) -> bool:
+    """Return whether a set can be imported or has a folder, which may be damaged.
+
+    Args:
+        packages: the set.
+    """
+    try:
+        return packages.folder.is_dir() or all(map(_is_here, packages.modules))
+    except (OSError, PackagesError):
+        # This package was installed with pip and has no locks, or there is nowhere to install anything.
+        return True
 
 
 def _cache() -> Path:

@@ -17,7 +17,7 @@ from action.buildx.request import Request, with_metadata_file, without_option
 from action.errors import BuildDigestsError, PackagesError
 from action.inputs.policy import RetryPolicy
 from action.packages.preload import Preloader, PreloadItem
-from action.packages.sets import MODELS, RECORDS, RETRIES
+from action.packages.sets import MODELS, RETRIES
 from action.process.docker import find_buildx
 from action.process.log import Log
 from action.process.program import CompletedProgram, run_program
@@ -140,7 +140,7 @@ def evidence_items(request: Request, *, verify: bool) -> tuple[PreloadItem, ...]
     reads = record or any(requested.may_write_artifact for requested in request.targets.values())
     return (
         *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or verify else ()),
-        *((PreloadItem(RECORDS, ("action.buildx.live_records",)),) if record else ()),
+        *((PreloadItem(MODELS, ("action.buildx.live_records",)),) if record else ()),
         *((PreloadItem(RETRIES, ("action.pipeline.verify",)),) if verify else ()),
     )
 

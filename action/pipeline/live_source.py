@@ -9,7 +9,7 @@ from action.buildx.live_connection import SECONDS, LiveConnections
 from action.errors import EvidenceError, PackagesError
 from action.evidence.record import Record, StatusLog
 from action.packages.preload import Preloader
-from action.packages.sets import MODELS, RECORDS
+from action.packages.sets import MODELS
 
 Answers = Mapping[str, "Record | EvidenceError"]
 """`builder/node/ref` of a build to its record, or to the error that explains why there is none."""
@@ -61,7 +61,7 @@ class LiveSource:
         """Return whether there is a reader, and make it if its packages are there."""
         if self._reader is None:
             try:
-                self._preloader.wait(MODELS, RECORDS)
+                self._preloader.wait(MODELS)
             except PackagesError:
                 return False
             from action.buildx.live_records import LiveRecords  # noqa: PLC0415  # its packages are there only now

@@ -12,7 +12,7 @@ from action.errors import FAILED, BuildDigestsError
 from action.github import workflow_commands
 from action.github.context import WorkflowRun, is_private
 from action.packages.preload import PreloadItem
-from action.packages.sets import GITHUB, MODELS, RECORDS
+from action.packages.sets import GITHUB, MODELS
 from action.process.docker import find_buildx
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
@@ -79,13 +79,10 @@ def print_arguments(arguments: tuple[str, ...]) -> int:
 
 def report_items(report_options: ReportOptions) -> tuple[PreloadItem, ...]:
     """Return the packages and modules that the report about a run needs."""
-    summary = (
-        PreloadItem(MODELS),
-        PreloadItem(RECORDS, ("action.buildx.live_records", "action.report.publish")),
-    )
+    summary = PreloadItem(MODELS, ("action.buildx.live_records", "action.report.publish"))
     comment = PreloadItem(GITHUB, ("action.github.api",))
     return (
-        *(summary if has_summary(report_options) else ()),
+        *((summary,) if has_summary(report_options) else ()),
         *((comment,) if report_options.comment else ()),
     )
 

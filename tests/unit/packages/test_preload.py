@@ -16,10 +16,10 @@ sys.path.insert(0, {root!r})
 from action.errors import PackagesError
 from action.packages import preload
 from action.packages.preload import PreloadItem, Preloader
-from action.packages.sets import GITHUB, RECORDS, RETRIES
+from action.packages.sets import GITHUB, RETRIES, SCHEMAS
 preload.REPORT_SECONDS = 0.5
 first, second = PreloadItem(None, ("plistlib",)), PreloadItem(RETRIES, ("made_ready",))
-with Preloader(first, second, PreloadItem(RECORDS), PreloadItem(GITHUB)) as preloader:
+with Preloader(first, second, PreloadItem(SCHEMAS), PreloadItem(GITHUB)) as preloader:
     {body}
 """
 
@@ -38,7 +38,7 @@ if [ -n "$FAIL" ]; then echo no network >&2; exit 1; fi
 case "$4" in
   */retries.txt) touch "$2/tenacity.py" "$2/made_ready.py" ;;
   */github.txt) touch "$2/github.py" ;;
-  */records.txt) mkdir -p "$2/google/protobuf" && touch "$2/google/protobuf/__init__.py" "$2/h2.py" ;;
+  */schemas.txt) touch "$2/jsonschema.py" ;;
 esac
 """
     )
@@ -59,7 +59,7 @@ def run(installer: Path, body: str, **environment: str) -> subprocess.CompletedP
 
 def test_sets_are_installed_at_the_same_time_and_modules_imported_once_theirs_are_there(installer: Path) -> None:
     let_go = f"open({str(installer.parent / 'let-go')!r}, 'w').close()"
-    body = f"""preloader.start(); preloader.wait(RECORDS, GITHUB)
+    body = f"""preloader.start(); preloader.wait(SCHEMAS, GITHUB)
     while "plistlib" not in sys.modules: time.sleep(0.01)
     time.sleep(0.1); print("made_ready" in sys.modules); {let_go}; preloader.wait(RETRIES)
     while "made_ready" not in sys.modules: time.sleep(0.01)"""
@@ -67,7 +67,7 @@ def test_sets_are_installed_at_the_same_time_and_modules_imported_once_theirs_ar
     done = run(installer, body, HELD_BACK="retries.txt")
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
     locks = [line.rpartition("/")[2] for line in (installer.parent / "installed").read_text().splitlines()]
-    assert sorted(locks) == ["github.txt", "records.txt", "retries.txt"]
+    assert sorted(locks) == ["github.txt", "retries.txt", "schemas.txt"]
 
 
 def test_a_set_that_is_not_being_preloaded_is_installed_by_wait(installer: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_report_waits_a_bounded_time_in_all_and_a_digest_longer(installer: Pat
     body = f"""preloader.start()
     for _ in range(3):
         began = time.monotonic()
-        try: preloader.wait_for_report(RECORDS, RETRIES)
+        try: preloader.wait_for_report(SCHEMAS, RETRIES)
         except PackagesError as error: print(round(time.monotonic() - began, 1), error)
     import threading; threading.Timer(0.2, lambda: {let_go}).start()
     preloader.wait(RETRIES); import tenacity; print("there")"""
