@@ -29,13 +29,15 @@ ROOT = Path(__file__).resolve().parents[1]
 # Python announces each program that it is about to run to its audit hooks. At the build the process ends, with the
 # count of what came before; nothing in the package has to be replaced for that.
 _UNTIL_BUILDX = """
-import os, runpy, sys
+import os, sys
 def end_at_build(event, arguments):
     if event == "subprocess.Popen" and "build" in arguments[1]:
         os._exit(0)
 sys.addaudithook(end_at_build)
 sys.argv = [sys.argv[1] + "/action/start.py", "build"]
-runpy.run_path(sys.argv[0], run_name="__main__")
+with open(sys.argv[0]) as file:
+    code = compile(file.read(), sys.argv[0], "exec")
+exec(code, {"__name__": "__main__", "__file__": sys.argv[0]})
 sys.exit("buildx was not started")
 """
 
@@ -112,15 +114,16 @@ def count(checkout: Path, folder: Path, metadata: Path, record: Path) -> Counts:
     # Counted twice, since the first run also compiles the modules.
     counts = [
         Counts(
-            _instructions(_UNTIL_BUILDX, [str(checkout)], folder),
-            _instructions(_COMMAND, [str(checkout), *inspect], folder),
+            # As the launcher starts it: without the machine's own packages.
+            _instructions(("-S", "-c", _UNTIL_BUILDX, str(checkout)), folder),
+            _instructions(("-c", _COMMAND, str(checkout), *inspect), folder),
         )
         for _ in range(2)
     ]
     return counts[-1]
 
 
-def _instructions(code: str, arguments: Sequence[str], folder: Path) -> int:
+def _instructions(arguments: Sequence[str], folder: Path) -> int:
     programs = folder / "bin"
     programs.mkdir(exist_ok=True)
     docker = programs / "docker"
@@ -135,7 +138,7 @@ def _instructions(code: str, arguments: Sequence[str], folder: Path) -> int:
     }
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     done = subprocess.run(
-        [*valgrind, sys.executable, "-I", "-c", code, *arguments],
+        [*valgrind, sys.executable, "-I", *arguments],
         env=environment,
         capture_output=True,
         text=True,

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from action.buildx import keyword_arguments as keyword
 from action.buildx.command_line import read_bake_command_line, read_build_command_line
 from action.buildx.keyword_arguments import Entries, StrPath, Texts, options
 from action.buildx.options import read_options
+from action.dataclass import replace
 from action.errors import InputError
 from action.inputs.policy import NO_RETRIES, Policy, read_retry_policy
 from action.pipeline.library_run import LogStream, OnMessage, builds_of, callers_log, run_for_caller, tell

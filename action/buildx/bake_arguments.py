@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from action.buildx.builder import ATTESTATIONS, BAKE_ENTITLEMENTS, FILE_ENTITLEMENT, Version, satisfies
 from action.buildx.definition import Target
 from action.buildx.request import Request, flags, optional, repeated
+from action.dataclass import dataclass, field
 from action.errors import InputError
 from action.github.context import WorkflowRun, counts_as_private, read_workflow_run
 from action.inputs.attestations import (

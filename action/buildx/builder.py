@@ -7,7 +7,6 @@ opts/hosts.go). The version is queried only if something depends on it, for the 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from action.buildx.local_state import state_folder
 from action.errors import ProgramError
+from action.lazy import hashlib
 from action.process.program import capture_output
 from action.process.search import docker_folder
 
@@ -73,8 +73,11 @@ def _current_builder(folder: Path, key: str) -> str:
     if name and current.get("Key") == key:
         return name
     # `use --default` selects a builder for one endpoint; the file's name is the start of a digest (toHash).
+    defaults = folder / "defaults"
+    if not _is_there(defaults):
+        return ""
     try:
-        return (folder / "defaults" / _hash(key)[:20]).read_text(encoding="utf-8")
+        return (defaults / _hash(key)[:20]).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from action.buildx.builder import LAZY_OUTPUTS, Version, query_version, satisfies
 from action.buildx.failures import failure
 from action.buildx.options import read_options
+from action.dataclass import dataclass, replace
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError, InputError, ProgramError
 from action.exporters.output import Output, check_ids, output_of, parse_output

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -27,6 +26,7 @@ from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 
 from action.buildx.live_connection import WINDOW
+from action.dataclass import dataclass, field
 from action.errors import EvidenceError
 
 MAX_MESSAGE = 16 * 1024 * 1024

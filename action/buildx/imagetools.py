@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from action.buildx.failures import advice, error_line, last_error, plain
 from action.buildx.request import optional, repeated
 from action.buildx.retry import call_with_retries, is_transient, retry_after
+from action.dataclass import dataclass, field, replace
 from action.errors import ProgramError, RegistryError, TransientError
 from action.inputs.policy import RetryPolicy
 from action.process.log import Log

@@ -10,9 +10,9 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from action.dataclass import dataclass
 from action.process.search import docker_folder
 
 _PARTS = 3

@@ -8,8 +8,8 @@ and one-letter flags without a value in one argument (`-qD`). The flags without 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.errors import InputError
 from action.inputs.values import go_boolean
 

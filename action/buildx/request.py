@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
+from action.dataclass import dataclass, field, replace
 from action.exporters.requested import Requested
 
 FLAGS = frozenset(("--load", "--no-cache", "--pull", "--push"))

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
+from action.dataclass import dataclass
 from action.documents.pointer import first_beyond, pointer, pointer_at
 from action.errors import DocumentError
 

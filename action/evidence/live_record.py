@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from action.dataclass import dataclass
 from action.errors import EvidenceError
 from action.evidence.buildkit_messages import ContentResponse, HistoryEvent, reading, seconds
 from action.evidence.record import Record, RecordedExporter

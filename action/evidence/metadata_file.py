@@ -6,9 +6,9 @@ Only faults in places that a digest is derived from can fail a step. Other devia
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+from action.dataclass import dataclass, replace
 from action.documents.pointer import pointer
 from action.documents.strict_json import MAX_WHOLE_BYTES, ParsedDocument, parse_bytes, read_file
 from action.errors import DocumentError, PackagesError

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.documents.pointer import pointer
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from action.dataclass import dataclass
 from action.oci.image import Image
 
 

@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.evidence.metadata_places import CONFIG_DIGEST, DESCRIPTOR, DIGEST, MAPS, NAME, REF, RESPONSES, is_valid
 from action.oci.image import CONFIG_TYPES, INDEX_TYPES, MANIFEST_TYPES, Image, ManifestDescriptor, PlatformImage
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+from action.dataclass import dataclass, replace
 from action.documents.pointer import lines_of
 from action.documents.schema import faults, guess_schema
 from action.documents.strict_json import MAX_BYTES, MAX_WHOLE_BYTES, ParsedDocument, parse_bytes, read_file

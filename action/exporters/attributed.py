@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from action.dataclass import dataclass
 from action.oci.image import ManifestDescriptor, PlatformImage
 from action.oci.reference import parse_reference
 

@@ -7,8 +7,8 @@ BuildKit merges the responses of all exporters to one map, and the last exporter
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
+from action.dataclass import dataclass, replace
 from action.evidence.responses import Metadata
 from action.exporters.attributed import FILE_TYPES, AttributedExporter
 from action.exporters.build_evidence import BuildEvidence, is_merged_index

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from action.dataclass import dataclass, field
 from action.evidence.metadata_places import DIGEST, WARNINGS
 from action.evidence.record import Record
 from action.evidence.responses import Metadata

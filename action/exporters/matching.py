@@ -9,8 +9,8 @@ is impossible: a wrong match would be a wrong digest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
+from action.dataclass import dataclass, replace
 from action.evidence.responses import Response
 from action.exporters.attributed import FILE_TYPES
 from action.exporters.build_evidence import BuildEvidence, has_merged_image

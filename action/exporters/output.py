@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.errors import InputError
 from action.inputs.values import csv_fields, go_boolean
 

@@ -7,8 +7,8 @@ different in the build.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
+from action.dataclass import dataclass, replace
 from action.evidence.record import Record
 from action.evidence.responses import Metadata
 from action.exporters.requested import Requested, RequestedExporter

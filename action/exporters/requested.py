@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.exporters.output import NO_EXPORTER, STDOUT_PATHS, Output
 from action.inputs.values import csv_fields, go_boolean
 

@@ -7,8 +7,8 @@ The rules are those of docker/build-push-action 7 (src/context.ts, `getAttestArg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.github.context import WorkflowRun, counts_as_private
 from action.inputs.build import BuildInputs
 from action.inputs.values import csv_fields, csv_record, environment_boolean, go_boolean, yaml_boolean

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
+from action.dataclass import dataclass, field
 from action.inputs.policy import Policy, read_policy
 from action.inputs.values import input_flag, input_text, split_list, split_raw_lines
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.errors import InputError
 from action.github.context import WorkflowRun
 from action.inputs.values import environment_boolean

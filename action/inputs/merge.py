@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from action.dataclass import dataclass, field, replace
 from action.errors import InputError
 from action.inputs.policy import RetryPolicy, read_retry_policy
 from action.inputs.values import input_flag, input_text, split_lines, split_list

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.errors import InputError
 from action.inputs.values import input_flag, input_text
 

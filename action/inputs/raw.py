@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
 
 from action.errors import InputError
+from action.lazy import difflib
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from action.dataclass import dataclass, field
 from action.inputs.build import BuildInputs
 from action.inputs.values import csv_record
 

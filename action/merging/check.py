@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.errors import BuildDigestsError, MergeError
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.merging.plan import PlannedImage, Source, conflict, unexpected

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from action.dataclass import dataclass, replace
 from action.documents.schema import faults
 from action.documents.strict_json import read_document
 from action.errors import BuildDigestsError, DocumentError, InputError, MergeError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.errors import BuildDigestsError, InputError, MergeError
 from action.exporters.attributed import FILE_TYPES, AttributedExporter
 from action.inputs.merge import MergeRequest, Tag

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from action.buildx.imagetools import Registries, create_arguments
+from action.dataclass import dataclass
 from action.errors import BuildDigestsError, MergeError, ProgramError, RegistryError
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.inputs.merge import MergeRequest

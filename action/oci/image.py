@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from action.dataclass import dataclass, field, replace
 
 DIGEST_PATTERN = r"^(?:sha256:[0-9a-f]{64}|(?!sha256:)[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-zA-Z=_-]+)\Z"
 """A digest: algorithm and encoded hash; of SHA-256 it is 64 lower-case hexadecimal digits."""

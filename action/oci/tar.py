@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO
+
+from action.dataclass import dataclass
 
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 """Maximum number of bytes of long headers (names, attributes) in one tar: real tars have a few hundred."""

@@ -7,9 +7,9 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 
+from action.dataclass import dataclass, field
 from action.errors import PackagesError
 from action.packages.sets import NEEDED_ONCE, PackageSet, is_installed, provide
 from action.process.program import ProgramGroup

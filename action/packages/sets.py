@@ -6,16 +6,16 @@ module uses the standard library only, because it makes the other packages impor
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.machinery
 import importlib.util
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+from action.dataclass import dataclass
 from action.errors import PackagesError
+from action.lazy import hashlib
 from action.packages.tool_cache import is_whole, replace, unfinished_folder
 from action.process.program import ProgramGroup
 from action.process.search import home_folder, in_workspace

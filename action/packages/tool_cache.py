@@ -7,15 +7,14 @@ cleaner removed, a full disk, an edit. It is no defence against somebody who can
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from action.lazy import hashlib, shutil, tempfile
 
 if sys.platform != "win32":
     import fcntl

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from action.buildx.local_state import build_id, node_count, state_folder, uses_docker_driver
+from action.dataclass import dataclass, field, replace
 from action.errors import EvidenceError, NoRecordsError
 from action.evidence.record import ARTIFACT_TYPES, Record, is_passed_on
 from action.evidence.responses import Metadata

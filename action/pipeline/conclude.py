@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from action.buildx.request import Request
+from action.dataclass import dataclass, replace
 from action.errors import BuildDigestsError, DisagreementError, EvidenceError, MissingDigestError
 from action.evidence.metadata_file import MetadataFile, TargetMetadata
 from action.evidence.responses import Metadata

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from action.buildx.bake_state import failed_target, refs_of_failed_bake
 from action.buildx.local_state import state_folder
 from action.buildx.pushed_digests import proved_digests
 from action.buildx.request import Request
+from action.dataclass import replace
 from action.documents.strict_json import MAX_WHOLE_BYTES
 from action.errors import PackagesError, VerificationError
 from action.evidence.metadata_file import read_metadata_file

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from action.buildx.live_connection import LiveConnections
 from action.buildx.local_state import known_groups, known_refs, state_folder
 from action.buildx.request import Request, with_metadata_file, without_option
+from action.dataclass import dataclass
 from action.errors import BuildDigestsError, PackagesError
 from action.inputs.policy import RetryPolicy
+from action.lazy import shutil, tempfile
 from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import MODELS, RETRIES
 from action.process.docker import find_buildx
@@ -35,17 +35,22 @@ def temporary_folder() -> Iterator[Path]:
     Raises:
         BuildDigestsError: no folder can be made.
     """
-    with _temporary_folder() as folder:
-        yield Path(folder)
-
-
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """Make a folder in RUNNER_TEMP, or in the system's folder for temporary files."""
-    with contextlib.suppress(OSError):
-        parent = runner_temporary_folder()
-        return tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
+    folder = _new_folder()
     try:
-        return tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder() -> Path:
+    if parent := runner_temporary_folder():
+        # Nobody else can know the name, or make a folder of that name first: `mkdir` would fail.
+        folder = parent / f"{_PREFIX}{os.urandom(8).hex()}"
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700)
+            return folder
+    try:
+        return Path(tempfile.mkdtemp(prefix=_PREFIX))
     except OSError as error:
         message = f"no temporary folder can be made ({error.strerror}): set RUNNER_TEMP or TMPDIR to a folder for them"
         raise BuildDigestsError(message) from None

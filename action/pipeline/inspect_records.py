@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from action.dataclass import dataclass
 from action.errors import EvidenceError, InputError
 from action.evidence.record import Record, RecordedRun
 from action.evidence.record_file import read_records

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from action.buildx.history import Records
 from action.buildx.request import Request
+from action.dataclass import replace
 from action.errors import EvidenceError, PackagesError
 from action.inputs.policy import Policy
 from action.packages.preload import WITHOUT_PACKAGES, Preloader

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from action.buildx.history import Records
@@ -20,6 +19,7 @@ from action.buildx.local_state import (
     uses_docker_driver,
 )
 from action.buildx.request import Request
+from action.dataclass import dataclass
 from action.errors import BuildDigestsError, BuildFailedError, InputError, ProgramError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, first_image_exporter
 from action.exporters.requested import Requested

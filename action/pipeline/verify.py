@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from action.buildx.imagetools import Registries
 from action.buildx.local_state import BuildRef
+from action.dataclass import replace
 from action.errors import BuildDigestsError, VerificationError
 from action.evidence.record import ARTIFACT_TYPES, is_passed_on
 from action.exporters.attributed import AttributedBuild, AttributedExporter, references

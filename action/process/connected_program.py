@@ -6,13 +6,13 @@ import contextlib
 import os
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import IO, TypeVar
 
 from action.errors import EvidenceError, SlowEvidenceError
+from action.lazy import tempfile
 from action.process.docker import plugin_variables
 from action.process.search import safe_environment
 from action.process.signals import kill

@@ -13,8 +13,8 @@ import os
 import signal
 import threading
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
 
+from action.dataclass import dataclass, field
 from action.process.search import CACHE_SERVICE, cache_service_variables
 from action.process.signals import send_to_main_thread
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import BinaryIO, TextIO, cast
+
+from action.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ import errno
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import IO, BinaryIO
 
+from action.dataclass import dataclass
 from action.errors import ProgramError, SlowProgramError
+from action.lazy import tempfile
 from action.process.docker import plugin_variables
 from action.process.log import Log
 from action.process.search import safe_environment

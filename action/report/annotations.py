@@ -15,10 +15,10 @@ import binascii
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from action.dataclass import dataclass
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError, PackagesError
 from action.oci.models import Items

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from action.dataclass import dataclass
 from action.report.safe_text import code
 
 LIMIT = 60_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
+from action.dataclass import dataclass, field, replace
 from action.evidence.record import StatusLog
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.report.safe_text import visible

@@ -10,12 +10,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from action.buildx.local_state import LocalState, build_id, read_local_state, state_folder
+from action.dataclass import replace
 from action.errors import (
     BuildDigestsError,
     BuildFailedError,

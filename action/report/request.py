@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from action.dataclass import dataclass, field
 from action.inputs.values import environment_boolean
 
 _UPLOAD, _RETENTION = "DOCKER_BUILD_RECORD_UPLOAD", "DOCKER_BUILD_RECORD_RETENTION_DAYS"

@@ -6,9 +6,9 @@ Every exporter that makes an image gets a digest of its own, so that a digest sa
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from action.dataclass import dataclass, field, replace
 from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
 from action.exporters.build_evidence import BuildEvidence

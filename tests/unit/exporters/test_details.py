@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
+from action.dataclass import replace
 from action.errors import DisagreementError
 from action.evidence.record import Record
 from action.evidence.responses import Metadata, Response

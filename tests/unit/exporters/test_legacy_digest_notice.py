@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
+from action.dataclass import replace
 from action.exporters.attributed import AttributedBuild, AttributedExporter, other_pushed
 from tests.unit.merging.jobs import document, exporter
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from action.dataclass import replace
 from action.evidence.responses import Metadata, Response
 from action.exporters.matching import match
 from action.exporters.output import parse_outputs

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from action.dataclass import replace
 from action.evidence.record import Record, RecordedExporter
 from action.evidence.responses import Metadata, Response
 from action.exporters.attributed import AttributedExporter

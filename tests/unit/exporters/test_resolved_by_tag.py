@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
+from action.dataclass import replace
 from action.exporters.attribution import attribute
 from action.exporters.build_evidence import BuildEvidence, resolved_by_tag
 from action.exporters.requested import Requested

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
+from action.dataclass import replace
 from action.errors import InputError
 from action.github.context import WorkflowRun
 from action.inputs.attestations import Attestations, attestation_variables, attestations, can_add_default
 from action.inputs.build import read_build_inputs
 
 RUN = WorkflowRun("https://github.com", "o/app", "42", "1", "refs/heads/main", "c0ffee", False, "")  # noqa: FBT003
-PRIVATE = dataclasses.replace(RUN, private=True)
-NO_RUN = dataclasses.replace(RUN, repository="", run_id="")
+PRIVATE = replace(RUN, private=True)
+NO_RUN = replace(RUN, repository="", run_id="")
 URL = "builder-id=https://github.com/o/app/actions/runs/42/attempts/1"
 
 
@@ -139,4 +138,4 @@ def test_an_sbom_in_attests_keeps_the_default_provenance() -> None:
 
 def test_an_attestation_that_is_not_csv_is_an_error_that_names_the_input() -> None:
     with pytest.raises(InputError, match=r"^attests: "):
-        attestations(dataclasses.replace(read_build_inputs({}), attests=('type=sbom,"x',)), RUN, {}, adds_default=True)
+        attestations(replace(read_build_inputs({}), attests=('type=sbom,"x',)), RUN, {}, adds_default=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
+from action.dataclass import replace
 from action.evidence.record import StatusLog, Step
 from action.report.model import Report, Target
 from action.report.summary import LIMIT, failure_excerpt, outputs_table, render, shown_inputs

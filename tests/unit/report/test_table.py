@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import pytest
 
+from action.dataclass import replace
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.report.table import print_table
 
