@@ -186,6 +186,7 @@ def test_a_step_imports_no_third_party_package_and_installs_none_before_buildx_s
         env={
             "PATH": f"{docker.parent}:/usr/bin:/bin",
             "HOME": str(tmp_path),
+            "RUNNER_TEMP": str(tmp_path),
             "RUNNER_TOOL_CACHE": str(tmp_path / "cache"),
             "INPUTS": json.dumps(inputs),
         },
