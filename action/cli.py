@@ -25,6 +25,7 @@ from action.pipeline.run_result import RunResult, rewrite_image_id_file
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.process.streams import discard_output, ignore_write_errors
+from action.report.outputs import check_variable_names
 from action.report.terminal import ReportedError, finish, print_message
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -207,6 +208,10 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
 
 
 def _run_buildx(request: Request, policy: Policy, results_file: Path | None, form: str) -> None:
+    if form == "dotenv":
+        # Before the build: afterwards its images would be pushed.
+        keys = {target: [each.key for each in requested.exporters] for target, requested in request.targets.items()}
+        check_variable_names(keys, bake=request.bake)
     with (
         temporary_folder() as workspace,
         Preloader(EVALUATION, *evidence_items(request, verify=policy.verify)) as preloader,

@@ -17,7 +17,7 @@ _SCHEMAS = click.Choice(["metadata", "bake", "results", "digests"])
 FORMAT = click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json"]),
+    type=click.Choice(["table", "json", "dotenv", "github"]),
     default="table",
     help="The format in which results are printed.",
 )

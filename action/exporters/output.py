@@ -146,6 +146,11 @@ def output_of(written: Mapping[str, str], index: int, *, source: str = "outputs"
     return Output(index, kind, identifier, attributes.pop("dest", None) or None, attributes)
 
 
+def is_id(text: str) -> bool:
+    """Return whether a text can be an exporter ID."""
+    return bool(_ID.fullmatch(text)) and not text.isdigit()
+
+
 def _check_id(identifier: str, source: str) -> None:
     if not _ID.fullmatch(identifier):
         raise InputError(source, f"id {identifier!r} is malformed", "use letters, digits, '_', '.' and '-' only")

@@ -131,13 +131,21 @@ def set_outputs(outputs: Mapping[str, str]) -> None:
         sys.stdout.write(json.dumps(present, indent=2) + "\n")
         sys.stdout.flush()
         return
-    blocks = "".join(_block(name, value) for name, value in present.items())
     try:
-        _append(file, blocks.encode())
+        _append(file, output_blocks(present).encode())
     except OSError as failed:
         raise BuildDigestsError(
             f"GITHUB_OUTPUT ({file}) cannot be written: {failed.strerror}; no output is set"
         ) from None
+
+
+def output_blocks(outputs: Mapping[str, str]) -> str:
+    """Return step outputs as the file of GITHUB_OUTPUT contains them; an empty value is left out.
+
+    Args:
+        outputs: output name to its value.
+    """
+    return "".join(_block(name, value) for name, value in outputs.items() if value)
 
 
 def _block(name: str, value: str) -> str:

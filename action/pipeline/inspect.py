@@ -18,7 +18,7 @@ from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild
 from action.exporters.attribution import attribute
 from action.exporters.build_evidence import BuildEvidence
-from action.exporters.output import Output, parse_outputs
+from action.exporters.output import Output, is_id, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image
 from action.packages.sets import SCHEMAS, provide
@@ -131,14 +131,15 @@ def exporters_of_record(record: Record) -> Requested:
 
 
 def _exporters_found(found: Sequence[tuple[str | None, str | None, Mapping[str, str]]]) -> Requested:
-    ids = [identifier or attributes.get("id") for _, identifier, attributes in found]
-    counts = Counter(ids)
+    given = [identifier or attributes.get("id") or "" for _, identifier, attributes in found]
+    # An ID that two exporters have in common identifies neither. Buildx passes on any text, which no key can be.
+    counts = Counter(given)
+    ids = [each if is_id(each) and counts[each] == 1 else None for each in given]
     outputs = [
         Output(
             index=index,
             type="image" if kind in {None, "", "moby"} else str(kind),
-            # An ID that two exporters have in common identifies neither.
-            id=ids[index] if counts[ids[index]] == 1 else None,
+            id=ids[index],
             dest=None,
             attributes={name: value for name, value in attributes.items() if name != "id"},
         )

@@ -94,9 +94,11 @@ def inspect_records(
         rule = "leave out --output, --tag, --push and --load: each record lists its own exporters"
         raise InputError(str(file), f"it has {len(records)} records", rule)
     inspected: list[InspectedRecord] = []
+    taken: set[str] = set()
     warnings: list[str] = []
     for number, record in enumerate(records, 1):
-        name = _name(record, number, {each.name for each in inspected})
+        name = _name(record, number, taken)
+        taken.add(name)
         prefix = f"{name}: " if len(records) > 1 else ""
         if requested.may_default and not record.exporters:
             build = AttributedBuild(None, tuple(_by_position(*each) for each in sorted(record.images.items())))

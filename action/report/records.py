@@ -30,7 +30,7 @@ def print_inspected(
     Args:
         file: a metadata file, or a file with build records.
         record_file: the build's record beside its metadata file, or None.
-        form: `table` or `json`.
+        form: `table`, `json`, `dotenv` or `github`.
         target: the stream to print to.
         outputs: the build's outputs, in their order.
         tags: the build's tags.
@@ -61,10 +61,15 @@ def _print_warnings(warnings: Iterable[str]) -> None:
 
 
 def _print_records(records: Sequence[InspectedRecord], form: str, target: TextIO) -> None:
+    several = len(records) > 1
+    if form in {"dotenv", "github"}:
+        named = {each.name if several else "": each.build for each in records}
+        print_results(named, form, target, bake=several)
+        return
     if form == "json":
         builds = {each.name: {**each.build.document(), "record": _about(each)} for each in records}
         # The form of a bake's results: a record's name stands for the target, which no record names.
-        document = {"version": 1, "targets": builds} if len(records) > 1 else builds[records[0].name]
+        document = {"version": 1, "targets": builds} if several else builds[records[0].name]
         target.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return
     for each in records:

@@ -12,6 +12,7 @@ from action.errors import FAILED, InputError
 from action.exporters.attributed import AttributedBuild, document_text
 from action.pipeline.run_result import RunResult
 from action.process.signals import Interrupted
+from action.report.outputs import dotenv_text, github_text
 from action.report.safe_text import log_line
 
 
@@ -34,13 +35,13 @@ def finish(result: RunResult, results_file: Path | None, form: str, target: Text
     Args:
         result: the result of the run.
         results_file: the file to write the results document to, or None.
-        form: `table` or `json`.
+        form: `table`, `json`, `dotenv` or `github`.
         target: the stream to print the results to, or None to print none.
 
     Raises:
         ReportedError: the run failed.
         Interrupted: a signal ended it.
-        InputError: the file cannot be written.
+        InputError: the file cannot be written, or the results have no such form.
     """
     for notice in result.notices:
         print_message("notice", notice)
@@ -48,27 +49,44 @@ def finish(result: RunResult, results_file: Path | None, form: str, target: Text
         print_message("warning", warning)
     for error in result.errors:
         print_message("error", str(error))
-    if result.builds is not None and target is not None:
-        print_results(result.builds, form, target, bake=result.bake)
     if result.builds is not None and results_file is not None:
         _write(results_file, result.builds, bake=result.bake)
+    if result.builds is not None and target is not None:
+        outputs = {"metadata": result.metadata, "results": str(results_file or "")}
+        print_results(result.builds, form, target, bake=result.bake, outputs=outputs)
     if result.signal is not None:
         raise Interrupted(result.signal)
     if result.errors:
         raise ReportedError(result.errors[0].exit_code)
 
 
-def print_results(builds: Mapping[str, AttributedBuild], form: str, target: TextIO, *, bake: bool = False) -> None:
+def print_results(
+    builds: Mapping[str, AttributedBuild],
+    form: str,
+    target: TextIO,
+    *,
+    bake: bool = False,
+    outputs: Mapping[str, str | None] | None = None,
+) -> None:
     """Print the results of a run.
 
     Args:
         builds: target name, empty for a build that is not of a bake, to what its exporters made.
-        form: `table` or `json`.
+        form: `table`, `json`, `dotenv` or `github`.
         target: the stream to print to.
         bake: whether the builds are those of a bake.
+        outputs: more step outputs, for `github`.
+
+    Raises:
+        InputError: two exporters would have the same variable in a dotenv file.
     """
-    if form == "json":
-        target.write(_document(builds, bake=bake))
+    texts = {
+        "json": lambda: _document(builds, bake=bake),
+        "dotenv": lambda: dotenv_text(builds, bake=bake),
+        "github": lambda: github_text(builds, outputs or {}, bake=bake),
+    }
+    if form in texts:
+        target.write(texts[form]())
         return
     from action.report.table import print_table  # noqa: PLC0415  # rich is only for this
 

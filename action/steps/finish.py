@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from action.pipeline.run_result import RunResult, Trace, refs_of
 from action.process.search import docker_folder
 from action.process.signals import Interrupted
 from action.report.diagnostics import print_diagnostics, print_group
+from action.report.outputs import compact, digest_outputs
 from action.report.request import ReportRequest, upload_notice
 from action.steps.common import has_summary, report_items
 
@@ -52,8 +52,7 @@ def finish_run(result: RunResult, report: ReportRequest, preloader: Preloader, d
 
 
 def _outputs(result: RunResult, *, saves_record: bool) -> Mapping[str, str]:
-    own = outputs_of_bake(result) if result.bake else outputs_of_build(result)
-    outputs = {"metadata": result.metadata or "", "refs": "[]", **own}
+    outputs = {"metadata": result.metadata or "", "refs": "[]", **digest_outputs(result.builds, bake=result.bake)}
     if saves_record:
         outputs |= write_record(result.trace, list(refs_of(result).values()))
     if result.builds is None:
@@ -117,33 +116,6 @@ def finish_step(result: RunResult, outputs: Mapping[str, str]) -> int:
     return result.errors[0].exit_code if result.errors else 0
 
 
-def outputs_of_build(result: RunResult) -> Mapping[str, str]:
-    """Return the step outputs that only a build has, in which `digests` is key to digest."""
-    if result.builds is None:
-        return {"digests": "{}", "imageids": "{}", "exporters": "[]"}
-    build = result.builds.get("", AttributedBuild(None))
-    return {
-        "digest": build.digest or "",
-        "imageid": build.imageid or "",
-        "digests": compact(build.digests),
-        "imageids": compact(build.imageids),
-        "exporters": compact([exporter.document() for exporter in build.exporters]),
-        "ref": build.ref or "",
-    }
-
-
-def outputs_of_bake(result: RunResult) -> Mapping[str, str]:
-    """Return the step outputs that only a bake has, in which `digests` is target to key to digest."""
-    builds = result.builds or {}
-    return {
-        "digests": compact({name: build.digests for name, build in builds.items()}),
-        "imageids": compact({name: build.imageids for name, build in builds.items()}),
-        "exporters": compact(
-            {name: [exporter.document() for exporter in build.exporters] for name, build in builds.items()}
-        ),
-    }
-
-
 def print_digests(builds: Mapping[str, AttributedBuild]) -> None:
     """Print the digest of each exporter, or that it has none, and the image IDs, in groups of the log.
 
@@ -159,11 +131,6 @@ def print_digests(builds: Mapping[str, AttributedBuild]) -> None:
     print_group("Image IDs", "\n".join(ids))
     digests = (f"{name}: {exporter.digest or 'no digest'}" for name, exporter in exporters.items())
     print_group("Digests", "\n".join(digests))
-
-
-def compact(value: object) -> str:
-    """Return a value as JSON without white space, such as `{"0":"sha256:…"}`."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def write_results(result: RunResult) -> str:

@@ -12,9 +12,10 @@ from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
 from action.process.launcher import Launch, launch_from_environment
+from action.report.outputs import compact
 from action.report.request import ReportRequest, read_report_options
 from action.steps.common import exit_code_of, mask_all, print_arguments, report_items, step_log, warn
-from action.steps.finish import compact, finish_step, print_digests, report_run, write_checksums, write_results
+from action.steps.finish import finish_step, print_digests, report_run, write_checksums, write_results
 
 
 def run_merge_step(launch: Launch | None = None, *, dry_run: bool = False) -> int:

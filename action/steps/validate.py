@@ -52,7 +52,8 @@ def find_files(patterns: tuple[str, ...]) -> tuple[Path, ...]:
     for pattern in patterns:
         matching = _matching(pattern.removeprefix("!"))
         if pattern.startswith("!"):
-            found = dict.fromkeys(each for each in found if each not in set(matching))
+            left_out = set(matching)
+            found = dict.fromkeys(each for each in found if each not in left_out)
             continue
         if not matching:
             raise InputError(
