@@ -33,6 +33,7 @@ _STEPS = {
     "bake": "run_bake_step",
     "matrix": "run_matrix_step",
     "merge": "run_merge_step",
+    "promote": "run_promote_step",
     "validate": "run_validate_step",
 }
 """The function of each step, in the module `action.steps.STEP`."""

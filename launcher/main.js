@@ -77,7 +77,7 @@ function attempt(python, step, { message, environment }) {
 /**
  * Run a step with the first usable Python, and end with its exit code.
  *
- * @param {"build" | "bake" | "matrix" | "merge" | "validate"} step The step of action/start.py.
+ * @param {"build" | "bake" | "matrix" | "merge" | "promote" | "validate"} step The step of action/start.py.
  */
 async function run(step) {
   const given = separate(process.env);

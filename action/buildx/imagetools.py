@@ -22,18 +22,21 @@ from action.process.signals import Interrupted
 
 
 def create_arguments(
-    builder: str, tags: Sequence[str], annotations: Sequence[str], sources: Sequence[str]
+    builder: str, tags: Sequence[str], annotations: Sequence[str], sources: Sequence[str], *, unwrapped: bool = False
 ) -> tuple[str, ...]:
-    """Return the arguments after `docker buildx` that make one index of several images.
+    """Return the arguments after `docker buildx` that make one index of several images, or copy one image.
 
     Args:
         builder: the builder whose registry settings apply, or empty.
         tags: the names that the index is pushed by.
         annotations: the index's annotations, each with its level: `index:key=value`.
         sources: references to the images, by digest.
+        unwrapped: whether a manifest that is the only source is copied as it is, and not put into an index; with buildx
+            before 0.15, which knows no other way, it must be False.
     """
     return (
         *("imagetools", "create"),
+        *(("--prefer-index=false",) if unwrapped else ()),
         *optional("--builder", builder),
         *repeated("--tag", tags),
         *repeated("--annotation", annotations),
@@ -92,6 +95,21 @@ class Registries:
                 # (containerd 2.2, core/remotes/docker/resolver.go).
                 ended = self._query(command)
             return _stdout(ended, reference)
+
+        return self._with_retries(attempt)
+
+    def find(self, reference: str) -> bytes | None:
+        """Return the manifest or index that a registry serves for a tag, or None if there is no such tag.
+
+        Raises:
+            RegistryError: the registry refuses the request, or fails in every attempt.
+            ProgramError: the buildx plugin is missing, or does not answer within the time limit.
+        """
+        command = ("imagetools", "inspect", *optional("--builder", self.builder), "--raw", reference)
+
+        def attempt() -> bytes | None:
+            ended = self._query(command)
+            return None if _is_not_found(ended, reference) else _stdout(ended, reference)
 
         return self._with_retries(attempt)
 

@@ -139,7 +139,7 @@ def merge_request(
     """
     if not results:
         raise InputError("results", "it is empty", "name the folder that contains the results files of the jobs")
-    parsed = tuple(_tag(tag) for tag in tags)
+    parsed = tuple(read_tag(tag) for tag in tags)
     if not parsed:
         rule = "write at least one name for the merged image, such as ghcr.io/octo/app:1"
         raise InputError("tags", "it is empty", rule)
@@ -155,7 +155,12 @@ def merge_request(
     )
 
 
-def _tag(text: str) -> Tag:
+def read_tag(text: str) -> Tag:
+    """Read a name that an image gets: `NAME`, or `KEY=NAME` for the image of one key.
+
+    Raises:
+        InputError: the text is not such a name, or the name has a digest.
+    """
     for_key = _FOR_KEY.fullmatch(text)
     key, name = (for_key[1], for_key[2]) if for_key else (None, text)
     reference = parse_reference(name)

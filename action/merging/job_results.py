@@ -60,7 +60,7 @@ def read_folder(folder: Path, target: str) -> tuple[tuple[JobResults, ...], tupl
     for path in files:
         name = path.relative_to(folder).as_posix()
         try:
-            found.append(JobResults(name, _read(path, name, target)))
+            found.append(JobResults(name, read_results(path, name, target)))
         except BuildDigestsError as error:
             errors.append(error)
     return tuple(found), tuple(errors)
@@ -115,7 +115,18 @@ def with_platforms(
     )
 
 
-def _read(path: Path, name: str, target: str) -> AttributedBuild:
+def read_results(path: Path, name: str, target: str) -> AttributedBuild:
+    """Read one results file.
+
+    Args:
+        path: the file.
+        name: its name in error messages.
+        target: the bake target to use if the file has several, or empty.
+
+    Raises:
+        DocumentError: the file is not a results file.
+        MergeError: the target does not exist, or none is named where there are several.
+    """
     document = read_document(path)
     if document.fault is not None:
         raise DocumentError(name, document.fault.pointer, document.fault.problem)

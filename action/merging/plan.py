@@ -126,7 +126,7 @@ def _unusable(file: str, exporters: Sequence[AttributedExporter]) -> Iterator[Me
                 f"{where} is in the file twice, which no job of this action writes: use the file as its job wrote it"
             )
         elif not exporter.push:
-            rule = "push it (push=true), or set keys to the exporters to merge"
+            rule = "push it (push=true), or set keys to the exporters that were pushed"
             yield MergeError(f"{where} ({exporter.type}) was not pushed, so no registry has it: {rule}")
         elif exporter.digest is None:
             rule = "read the warnings of its job for the reason; with require-digests: true that job fails instead"
