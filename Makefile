@@ -7,7 +7,7 @@ SETS := models retries schemas github
 # One more than there are processors: the tests wait for the engine a third of their time.
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PATHS := action benchmarks engine examples fuzz release soak tests docs/hooks.py
-ACTIONS := action.yml bake/action.yml bake/subaction/matrix/action.yml merge/action.yml validate/action.yml
+ACTIONS := action.yml bake/action.yml bake/subaction/matrix/action.yml merge/action.yml promote/action.yml validate/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml examples/act/.github/workflows/*.yml tests/workflows/*.yml)
 
 .PHONY: help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo dist pictures bench instructions fuzz soak lock clean

@@ -17,7 +17,9 @@ from action.buildx.command_line import read_bake_command_line, read_bake_options
 from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.file_commands import FORMAT, inspect, schema, validate
+from action.inputs.merge import merge_request
 from action.inputs.policy import Policy
+from action.inputs.promote import promote_request
 from action.packages.preload import Preloader
 from action.pipeline.execute import EVALUATION, evidence_items, temporary_folder
 from action.pipeline.run import run_request
@@ -56,6 +58,18 @@ def _run_options(command: _Command) -> _Command:
     return command
 
 
+def _registry_options(command: _Command) -> _Command:
+    """Add the options that merge and promote share."""
+    options = (
+        click.option("--builder", default="", help="The builder whose registry settings are used."),
+        click.option("--retries", default="", metavar="COUNT", help="The maximum number of retries of a registry (4)."),
+        click.option("--retry-delay", default="", metavar="SECONDS", help="The delay before the first retry (2)."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="build-digests")
 def main() -> None:
@@ -83,7 +97,7 @@ def build(
     \b
     build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\
                            --output type=oci,dest=app.tar .
-    """  # noqa: D301  # click takes the escaped character for the end of wrapping
+    """
     request = read_build_command_line(arguments)
     if not arguments:
         raise InputError("build", "no build is named", "write: build-digests build -- . (as for docker buildx build)")
@@ -125,9 +139,7 @@ def bake(
 )
 @click.option("--key", "keys", multiple=True, help="An exporter to merge; without it, each that makes an image.")
 @click.option("--target", default="", help="The bake target to merge.")
-@click.option("--builder", default="", help="The builder whose registry settings are used.")
-@click.option("--retries", default="", metavar="COUNT", help="The maximum number of retries of a registry (4).")
-@click.option("--retry-delay", default="", metavar="SECONDS", help="The delay before the first retry (2).")
+@_registry_options
 @_RESULTS
 @FORMAT
 @_DRY_RUN
@@ -146,8 +158,7 @@ def merge(
 
     \b
     build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64
-    """  # noqa: D301  # the same
-    from action.inputs.merge import merge_request
+    """
     from action.merging.run import commands_of, run_merge
 
     platforms = [platform for each in expect_platforms for platform in each.split(",")]
@@ -160,7 +171,34 @@ def merge(
 
 
 @main.command()
-@click.argument("step", type=click.Choice(["build", "bake", "matrix", "merge", "validate"]))
+@click.argument("source")
+@click.option(
+    "--tag", "-t", "tags", multiple=True, required=True, help="A name that the image gets; KEY=NAME for a key."
+)
+@click.option("--key", "keys", multiple=True, help="An exporter to promote; without it, each that was pushed.")
+@click.option("--target", default="", help="The bake target to promote.")
+@click.option("--referrers", is_flag=True, help="Copy signatures and artifacts that refer to the image by a tag, too.")
+@_registry_options
+@_RESULTS
+@FORMAT
+@click.option("--dry-run", is_flag=True, help="Check everything, print buildx's arguments as JSON, and push nothing.")
+def promote(*, results_file: Path | None, form: str, **options: Any) -> None:  # noqa: ANN401  # the same
+    """Give an image another tag, or copy it to another registry, with a digest that does not change.
+
+    SOURCE is NAME@DIGEST, or the path of a results file.
+
+    \b
+    build-digests promote ghcr.io/octo/app@sha256:… -t ghcr.io/octo/app:stable
+    """
+    from action.merging.promote import run_promote
+
+    request = promote_request(**options)
+    result = run_promote(request, _log(), lambda arguments: click.echo(json.dumps(arguments)))
+    finish(result, results_file, form, None if request.dry_run else sys.stdout)
+
+
+@main.command()
+@click.argument("step", type=click.Choice(["build", "bake", "matrix", "merge", "promote", "validate"]))
 @_DRY_RUN
 def action(step: str, *, dry_run: bool) -> None:
     """Run a step of the actions; its inputs are in the environment variable INPUTS, a JSON object."""

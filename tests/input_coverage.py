@@ -26,6 +26,7 @@ ACTIONS = {
     "bake": "bake/action.yml",
     "matrix": "bake/subaction/matrix/action.yml",
     "merge": "merge/action.yml",
+    "promote": "promote/action.yml",
     "validate": "validate/action.yml",
 }
 FOLDER_VARIABLE = "BUILD_DIGESTS_USED_INPUTS"
@@ -130,6 +131,11 @@ FORMS: dict[str, dict[str, dict[str, str]]] = {
     "merge": {
         "expect-platforms": _LIST,
         "keys": _LIST,
+        "tags": {**_LIST, "of a key": r"^[\w.-]+=[^\n]"},
+    },
+    "promote": {
+        "keys": _LIST,
+        "source": {"image by its digest": "@sha256:", "results file": r"\.json$"},
         "tags": {**_LIST, "of a key": r"^[\w.-]+=[^\n]"},
     },
     "validate": {"files": {"path": r"^[^!*\n]+$", "pattern": r"\*", "left out": "^!", **_SEVERAL}},

@@ -113,3 +113,53 @@ def _bytes(tar: tarfile.TarFile, name: str) -> bytes:
     content = tar.extractfile(name)
     assert content is not None
     return content.read()
+
+
+def push_artifact(image: str, tags: tuple[str, ...], layer: bytes, **members: object) -> str:
+    """Push an artifact's manifest without a builder, as cosign and oras do; its digest.
+
+    Args:
+        image: the repository.
+        tags: the tags that it gets, or its own digest if there is none.
+        layer: its one layer.
+        members: more members of its manifest.
+    """
+    config = b"{}"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": _pushed_blob(image, config, "application/vnd.oci.image.config.v1+json"),
+        "layers": [_pushed_blob(image, layer, "application/vnd.dev.cosign.simplesigning.v1+json")],
+        **members,
+    }
+    return push_manifest(image, tags, manifest)
+
+
+def push_manifest(image: str, tags: tuple[str, ...], manifest: dict[str, Any]) -> str:
+    """Push a manifest or index whose parts the registry has; its digest."""
+    data = json.dumps(manifest).encode()
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    for tag in tags or (digest,):
+        _send(image, "PUT", f"manifests/{tag}", data, manifest["mediaType"])
+    return digest
+
+
+def _pushed_blob(image: str, data: bytes, media_type: str) -> dict[str, Any]:
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    place = _send(image, "POST", "blobs/uploads/", b"", "").partition("/v2/")[2]
+    mark = "&" if "?" in place else "?"
+    name = image.partition("/")[2]
+    _send(image, "PUT", f"{place.removeprefix(name + '/')}{mark}digest={digest}", data, "application/octet-stream")
+    return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+
+def _send(image: str, method: str, path: str, data: bytes, media_type: str) -> str:
+    """Send something to a registry, which must take it; the Location in its answer."""
+    registry, _, repository = image.partition("/")
+    connection = http.client.HTTPConnection(registry, timeout=30)
+    connection.request(method, f"/v2/{repository}/{path}", data, {"Content-Type": media_type})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    assert answer.status in {http.HTTPStatus.ACCEPTED, http.HTTPStatus.CREATED}, body
+    return answer.headers.get("Location", "")

@@ -146,7 +146,9 @@ def test_the_readme_on_a_package_index_links_to_the_files_of_its_version(wheel_m
 
 
 def test_an_unpacked_sdist_is_a_working_action(unpacked: Path, bare_python: Path) -> None:
-    assert {"action.yml", "bake", "merge", "launcher", "requirements"} <= {each.name for each in unpacked.iterdir()}
+    assert {"action.yml", "bake", "merge", "promote", "launcher", "requirements"} <= {
+        each.name for each in unpacked.iterdir()
+    }
     path = f"{bare_python.parent}:/usr/bin:/bin"
     done = launch(path, "build", unpacked, unpacked / "launcher", INPUT_PUSH="perhaps")
     assert "::error::push: 'perhaps' is not a boolean; write true or false" in done.stdout

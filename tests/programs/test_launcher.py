@@ -27,6 +27,7 @@ ACTIONS = {
     "bake": "bake/action.yml",
     "matrix": "bake/subaction/matrix/action.yml",
     "merge": "merge/action.yml",
+    "promote": "promote/action.yml",
     "validate": "validate/action.yml",
 }
 NEEDED = "::error::Python 3.10 or later is needed"

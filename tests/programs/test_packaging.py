@@ -16,6 +16,7 @@ import yaml
 from action.inputs.bake import BAKE_NAMES
 from action.inputs.build import BUILD_NAMES
 from action.inputs.merge import MERGE_NAMES
+from action.inputs.promote import PROMOTE_NAMES
 from action.packages.sets import SETS
 from action.steps.matrix import MATRIX_NAMES
 from action.steps.validate import VALIDATE_NAMES
@@ -126,7 +127,7 @@ def test_the_matrix_actions_document_has_a_row_for_each_input() -> None:
     assert all(f"output `{name}`" in section for name in action["outputs"])
 
 
-@pytest.mark.parametrize("name", ["merge", "validate"])
+@pytest.mark.parametrize("name", ["merge", "promote", "validate"])
 def test_the_document_of_an_action_has_a_row_for_each_input_and_output(name: str) -> None:
     action = yaml.safe_load((ROOT / name / "action.yml").read_text(encoding="utf-8"))
     text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
@@ -145,6 +146,7 @@ def test_the_document_of_an_action_has_a_row_for_each_input_and_output(name: str
         ("bake/action.yml", BAKE_NAMES),
         ("bake/subaction/matrix/action.yml", MATRIX_NAMES),
         ("merge/action.yml", MERGE_NAMES),
+        ("promote/action.yml", PROMOTE_NAMES),
         ("validate/action.yml", VALIDATE_NAMES),
     ],
 )

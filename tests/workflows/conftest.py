@@ -20,7 +20,18 @@ from tests.input_coverage import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = Path(__file__).parent
-SHIPPED = ("action.yml", "bake", "merge", "validate", "launcher", "action", "schemas", "requirements", "examples/demo")
+SHIPPED = (
+    "action.yml",
+    "bake",
+    "merge",
+    "promote",
+    "validate",
+    "launcher",
+    "action",
+    "schemas",
+    "requirements",
+    "examples/demo",
+)
 _SIGNER = """#!/bin/bash
 # Signing takes GitHub's identity. This looks at what would be signed: each must be served by its registry.
 set -eu

@@ -19,7 +19,7 @@ from tests.cache_service import CacheService
 from tests.workflows.conftest import ROOT, Act
 
 _FILE = ROOT / ".github/workflows/action.yml"
-_OURS = ("./", "./bake", "./merge", "./validate", "actions/checkout@")
+_OURS = ("./", "./bake", "./merge", "./promote", "./validate", "actions/checkout@")
 _NOT_HERE = {"Install the command", "Install Python", "Remove Docker"}
 """Names of steps that would change this machine."""
 

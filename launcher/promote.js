@@ -1,0 +1,3 @@
+"use strict";
+
+require("./main.js").run("promote");
