@@ -13,8 +13,9 @@ from action.inputs.raw import known_inputs, parse_inputs
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
 from action.process.launcher import Launch, launch_from_environment
+from action.report.outputs import compact
 from action.steps.common import exit_code_of, mask_all, print_arguments, step_log, warn
-from action.steps.finish import compact, finish_step, print_digests
+from action.steps.finish import finish_step, print_digests
 
 
 def run_promote_step(launch: Launch | None = None, *, dry_run: bool = False) -> int:
