@@ -23,8 +23,7 @@ _KEEP = r"""      - run: mkdir -p "$LEFT/artifacts/$ARTIFACT" && cp "$FILE" "$LE
           FILE: \2
 """
 _DOWNLOAD = r"      - uses: actions/download-artifact@.*\n        with:\n.*\n          path: (.*)\n"
-_TAKE = r"""      - uses: actions/checkout@v4
-      - run: cp -r "$LEFT/artifacts" \1
+_TAKE = r"""      - run: cp -r "$LEFT/artifacts" \1
 """
 """Artifacts need GitHub's services: here they are folders."""
 
@@ -154,6 +153,10 @@ def _for_this_machine(text: str, registry: str) -> str:
     text, used = re.subn(r"uses: build-digests/build-digests((?:/\w+)*)@v1", r"uses: .\1/", text)
     assert used
     text = text.replace("ghcr.io/", f"{registry}/")
+    # The action of this checkout is there in a job only after a checkout.
+    text = re.sub(
+        r"(?m)^    steps:\n(?!      - uses: actions/checkout@)", "    steps:\n      - uses: actions/checkout@v4\n", text
+    )
     # The docker driver cannot push by digest as the example's builder can: here each job has a tag of its own.
     leg = "matrix.arch" if "matrix.arch" in text else "strategy.job-index"
     text = text.replace(",push-by-digest=true,name-canonical=true,", f":${{{{ {leg} }}}},")
