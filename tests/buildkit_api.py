@@ -33,22 +33,30 @@ class Api:
         self._paths: dict[int, str] = {}
         self._requests: dict[int, bytes] = {}
 
-    def serve(self) -> None:
         self._http.initiate_connection()
+
+    def serve(self) -> None:
+        """Serve standard input and output."""
         self._write()
         while data := os.read(0, 65536):
-            for event in self._http.receive_data(data):
-                if isinstance(event, RequestReceived):
-                    headers = dict(event.headers or ())
-                    self._paths[event.stream_id or 0] = headers[b":path"].decode()
-                elif isinstance(event, DataReceived):
-                    number = event.stream_id or 0
-                    self._requests[number] = self._requests.get(number, b"") + (event.data or b"")
-                elif isinstance(event, StreamEnded):
-                    self._answer(event.stream_id or 0)
-                elif isinstance(event, WindowUpdated):
-                    continue
+            self._take(data)
             self._write()
+
+    def answered(self, data: bytes) -> bytes:
+        """Return what is sent after some bytes are received."""
+        self._take(data)
+        return self._http.data_to_send()
+
+    def _take(self, data: bytes) -> None:
+        for event in self._http.receive_data(data):
+            if isinstance(event, RequestReceived):
+                headers = dict(event.headers or ())
+                self._paths[event.stream_id or 0] = headers[b":path"].decode()
+            elif isinstance(event, DataReceived):
+                number = event.stream_id or 0
+                self._requests[number] = self._requests.get(number, b"") + (event.data or b"")
+            elif isinstance(event, StreamEnded):
+                self._answer(event.stream_id or 0)
 
     def _answer(self, number: int) -> None:
         method, request = self._paths[number].rpartition("/")[2], self._requests[number][_PREFIX:]
