@@ -31,8 +31,8 @@ def create_arguments(
         tags: the names that the index is pushed by.
         annotations: the index's annotations, each with its level: `index:key=value`.
         sources: references to the images, by digest.
-        unwrapped: whether a manifest that is the only source is copied as it is, and not put into an index; with buildx
-            before 0.15, which knows no other way, it must be False.
+        unwrapped: whether a manifest that is the only source is copied as it is, and not put into an index; buildx
+            before 0.15 does not have the option.
     """
     return (
         *("imagetools", "create"),

@@ -29,7 +29,7 @@ class Copy:
         target: the repository that it is copied to.
         tags: the tags that it gets there, with the repository, as the user wrote them.
         is_referrer: whether it is what refers to the image, and not the image.
-        unwrapped: whether buildx has the option that keeps it from putting a manifest into an index.
+        unwrapped: whether buildx has the option to copy a manifest without an index around it.
     """
 
     what: str
@@ -62,7 +62,7 @@ class Copy:
         except RegistryError:
             raise RegistryError(
                 f"{self.what}: docker buildx imagetools create would change the digest: it makes another image of "
-                f"{self.source}, such as an index around a manifest. Nothing is pushed; update buildx"
+                f"{self.source}, such as an index around a manifest. Nothing is pushed; install buildx 0.15 or later"
             ) from None
 
     def push(self, registries: Registries) -> None:

@@ -26,7 +26,7 @@ from action.process.docker import find_buildx
 from action.process.log import Log
 
 _PREFER_INDEX = (0, 15)
-"""The first buildx with `imagetools create --prefer-index`; those before it copy a single source as it is."""
+"""The first buildx with `imagetools create --prefer-index`; those before it put each manifest into an index."""
 
 _OF_TAGS = (
     "exporter {}: what refers to the image by a tag is copied with it ({}); buildx cannot read what is only in the "
