@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fuzz.api import API
 from fuzz.merge import MERGE
 from fuzz.metadata import BAKE, METADATA
 from fuzz.report import CHECKS, LOG, SUMMARY
@@ -11,7 +12,7 @@ from fuzz.user_input import COMMAND_LINE, DEFINITION, INPUTS, LISTS
 READERS = {
     reader.name: reader
     for reader in (
-        *(METADATA, BAKE, RAW, RECORD, ARTIFACT, MERGE),
+        *(METADATA, BAKE, RAW, RECORD, ARTIFACT, API, MERGE),
         *(INPUTS, LISTS, COMMAND_LINE, DEFINITION, CHECKS, LOG, SUMMARY),
     )
 }
