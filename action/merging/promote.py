@@ -152,15 +152,17 @@ def _prepare(planned: PlannedImage, registries: Registries, *, referrers: bool, 
     source = planned.sources[0]
     manifests = read_manifests(registries, source.repositories[0], source.digest)
     copies: list[Copy] = []
+    found: dict[str, dict[str, str]] = {}
     for target, tags in planned.tags.items():
         repository = source.reference(target).partition("@")[0]
         copy = Copy(f"exporter {planned.key}", repository, source.digest, manifests, target, tags, unwrapped)
         # Within one repository what refers to an image by its digest refers to it under every tag.
         if referrers and repository != target:
-            found = find_referrers(registries, repository, manifests)
-            if not found:
+            if repository not in found:
+                found[repository] = find_referrers(registries, repository, manifests)
+            if not found[repository]:
                 raise RegistryError(f"referrers: {copy.source}: {ABSENT}")
-            copies += copy_referrers(registries, copy, found)
+            copies += copy_referrers(registries, copy, found[repository])
         copies.append(copy)
     for copy in copies:
         copy.check_preview(registries)

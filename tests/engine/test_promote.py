@@ -185,8 +185,12 @@ def test_what_refers_to_an_image_goes_with_it(work: Workplace, image: tuple[str,
     # The bom is signed too.
     signed = push_artifact(work.image, (f"{bom.replace(':', '-')}.sig",), b"a signature of the bom")
     there = f"{second_registry}/{work.name}"
-    step = work.promote_step(source=image[0], tags=f"{there}:1", referrers="true")
+    with registry_proxy(second_registry) as proxy:
+        step = work.promote_step(source=image[0], tags=f"{proxy.address}/{work.name}:1", referrers="true")
     assert step.code == 0, step.log
+    # The tag is the last: at no time is it without its signatures.
+    puts = [path.rpartition("/")[2] for method, path in proxy.requests if method == "PUT" and "/manifests/" in path]
+    assert (puts.count("1"), puts[-1]) == (1, "1")
     assert "::notice::exporter 0: what refers to the image by a tag is copied with it" in step.log
     assert served_digest(there, "1") == image[1]
     assert served_digest(there, f"{tag}.sig") == signature
