@@ -102,7 +102,9 @@ def records_of(refs: Sequence[str], sources: Sources) -> RecordOf:
         try:
             return exports.record(ref)
         except EvidenceError as error:
-            raise error if answer is None else type(error)(f"{error}; before that: {answer}") from None
+            if answer is None:
+                raise
+            raise type(error)(f"{error}; BuildKit's own API did not give it either: {answer}") from None
 
     return record_of
 

@@ -116,8 +116,10 @@ class ConnectedProgram:
     def close(self) -> None:
         """End the program."""
         self._socket.close()
-        kill(self._process)
-        self._process.wait()
+        # The number of a program that has ended may be another one's by now.
+        if self._process.poll() is None:
+            kill(self._process)
+            self._process.wait()
         self._errors.close()
 
 
