@@ -14,6 +14,7 @@ import click
 
 from action import __version__
 from action.buildx.command_line import read_bake_command_line, read_bake_options, read_build_command_line
+from action.buildx.installed import require_buildx, shows_help
 from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.file_commands import FORMAT, inspect, schema, validate
@@ -29,17 +30,23 @@ from action.process.signals import Interrupted, end_by_signal, interrupt_on_sign
 from action.process.streams import discard_output, ignore_write_errors
 from action.report.outputs import check_variable_names
 from action.report.terminal import ReportedError, finish, print_message
+from action.usage import BuildxCommand, Choice, Group, NewFile, as_options
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
-_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+# A shell completes file names. An argument that happens to name a file may be one that nobody can read.
+_PASSED_ON = click.Path(readable=False)
+_MERGE_NAMES = {"results": "FOLDER", "tags": "--tag", "annotations": "--annotation", "keys": "--key"} | {
+    name: f"--{name}" for name in ("target", "builder", "expect-platforms", "retries", "retry-delay")
+}
+"""The inputs of the merge action, and the options that stand for them."""
 
 _RESULTS = click.option(
     "--results",
     "results_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="FILE",
-    help="Write the results document to FILE.",
+    help="Write the results document to FILE, as JSON.",
 )
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Print buildx's arguments as JSON, and build nothing.")
 
@@ -61,17 +68,21 @@ def _run_options(command: _Command) -> _Command:
 def _registry_options(command: _Command) -> _Command:
     """Add the options that merge and promote share."""
     options = (
-        click.option("--builder", default="", help="The builder whose registry settings are used."),
-        click.option("--retries", default="", metavar="COUNT", help="The maximum number of retries of a registry (4)."),
-        click.option("--retry-delay", default="", metavar="SECONDS", help="The delay before the first retry (2)."),
+        click.option("--builder", default="", metavar="NAME", help="The builder whose registry settings are used."),
+        click.option(
+            "--retries", default="", metavar="COUNT", help="Retry a registry at most COUNT times (default: 4)."
+        ),
+        click.option(
+            "--retry-delay", default="", metavar="SECONDS", help="Wait SECONDS before the first retry (default: 2)."
+        ),
     )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="build-digests")
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="build-digests")
 def main() -> None:
     """One digest per exporter of a docker buildx build: right, or absent."""
 
@@ -80,9 +91,14 @@ for each in (inspect, validate, schema):
     main.add_command(each)
 
 
-@main.command(context_settings=_PASS_ON)
+@main.command(cls=BuildxCommand, short_help="Run docker buildx build, and print each digest.")
 @_run_options
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx build arguments>")
+@click.argument(
+    "arguments",
+    nargs=-1,
+    type=_PASSED_ON,
+    metavar="-- <docker buildx build arguments>",
+)
 def build(
     results_file: Path | None,
     form: str,
@@ -94,22 +110,28 @@ def build(
 ) -> None:
     """Run docker buildx build and print the digest of each output.
 
-    \b
-    build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\
-                           --output type=oci,dest=app.tar .
+    The arguments after -- are those of docker buildx build.
     """
-    request = read_build_command_line(arguments)
     if not arguments:
-        raise InputError("build", "no build is named", "write: build-digests build -- . (as for docker buildx build)")
+        rule = "write the arguments of docker buildx build after --: build-digests build -- ."
+        raise InputError("build-digests build", "there is nothing to build", rule)
+    if shows_help("build", arguments):
+        return
+    request = read_build_command_line(arguments)
     if dry_run:
         click.echo(json.dumps(request.arguments))
         return
     _run_buildx(request, Policy(require_digests, verify), results_file, form)
 
 
-@main.command(context_settings=_PASS_ON)
+@main.command(cls=BuildxCommand, short_help="Run docker buildx bake, and print each digest.")
 @_run_options
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="-- <docker buildx bake arguments>")
+@click.argument(
+    "arguments",
+    nargs=-1,
+    type=_PASSED_ON,
+    metavar="-- <docker buildx bake arguments>",
+)
 def bake(
     results_file: Path | None,
     form: str,
@@ -119,7 +141,12 @@ def bake(
     verify: bool,
     dry_run: bool,
 ) -> None:
-    """Run docker buildx bake and print the digest of each output of each target."""
+    """Run docker buildx bake and print the digest of each output of each target.
+
+    The arguments after -- are those of docker buildx bake.
+    """
+    if shows_help("bake", arguments):
+        return
     if dry_run:
         read_bake_options(arguments)
         click.echo(json.dumps(["bake", *arguments]))
@@ -127,18 +154,30 @@ def bake(
     _run_buildx(read_bake_command_line(arguments), Policy(require_digests, verify), results_file, form)
 
 
-@main.command()
+@main.command(short_help="Merge images of several jobs into one image per exporter.")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--tag", "-t", "tags", multiple=True, required=True, help="A name under which to push the merged image.")
-@click.option("--annotation", "annotations", multiple=True, help="An annotation of the merged index, KEY=VALUE.")
+@click.option(
+    "--tag",
+    "-t",
+    "tags",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="A name under which to push the merged image.",
+)
+@click.option(
+    "--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="An annotation of the merged index."
+)
 @click.option(
     "--expect-platforms",
     multiple=True,
     metavar="PLATFORMS",
     help="The exact platforms that the image must have.",
 )
-@click.option("--key", "keys", multiple=True, help="An exporter to merge; without it, each that makes an image.")
-@click.option("--target", default="", help="The bake target to merge.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY", help="An exporter to merge; without it, each that makes an image."
+)
+@click.option("--target", default="", metavar="NAME", help="The bake target to merge.")
 @_registry_options
 @_RESULTS
 @FORMAT
@@ -155,28 +194,35 @@ def merge(
     """Merge images that several jobs built and pushed into one image for each exporter.
 
     FOLDER contains the jobs' results files. Results with conflicting, missing or unexpected platforms are refused.
-
-    \b
-    build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64
     """
     from action.merging.run import commands_of, run_merge
 
     platforms = [platform for each in expect_platforms for platform in each.split(",")]
-    request = merge_request(results=str(folder), expect_platforms=platforms, **options)
-    if dry_run:
-        for arguments in commands_of(request):
-            click.echo(json.dumps(arguments))
-        return
-    finish(run_merge(request, _log()), results_file, form, sys.stdout)
+    with as_options(_MERGE_NAMES):
+        request = merge_request(results=str(folder), expect_platforms=platforms, **options)
+        if dry_run:
+            for arguments in commands_of(request):
+                click.echo(json.dumps(arguments))
+            return
+        result = run_merge(request, _log())
+    finish(result, results_file, form, sys.stdout)
 
 
-@main.command()
-@click.argument("source")
+@main.command(short_help="Give an image another tag, or copy it to another registry.")
+@click.argument("source", metavar="SOURCE")
 @click.option(
-    "--tag", "-t", "tags", multiple=True, required=True, help="A name that the image gets; KEY=NAME for a key."
+    "--tag",
+    "-t",
+    "tags",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="A name that the image gets; KEY=NAME for a key.",
 )
-@click.option("--key", "keys", multiple=True, help="An exporter to promote; without it, each that was pushed.")
-@click.option("--target", default="", help="The bake target to promote.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY", help="An exporter to promote; without it, each that was pushed."
+)
+@click.option("--target", default="", metavar="NAME", help="The bake target to promote.")
 @click.option("--referrers", is_flag=True, help="Copy signatures and artifacts that refer to the image by a tag, too.")
 @_registry_options
 @_RESULTS
@@ -186,22 +232,23 @@ def promote(*, results_file: Path | None, form: str, **options: Any) -> None:  #
     """Give an image another tag, or copy it to another registry, with a digest that does not change.
 
     SOURCE is NAME@DIGEST, or the path of a results file.
-
-    \b
-    build-digests promote ghcr.io/octo/app@sha256:… -t ghcr.io/octo/app:stable
     """
     from action.merging.promote import run_promote
 
-    request = promote_request(**options)
-    result = run_promote(request, _log(), lambda arguments: click.echo(json.dumps(arguments)))
+    with as_options(_MERGE_NAMES | {"source": "SOURCE"}):
+        request = promote_request(**options)
+        result = run_promote(request, _log(), lambda arguments: click.echo(json.dumps(arguments)))
     finish(result, results_file, form, None if request.dry_run else sys.stdout)
 
 
-@main.command()
-@click.argument("step", type=click.Choice(["build", "bake", "matrix", "merge", "promote", "validate"]))
+@main.command(short_help="Run a step of the actions, with its inputs as JSON in INPUTS.")
+@click.argument("step", type=Choice(["build", "bake", "matrix", "merge", "promote", "validate"]), metavar="STEP")
 @_DRY_RUN
 def action(step: str, *, dry_run: bool) -> None:
-    """Run a step of the actions; its inputs are in the environment variable INPUTS, a JSON object."""
+    """Run a step of the actions: build, bake, matrix, merge, promote or validate.
+
+    Its inputs are in the environment variable INPUTS, a JSON object.
+    """
     ignore_write_errors()
     # One of the modules, by its name: each of the others would cost the step its imports.
     module = importlib.import_module(f"action.steps.{step}")
@@ -250,6 +297,7 @@ def _run_buildx(request: Request, policy: Policy, results_file: Path | None, for
         # Before the build: afterwards its images would be pushed.
         keys = {target: [each.key for each in requested.exporters] for target, requested in request.targets.items()}
         check_variable_names(keys, bake=request.bake)
+    require_buildx()
     with (
         temporary_folder() as workspace,
         Preloader(EVALUATION, *evidence_items(request, verify=policy.verify)) as preloader,

@@ -11,22 +11,33 @@ import click
 
 from action.errors import BAD_INPUT
 from action.report.terminal import ReportedError, print_message
+from action.usage import Choice, Command
 
-_SCHEMAS = click.Choice(["metadata", "bake", "results", "digests"])
+_SCHEMAS = Choice(["metadata", "bake", "results", "digests"])
 
 FORMAT = click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "dotenv", "github"]),
+    type=Choice(["table", "json", "dotenv", "github"]),
     default="table",
-    help="The format in which results are printed.",
+    metavar="FORM",
+    help="Print results as table, json, dotenv or github (default: table).",
 )
 """The option for the format of results."""
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    short_help="Print the digests of a build that has ended, from its files.",
+)
 @click.argument("metadata", type=click.Path(path_type=Path), metavar="METADATA|RECORD")
-@click.option("--record", "record_file", type=click.Path(path_type=Path), help="The build's record (.dockerbuild).")
+@click.option(
+    "--record",
+    "record_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The build's record (.dockerbuild).",
+)
 @click.option("--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output, as given to the build.")
 @click.option("--tag", "-t", "tags", multiple=True, help="A tag of the build.")
 @click.option("--push", is_flag=True, help="The build had --push.")
@@ -45,10 +56,25 @@ def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any)
     print_inspected(metadata, record_file, form, sys.stdout, **options)
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    short_help="Check files against the JSON Schemas.",
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="FILE...|-")
-@click.option("--schema", type=_SCHEMAS, help="The schema; detected automatically if not given.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="The format of the report.")
+@click.option(
+    "--schema",
+    type=_SCHEMAS,
+    metavar="NAME",
+    help="The schema: metadata, bake, results or digests; detected automatically if not given.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=Choice(["text", "json"]),
+    default="text",
+    metavar="FORM",
+    help="Report faults as text or json (default: text).",
+)
 def validate(files: tuple[Path, ...], schema: str | None, form: str) -> None:
     """Validate files against the JSON Schemas; print file, JSON pointer and expectation of each fault.
 
@@ -73,10 +99,10 @@ def validate(files: tuple[Path, ...], schema: str | None, form: str) -> None:
         raise ReportedError
 
 
-@click.command()
-@click.argument("name", type=_SCHEMAS)
+@click.command(cls=Command)
+@click.argument("name", type=_SCHEMAS, metavar="NAME")
 def schema(name: str) -> None:
-    """Print a JSON Schema."""
+    """Print a JSON Schema: metadata, bake, results or digests."""
     from action.documents.schema import schema_text
 
     click.echo(schema_text(name), nl=False)

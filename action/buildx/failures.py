@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from action.errors import BuildDigestsError, BuildFailedError, ProgramError
+from action.process.docker import NO_BUILDX, NO_BUILDX_MESSAGES
 from action.process.program import CompletedProgram
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
@@ -20,7 +21,7 @@ _BUILD = re.compile(
     re.MULTILINE,
 )
 
-_NO_PLUGIN = re.compile(r"unknown command: docker buildx|'buildx' is not a docker command")
+_NO_PLUGIN = re.compile("|".join(NO_BUILDX_MESSAGES))
 _UNKNOWN_FLAG = re.compile(r"unknown (?:shorthand )?flag: ")
 
 # Without the plugin, docker takes the build's flags for its own, and prints its own usage.
@@ -115,7 +116,8 @@ def failure(ended: CompletedProgram, *, call: str) -> BuildDigestsError:
     text = plain(ended.stderr)
     last = last_error_line(text)
     if advised := advice(_BUILD.sub("", text)):
-        return ProgramError(f"{advised} ({last})")
+        # docker's last line refers to docker's own help.
+        return ProgramError(advised if advised == NO_BUILDX else f"{advised} ({last})")
     if call == "check" and (findings := _check_result(plain(ended.stdout))):
         return BuildFailedError(findings)
     if is_rate_limited(error := last_error(text)):
@@ -143,10 +145,7 @@ def advice(text: str) -> str | None:
         text: what buildx printed, without control sequences.
     """
     if _NO_PLUGIN.search(text) or (_UNKNOWN_FLAG.search(text) and _DOCKER_USAGE.search(text)):
-        return (
-            "docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), or run "
-            "docker/setup-buildx-action before this step"
-        )
+        return NO_BUILDX
     for pattern, advised in _ADVICE.items():
         if pattern.search(text):
             return advised

@@ -44,6 +44,25 @@ _WITHOUT_VALUE = frozenset(
 )
 
 
+_COMMON = (
+    *("--builder", "--call", "--check", "--debug", "--file", "--help", "--load", "--metadata-file", "--no-cache"),
+    *("--allow", "--policy", "--progress", "--provenance", "--pull", "--push", "--sbom"),
+)
+BUILDX_OPTIONS = {
+    "build": (
+        *_COMMON,
+        *("--add-host", "--annotation", "--attest", "--build-arg", "--build-context", "--cache-from", "--cache-to"),
+        *("--cgroup-parent", "--compress", "--cpu-period", "--cpu-quota", "--cpu-shares", "--cpuset-cpus"),
+        *("--cpuset-mems", "--detach", "--force-rm", "--iidfile", "--invoke", "--isolation", "--label", "--memory"),
+        *("--memory-swap", "--network", "--no-cache-filter", "--output", "--platform", "--print", "--quiet"),
+        *("--resource", "--rm", "--root", "--secret", "--security-opt", "--server-config", "--shm-size", "--squash"),
+        *("--ssh", "--tag", "--target", "--ulimit"),
+    ),
+    "bake": (*_COMMON, "--jobs", "--list", "--list-targets", "--list-variables", "--print", "--set", "--var"),
+}
+"""The options of docker/buildx 0.10 to 0.38, to find the nearest one to a misspelt one; a newer buildx has more."""
+
+
 @dataclass(frozen=True)
 class ParsedOptions:
     """The options of a command line.
@@ -98,6 +117,16 @@ def read_options(arguments: Sequence[str]) -> ParsedOptions:
         elif name == "check" and go_boolean(value):
             call = "check"
     return ParsedOptions(options, call)
+
+
+def option_names(arguments: Sequence[str]) -> list[str]:
+    """Return the names of all options of a command line, without hyphens and in order.
+
+    Args:
+        arguments: the arguments after `docker buildx build` or `bake`; the last option may lack its value.
+    """
+    # The empty argument is the value of an option that is the last argument.
+    return [name for name, _ in _options([*arguments, ""])]
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:

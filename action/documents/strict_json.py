@@ -144,7 +144,8 @@ def parse_document(text: str, source: str, first_line: int = 1) -> object:
         line = error.lineno + first_line - 1
         problem = f"expected JSON: {error.msg} (line {line}, column {error.colno})"
         if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-            problem = f"expected the rest of a JSON document that ends here, cut off (line {line})"
+            ends = f"expected the rest of a JSON document, which is cut off here (line {line})"
+            problem = f"{ends}; check whether the program that writes it has succeeded"
         raise DocumentError(source, pointer_at(text[: error.pos]), problem, line) from None
     except ValueError as error:
         # Python refuses an integer of more than 4,300 digits (CVE-2020-10735).

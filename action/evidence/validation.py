@@ -130,10 +130,11 @@ def _with_lines(checked: CheckedDocument, data: bytes) -> CheckedDocument:
 
 def _unknown_kind(document: ParsedDocument) -> DocumentError:
     expected = "expected a metadata, bake, results or digests document"
+    rule = "name the schema, for example with --schema metadata"
     if document.value == {}:
-        problem = f"{expected}, found an empty object, which any of them can be; name it with --schema"
+        problem = f"{expected}, found an empty object, which each of them can be; {rule}"
     else:
-        problem = f"{expected}, found another; name it with --schema"
+        problem = f"{expected}, found another; {rule}"
     return DocumentError(document.source, "", problem, 1)
 
 

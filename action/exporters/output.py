@@ -90,8 +90,8 @@ def check_ids(outputs: Sequence[Output], *, source: str) -> None:
         if output.id is None:
             continue
         if output.id in seen:
-            problem = f"id {output.id!r} names entry {seen[output.id]} and entry {output.index}"
-            raise InputError(source, problem, "an id names one exporter: give each its own")
+            problem = f"entries {seen[output.id]} and {output.index} have the same id {output.id!r}"
+            raise InputError(source, problem, "give each an id of its own")
         seen[output.id] = output.index
 
 

@@ -33,6 +33,15 @@ _STARTED_BY_DOCKER = "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"
 # Settings of docker itself, such as where it reports its own telemetry, or variables of a plugin that runs this one.
 _DOCKER_SETTINGS = ("DOCKER_CLI_", "OTEL_")
 
+NO_BUILDX = (
+    "docker has no buildx: install its plugin (https://docs.docker.com/go/buildx), or in a workflow run "
+    "docker/setup-buildx-action before this step"
+)
+"""The message for a docker without the plugin."""
+
+NO_BUILDX_MESSAGES = ("unknown command: docker buildx", "'buildx' is not a docker command")
+"""What docker prints if it lacks the plugin: since 28, and before."""
+
 _BOOLEANS = ("", "0", "1", "false", "true")
 _DEFAULTS = ("", "default")
 
@@ -57,10 +66,26 @@ def find_buildx(environment: Mapping[str, str]) -> tuple[str, ...]:
             return (buildx,)
     message = (
         "neither docker nor buildx is on the PATH: install Docker with its buildx plugin "
-        "(https://docs.docker.com/engine/install), or run docker/setup-buildx-action before this step; "
-        "programs in the workspace do not count"
+        "(https://docs.docker.com/engine/install), or in a workflow run docker/setup-buildx-action before "
+        "this step; programs in the workspace are not used"
     )
     raise ProgramError(message)
+
+
+def has_plugin(command: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Return whether a command surely runs buildx: the plugin, buildx itself, or a docker that has the plugin.
+
+    Args:
+        command: the command, from `find_buildx`.
+        environment: the environment of `find_buildx`.
+    """
+    if len(command) == 1 or Path(command[0]).name == _PLUGIN:
+        return True
+    folder = docker_folder(environment)
+    try:
+        return _first_plugin((folder / "cli-plugins", *_SYSTEM_PLUGIN_FOLDERS)) is not None
+    except OSError:
+        return False
 
 
 def plugin_variables(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from action.errors import InputError
+from action.documents.strict_json import read_document
+from action.errors import DocumentError, InputError
+from action.evidence.validation import check_file
 from action.pipeline.inspect import inspect_files
 from action.pipeline.inspect_records import InspectedRecord, inspect_records, is_record
 from action.report.safe_text import log_line
@@ -42,8 +44,18 @@ def print_inspected(
         DocumentError: the metadata file is invalid.
         DisagreementError: two sources claim different images for one exporter.
     """
+    _check_presence(file)
     if not is_record(file):
-        build, warnings = inspect_files(file, record_file, outputs, tags, push=push, load=load)
+        try:
+            build, warnings = inspect_files(file, record_file, outputs, tags, push=push, load=load)
+        except DocumentError:
+            # A file that is no JSON at all is something else, of which `validate` knows what.
+            for fault in check_file(file, "metadata").faults if read_document(file).fault else ():
+                raise fault from None
+            raise
+        if not build.exporters and build.ref is None:
+            rule = "name its outputs with --output, --push or --load, as in the build"
+            warnings.append(f"{file} names no output of the build: {rule}")
         _print_warnings(warnings)
         print_results({"": build}, form, target)
         return
@@ -53,6 +65,16 @@ def print_inspected(
     records, warnings = inspect_records(file, outputs, tags, push=push, load=load)
     _print_warnings(warnings)
     _print_records(records, form, target)
+
+
+def _check_presence(file: Path) -> None:
+    """Check that there is a file, before a reader finds it no valid document."""
+    kind = "expected a metadata file or a build record"
+    if file.is_dir():
+        raise InputError(str(file), f"{kind}, but this is a folder", "name a file in it")
+    if not file.exists():
+        rule = "check the path, and whether the program that writes the file has succeeded"
+        raise InputError(str(file), f"{kind}, but there is no such file", rule)
 
 
 def _print_warnings(warnings: Iterable[str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+import os
+from typing import Literal, TextIO
 
 from rich import box
 from rich.console import Console
@@ -25,7 +26,9 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
         file: the stream to print to; it gets colors if it is a terminal.
     """
     # rich would read `[bold]` and `:smile:` in a name as markup, and color numbers.
-    console = Console(file=file, highlight=False, emoji=False, markup=False)
+    # It leaves out colors only if NO_COLOR is set; bold text is out of place too, for example in a file of a log.
+    colors: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    console = Console(file=file, highlight=False, emoji=False, markup=False, color_system=colors)
     rows = [_cells(exporter) for exporter in results.exporters]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in _COLUMNS:

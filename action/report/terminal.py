@@ -107,7 +107,9 @@ def _write(file: Path, builds: Mapping[str, AttributedBuild], *, bake: bool) -> 
         file.write_text(_document(builds, bake=bake), encoding="utf-8")
     except OSError as error:
         raise InputError(
-            "--results", f"{file} cannot be written: {error.strerror}", "name a file in a folder"
+            "--results",
+            f"{file} cannot be written: {error.strerror}",
+            "name a file in a folder that exists and that you may write to",
         ) from None
 
 

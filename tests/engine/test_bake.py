@@ -86,7 +86,7 @@ def test_an_id_that_is_used_twice_names_the_target(bake: Workplace) -> None:
     )
     step = bake.bake_step(source=".")
     assert step.code == 2
-    assert "::error::output of bake target default: id 'x' names entry 0 and entry 1" in step.log
+    assert "::error::output of bake target default: entries 0 and 1 have the same id 'x'" in step.log
 
 
 def test_a_compose_file_is_baked(work: Workplace) -> None:

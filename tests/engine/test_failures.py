@@ -52,7 +52,7 @@ def test_call_check_with_findings_fails_with_their_first_line_and_keeps_the_meta
     [
         ({"outputs": "type=oci,dest=a.tar,id=a/b"}, "outputs: id 'a/b' is malformed"),
         ({"outputs": "type=oci,dest=a.tar,id=12"}, "outputs: id '12' is all digits"),
-        ({"outputs": "type=oci,dest=a,id=x\ntype=oci,dest=b,id=x"}, "outputs: id 'x' names entry 0 and entry 1"),
+        ({"outputs": "type=oci,dest=a,id=x\ntype=oci,dest=b,id=x"}, "outputs: entries 0 and 1 have the same id 'x'"),
         ({"outputs": "dest=a.tar"}, "outputs: 'dest=a.tar' has no type"),
         ({"push": "yes"}, "push: 'yes' is not a boolean"),
         ({"secrets": 'KEY="x\n"hunter2'}, "secrets: the double quote that opens an item in line 2 is not closed"),

@@ -162,7 +162,7 @@ def test_a_table_has_no_line_that_is_a_command_whatever_the_names(tmp_path: Path
 
 def test_validate_can_be_told_the_schema(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text("{}")
-    assert "name it with --schema" in command("validate", str(tmp_path / "d.json")).stdout
+    assert "name the schema" in command("validate", str(tmp_path / "d.json")).stdout
     assert command("validate", "--schema", "digests", str(tmp_path / "d.json")).returncode == 0
 
 
@@ -266,8 +266,8 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("build", "  build-digests build -- --output type=image,name=localhost:5000/app,push=true,id=release \\"),
-        ("merge", "  build-digests merge results -t ghcr.io/octo/app:1 --expect-platforms linux/amd64,linux/arm64"),
+        ("build", "      --output type=image,name=localhost:5000/app,push=true,id=release \\"),
+        ("merge", "  build-digests merge results --tag ghcr.io/octo/app:1 \\"),
     ],
 )
 def test_examples_in_the_help_can_be_copied(name: str, line: str) -> None:

@@ -147,13 +147,13 @@ def test_the_form_of_a_document_shows_its_schema(value: object, schema: str | No
 
 @pytest.mark.parametrize(
     ("value", "found"),
-    [({"a": 1}, "another"), ("x", "another"), ({}, "an empty object, which any of them can be")],
+    [({"a": 1}, "another"), ("x", "another"), ({}, "an empty object, which each of them can be")],
 )
 def test_the_fault_of_a_document_of_unknown_form_says_what_to_do(tmp_path: Path, value: object, found: str) -> None:
     file = tmp_path / "m.json"
     file.write_text(json.dumps(value))
     (fault,) = validate_file(file, None)
-    said = f"expected a metadata, bake, results or digests document, found {found}; name it with --schema"
+    said = f"expected a metadata, bake, results or digests document, found {found}; name the schema, for example with --schema metadata"
     assert (str(fault), fault.pointer) == (f"{file}: at the top: {said}", "")
 
 

@@ -137,7 +137,7 @@ def test_a_file_at_the_bound_is_read_whole_and_its_fault_is_named(tmp_path: Path
     assert "found 1" in str(read_metadata_file(file).build.response_fault)
     file.write_bytes(padded({"a": 1}, MAX_WHOLE_BYTES))
     (fault,) = validate_file(file, None)
-    assert "name it with --schema" in str(fault)
+    assert "name the schema" in str(fault)
 
 
 def test_provenance_of_a_platform_that_is_no_object_is_left_to_the_whole_reader_where_it_reads() -> None:

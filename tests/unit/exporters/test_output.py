@@ -56,8 +56,8 @@ def test_an_id_of_digits_alone_would_be_an_index(identifier: str) -> None:
 
 
 def test_an_id_that_is_used_twice_is_named_with_both_places() -> None:
-    rule = "an id names one exporter: give each its own"
-    with pytest.raises(InputError, match=f"^outputs: id 'x' names entry 0 and entry 2; {rule}$"):
+    rule = "give each an id of its own"
+    with pytest.raises(InputError, match=f"^outputs: entries 0 and 2 have the same id 'x'; {rule}$"):
         parse_outputs(["type=oci,dest=a,id=x", "type=local,dest=b", "type=oci,dest=c,id=x"])
 
 
