@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import NoReturn, TextIO, TypeVar
 
 import click
 
@@ -18,63 +18,32 @@ from action.buildx.installed import require_buildx, shows_help
 from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.file_commands import FORMAT, inspect, schema, validate
-from action.inputs.merge import merge_request
 from action.inputs.policy import Policy
-from action.inputs.promote import promote_request
+from action.merge_commands import DRY_RUN, RESULTS, merge, promote, terminal_log
 from action.packages.preload import Preloader
 from action.pipeline.execute import EVALUATION, evidence_items, temporary_folder
 from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult, rewrite_image_id_file
-from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.process.streams import discard_output, ignore_write_errors
 from action.report.outputs import check_variable_names
 from action.report.terminal import ReportedError, finish, print_message
-from action.usage import BuildxCommand, Choice, Group, NewFile, as_options
+from action.usage import BuildxCommand, Choice, Group
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 # A shell completes file names. An argument that happens to name a file may be one that nobody can read.
 _PASSED_ON = click.Path(readable=False)
-_MERGE_NAMES = {"results": "FOLDER", "tags": "--tag", "annotations": "--annotation", "keys": "--key"} | {
-    name: f"--{name}" for name in ("target", "builder", "expect-platforms", "retries", "retry-delay")
-}
-"""The inputs of the merge action, and the options that stand for them."""
-
-_RESULTS = click.option(
-    "--results",
-    "results_file",
-    type=NewFile(),
-    metavar="FILE",
-    help="Write the results document to FILE, as JSON.",
-)
-_DRY_RUN = click.option("--dry-run", is_flag=True, help="Print buildx's arguments as JSON, and build nothing.")
 
 
 def _run_options(command: _Command) -> _Command:
     """Add the options that build and bake share."""
     options = (
-        _RESULTS,
+        RESULTS,
         FORMAT,
         click.option("--require-digests", is_flag=True, help="Fail if an exporter that makes an image has no digest."),
         click.option("--verify", is_flag=True, help="Check each digest against the registry or the file."),
-        _DRY_RUN,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _registry_options(command: _Command) -> _Command:
-    """Add the options that merge and promote share."""
-    options = (
-        click.option("--builder", default="", metavar="NAME", help="The builder whose registry settings are used."),
-        click.option(
-            "--retries", default="", metavar="COUNT", help="Retry a registry at most COUNT times (default: 4)."
-        ),
-        click.option(
-            "--retry-delay", default="", metavar="SECONDS", help="Wait SECONDS before the first retry (default: 2)."
-        ),
+        DRY_RUN,
     )
     for option in reversed(options):
         command = option(command)
@@ -87,7 +56,7 @@ def main() -> None:
     """One digest per exporter of a docker buildx build: right, or absent."""
 
 
-for each in (inspect, validate, schema):
+for each in (merge, promote, inspect, validate, schema):
     main.add_command(each)
 
 
@@ -154,96 +123,9 @@ def bake(
     _run_buildx(read_bake_command_line(arguments), Policy(require_digests, verify), results_file, form)
 
 
-@main.command(short_help="Merge images of several jobs into one image per exporter.")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--tag",
-    "-t",
-    "tags",
-    multiple=True,
-    required=True,
-    metavar="NAME",
-    help="A name under which to push the merged image.",
-)
-@click.option(
-    "--annotation", "annotations", multiple=True, metavar="KEY=VALUE", help="An annotation of the merged index."
-)
-@click.option(
-    "--expect-platforms",
-    multiple=True,
-    metavar="PLATFORMS",
-    help="The exact platforms that the image must have.",
-)
-@click.option(
-    "--key", "keys", multiple=True, metavar="KEY", help="An exporter to merge; without it, each that makes an image."
-)
-@click.option("--target", default="", metavar="NAME", help="The bake target to merge.")
-@_registry_options
-@_RESULTS
-@FORMAT
-@_DRY_RUN
-def merge(
-    *,
-    folder: Path,
-    expect_platforms: tuple[str, ...],
-    results_file: Path | None,
-    form: str,
-    dry_run: bool,
-    **options: Any,  # noqa: ANN401  # click passes texts and tuples of texts by name
-) -> None:
-    """Merge images that several jobs built and pushed into one image for each exporter.
-
-    FOLDER contains the jobs' results files. Results with conflicting, missing or unexpected platforms are refused.
-    """
-    from action.merging.run import commands_of, run_merge
-
-    platforms = [platform for each in expect_platforms for platform in each.split(",")]
-    with as_options(_MERGE_NAMES):
-        request = merge_request(results=str(folder), expect_platforms=platforms, **options)
-        if dry_run:
-            for arguments in commands_of(request):
-                click.echo(json.dumps(arguments))
-            return
-        result = run_merge(request, _log())
-    finish(result, results_file, form, sys.stdout)
-
-
-@main.command(short_help="Give an image another tag, or copy it to another registry.")
-@click.argument("source", metavar="SOURCE")
-@click.option(
-    "--tag",
-    "-t",
-    "tags",
-    multiple=True,
-    required=True,
-    metavar="NAME",
-    help="A name that the image gets; KEY=NAME for a key.",
-)
-@click.option(
-    "--key", "keys", multiple=True, metavar="KEY", help="An exporter to promote; without it, each that was pushed."
-)
-@click.option("--target", default="", metavar="NAME", help="The bake target to promote.")
-@click.option("--referrers", is_flag=True, help="Copy signatures and artifacts that refer to the image by a tag, too.")
-@_registry_options
-@_RESULTS
-@FORMAT
-@click.option("--dry-run", is_flag=True, help="Check everything, print buildx's arguments as JSON, and push nothing.")
-def promote(*, results_file: Path | None, form: str, **options: Any) -> None:  # noqa: ANN401  # the same
-    """Give an image another tag, or copy it to another registry, with a digest that does not change.
-
-    SOURCE is NAME@DIGEST, or the path of a results file.
-    """
-    from action.merging.promote import run_promote
-
-    with as_options(_MERGE_NAMES | {"source": "SOURCE"}):
-        request = promote_request(**options)
-        result = run_promote(request, _log(), lambda arguments: click.echo(json.dumps(arguments)))
-    finish(result, results_file, form, None if request.dry_run else sys.stdout)
-
-
 @main.command(short_help="Run a step of the actions, with its inputs as JSON in INPUTS.")
 @click.argument("step", type=Choice(["build", "bake", "matrix", "merge", "promote", "validate"]), metavar="STEP")
-@_DRY_RUN
+@DRY_RUN
 def action(step: str, *, dry_run: bool) -> None:
     """Run a step of the actions: build, bake, matrix, merge, promote or validate.
 
@@ -302,7 +184,7 @@ def _run_buildx(request: Request, policy: Policy, results_file: Path | None, for
         temporary_folder() as workspace,
         Preloader(EVALUATION, *evidence_items(request, verify=policy.verify)) as preloader,
     ):
-        result = run_request(request, workspace, policy, _log(), preloader)
+        result = run_request(request, workspace, policy, terminal_log(), preloader)
     if not request.bake and (warning := rewrite_image_id_file(request, result)):
         print_message("warning", warning)
     finish(result, results_file, form, _results_stream(result, request))
@@ -322,8 +204,3 @@ def _results_stream(result: RunResult, request: Request) -> TextIO | None:
     if request.writes_stdout or has_message or any(each.writes_stdout for each in request.targets.values()):
         return sys.stderr
     return sys.stdout
-
-
-def _log() -> Log:
-    """On a terminal buildx draws its own progress; nothing is between."""
-    return Log(not sys.stderr.isatty(), sys.stderr.buffer, lambda message: click.echo(message, err=True))

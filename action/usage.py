@@ -48,7 +48,7 @@ EXAMPLES = {
     ),
     "promote": (
         "build-digests promote results.json --tag ghcr.io/octo/app:stable",
-        "build-digests promote ghcr.io/octo/app@sha256:... --tag ghcr.io/octo/app:stable",
+        "build-digests promote ghcr.io/octo/app@sha256:... --tag ghcr.io/octo/app:1",
     ),
     "inspect": (
         "build-digests inspect metadata.json --output type=image,name=app,push=true",

@@ -65,6 +65,17 @@ _CALLS = {
         "merge jobs --tag localhost:5000/app:1 --target web",
         "merge jobs --tag localhost:5000/app:1 --annotation title",
     ),
+    "promote": (
+        "promote",
+        "promote results.json",
+        "promote localhost:5000/app:1 --tag localhost:5000/app:2",
+        "promote none.json --tag localhost:5000/app:2",
+        "promote folder --tag localhost:5000/app:2",
+        "promote empty.json --tag localhost:5000/app:2",
+        "promote results.json --tag localhost:5000/app:2 --key release",
+        "promote results.json --tag 'My App'",
+        "promote results.json --refers --tag localhost:5000/app:2",
+    ),
     "inspect": (
         "inspect",
         "inspect none.json",
