@@ -129,7 +129,7 @@ class BuildxCommand(Command):
         """
         place = args.index("--") if "--" in args else None
         valued = [name for each in self.params if _takes_value(each) for name in each.opts]
-        if place and args[place - 1] in valued:
+        if place and args[place - 1] in valued and not ctx.resilient_parsing:
             raise _without_value(args[place - 1], ctx)
         after = args[place + 1 :] if place is not None else None
         rest = super().parse_args(ctx, args)

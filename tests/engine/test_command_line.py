@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.engine.conftest import ROOT, Workplace
 from tests.engine.other_end import served_digest, tar_digest
 
@@ -177,3 +179,11 @@ def test_a_buildx_that_writes_no_metadata_file_gets_no_digest_from_an_old_one(wo
     assert done.returncode == 1
     assert "m.json: at the top: expected the metadata of this build, but buildx wrote none" in done.stderr
     assert "sha256:" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["build", "bake"])
+def test_help_after_the_dashes_is_that_of_buildx(work: Workplace, name: str) -> None:
+    done = work.python("-m", "action", name, "--", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == work.docker("buildx", name, "--help")
+    assert "--metadata-file" in done.stdout

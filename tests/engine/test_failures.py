@@ -96,6 +96,12 @@ def test_a_docker_without_buildx_says_what_to_install(work: Workplace) -> None:
         pytest.skip("this machine's Docker finds buildx in a folder of its own")
     assert step.code == 1
     assert "::error::docker has no buildx: install its plugin" in step.log
+    # docker itself would print its usage, and for --help end with 0.
+    for arguments in (("build", "--", "."), ("build", "--", "--help"), ("bake",), ("bake", "--", "--help")):
+        done = work.python("-m", "action", *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: docker has no buildx: install its plugin")
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_no_docker_at_all_says_what_to_install(work: Workplace) -> None:

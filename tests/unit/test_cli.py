@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from action.cli import main
+from action.usage import EXAMPLES
 from tests.unit import command_line
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,7 +200,7 @@ def test_bad_usage_is_2_with_a_message_on_standard_error(arguments: list[str]) -
     assert done.stderr.strip()
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["build", "--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["build", "--help"], ["--version"], ["-V"]])
 def test_help_and_version_are_there(arguments: list[str]) -> None:
     done = command(*arguments)
     assert "build-digests" in done.stdout + done.stderr
@@ -272,3 +277,62 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
 )
 def test_examples_in_the_help_can_be_copied(name: str, line: str) -> None:
     assert line in command(name, "--help").stdout.splitlines()
+
+
+@pytest.mark.parametrize("name", ["", *main.commands])
+def test_each_help_is_complete_at_80_columns_and_has_the_exit_codes(name: str) -> None:
+    done = command_line.command(*filter(None, [name]), "--help", environment={"COLUMNS": "80"})
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines[1:] if line.endswith("...")]
+    assert lines[lines.index("Exit codes:") + 1 :] == [
+        "  0  success",
+        "  1  the build failed, or a fault was found",
+        "  2  wrong usage, or an input that cannot be used",
+    ]
+    options = [each for each in (main.commands[name] if name else main).params if isinstance(each, click.Option)]
+    assert all(each.help for each in options)
+
+
+@pytest.mark.parametrize("name", list(main.commands))
+def test_the_options_of_the_examples_exist(name: str) -> None:
+    names = {opt for each in main.commands[name].params for opt in each.opts}
+    own = "\n".join(EXAMPLES[name]).replace("\\\n", "").split("\n")
+    used = {word for line in own for word in line.partition(" -- ")[0].split() if word.startswith("--")}
+    assert used <= names
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("build-digests ins", "plain,inspect"),
+        ("build-digests build --ver", "plain,--verify"),
+        ("build-digests build --format js", "plain,json"),
+        ("build-digests build --verify -- Dock", "file,Dock"),
+        ("build-digests validate me", "file,me"),
+    ],
+)
+def test_a_shell_completes_commands_options_values_and_files(words: str, completed: str) -> None:
+    place = str(len(words.split()) - 1)
+    asked = {"_BUILD_DIGESTS_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
+    assert command_line.command(environment=asked).stdout.splitlines() == [completed]
+
+
+def test_the_documented_line_turns_on_completion_in_bash(tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    assert bash is not None
+    line = re.search(r"`(eval .*bash_source build-digests\)\")`", (ROOT / "docs/cli.md").read_text(encoding="utf-8"))
+    assert line is not None
+    program = tmp_path / "build-digests"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m action "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run(
+        [bash, "--norc", "-c", f"{line[1]}; complete -p build-digests"],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()[-1] == "build-digests"

@@ -153,7 +153,8 @@ def test_the_fault_of_a_document_of_unknown_form_says_what_to_do(tmp_path: Path,
     file = tmp_path / "m.json"
     file.write_text(json.dumps(value))
     (fault,) = validate_file(file, None)
-    said = f"expected a metadata, bake, results or digests document, found {found}; name the schema, for example with --schema metadata"
+    rule = "name the schema, for example with --schema metadata"
+    said = f"expected a metadata, bake, results or digests document, found {found}; {rule}"
     assert (str(fault), fault.pointer) == (f"{file}: at the top: {said}", "")
 
 

@@ -76,11 +76,11 @@ def test_all_faulty_files_are_reported_together(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("FOLDER",), "Missing option '--tag'"),
+        (("FOLDER",), "--tag: it is missing"),
         (("FOLDER/nowhere", "-t", "app:1"), "does not exist; name the folder"),
-        (("FOLDER", "-t", "App"), "tags: 'App' is not a tag"),
+        (("FOLDER", "-t", "App"), "--tag: 'App' is not a tag"),
         (("FOLDER", "-t", "app:1", "--expect-platforms", "arm64"), "'arm64' is not a platform"),
-        (("FOLDER", "-t", "app:1", "--retries", "many"), "retries: 'many' is not valid"),
+        (("FOLDER", "-t", "app:1", "--retries", "many"), "--retries: 'many' is not valid"),
         (("FOLDER", "-t", "other=app:1"), "there is no key 'other'; the keys are: release"),
     ],
 )

@@ -50,12 +50,22 @@ def test_a_narrow_terminal_gets_each_digest_unbroken_on_its_own_line(
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("NO_COLOR", "1")
     file = Terminal()
     print_table(RESULTS, file)
     text = file.getvalue()
     for word in (A, B, "release", "ghcr.io/o/app:1, b", "out"):
         assert any(word in line for line in text.splitlines()), text
+
+
+def test_no_color_gives_text_without_control_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    texts = []
+    for value in ("", "1"):
+        monkeypatch.setenv("NO_COLOR", value)
+        file = Terminal()
+        print_table(RESULTS, file)
+        texts.append(file.getvalue())
+    assert ["\x1b" in text for text in texts] == [True, False]
 
 
 def test_control_characters_of_a_name_are_not_printed() -> None:
