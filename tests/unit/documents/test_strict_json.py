@@ -14,6 +14,8 @@ from action.documents.strict_json import MAX_DEPTH, parse_bytes, parse_document,
 from action.errors import DocumentError
 from tests.work import growth
 
+_CHECK = "check whether the program that writes it has succeeded"
+
 
 @pytest.mark.parametrize(
     ("data", "place", "problem"),
@@ -170,11 +172,7 @@ def test_an_unreadable_file_is_reported_with_the_reason(tmp_path: Path, name: st
     [
         (b"", "at the top: expected a JSON document, found nothing"),
         (b'{"a": [\xff]}', "at /a/0: expected UTF-8, found the byte 0xff at offset 7"),
-        (
-            b'{"a": 1',
-            "at /a: expected the rest of a JSON document, which is cut off here (line 1); check whether the program that "
-            "writes it has succeeded",
-        ),
+        (b'{"a": 1', f"at /a: expected the rest of a JSON document, which is cut off here (line 1); {_CHECK}"),
         (b'{"b": [{"a": {"x": 1, "x": 2}}, {}], "c": {}}', "at /b/0/a/x: expected each key once, found 'x' twice"),
         (b'{"c": {"a": 1, "a": 2}, "b": [{}, []]}', "at /c/a: expected each key once, found 'a' twice"),
     ],
