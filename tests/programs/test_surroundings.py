@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -220,7 +221,8 @@ def test_the_command_and_a_step_say_what_to_set_where_no_temporary_folder_can_be
             )
             assert done.returncode == 1
             assert "Traceback" not in done.stderr
-            assert "no temporary folder can be made" in done.stdout + done.stderr
+            said = done.stdout + done.stderr
+            assert re.search(r"no temporary (file|folder) can be made \(.*\): set (RUNNER_TEMP or )?TMPDIR to", said)
     finally:
         shutil.rmtree(fresh)
 
