@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import IO, BinaryIO
 
 from action.dataclass import dataclass
@@ -26,6 +27,7 @@ from action.process.signals import SignalForwarder, forward_signals, kill, stop_
 _TAIL_BYTES = 64 * 1024
 _MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 _COPY_SECONDS = 5.0
+_LOWEST_PRIORITY = 19
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,11 @@ def _yield_processor(process: subprocess.Popen[bytes]) -> None:
     """Give a program and its children the lowest priority."""
     # The whole group: Go programs start threads at once, and Linux keeps a priority for each thread.
     with contextlib.suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PGRP, process.pid, 19)
+        os.setpriority(os.PRIO_PGRP, process.pid, _LOWEST_PRIORITY)
+    # Where Linux groups processes by session, a priority counts only within the group, and each program that is started
+    # here has a session of its own (sched(7), "The autogroup feature").
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{process.pid}/autogroup").write_text(f"{_LOWEST_PRIORITY}", encoding="ascii")
 
 
 def _temporary_file() -> IO[bytes]:

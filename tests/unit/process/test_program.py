@@ -260,3 +260,14 @@ def test_a_group_that_is_killed_while_a_program_starts_kills_that_too_and_starts
             [program(tmp_path, "later", f"touch {tmp_path}/later.txt")], os.environ, seconds=10, programs=group
         )
     assert not (tmp_path / "it").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux pins programs to a processor")
+def test_an_idle_program_gets_little_of_a_processor_that_another_session_wants() -> None:
+    spin = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass\nprint(time.process_time())"
+    pin = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})\n"
+    command = [sys.executable, "-I", "-S", "-c", pin + spin]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as busy:
+        idle = capture_output(command, os.environ, seconds=30, idle=True)
+        printed, _ = busy.communicate()
+    assert float(idle.stdout) < float(printed) / 3
