@@ -39,6 +39,9 @@ OPENING = (
 SECONDS = 20.0
 """The time limit for reading records, in seconds. It takes some milliseconds on an idle machine."""
 
+# Go's collector takes a sixth of the processor time of a program that starts, and finds next to nothing.
+_RARE_COLLECTIONS = {"GOGC": "400"}
+
 _MAX_EARLY = 8
 _SEND_SECONDS = 5.0
 
@@ -105,7 +108,7 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
         if platform is None:
             raise EvidenceError(f"buildx cannot be told to connect to the node {node} of the builder {builder}")
         options = ("--builder", builder, *(("--platform", platform) if platform else ()))
-        program = ConnectedProgram((*buildx, "dial-stdio", *options), self._environment)
+        program = ConnectedProgram((*buildx, "dial-stdio", *options), _RARE_COLLECTIONS | dict(self._environment))
         try:
             program.send(OPENING, time.monotonic() + _SEND_SECONDS)
         except EvidenceError:

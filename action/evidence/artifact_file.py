@@ -13,17 +13,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pydantic import Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 
 from action.errors import EvidenceError
 from action.oci.image import Image
 from action.oci.layout import FolderLayout, Layout, TarLayout, read_blob
-from action.oci.models import Blobs, Index, Items, OciModel, describe, parse
+from action.oci.models import Blobs, DeferredModel, Index, Items, describe, parse
 
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
 
 
-class DockerImage(OciModel):
+class DockerImage(DeferredModel):
     """An image in the `manifest.json` of a docker tar: the name of the tar's member that is its config."""
 
     config: str = Field(alias="Config")
@@ -31,6 +31,9 @@ class DockerImage(OciModel):
 
 class DockerManifest(RootModel[Items[DockerImage]]):
     """The `manifest.json` of a docker tar: a list of images."""
+
+    # Only tars of older engines have it.
+    model_config = ConfigDict(defer_build=True)
 
 
 def read_artifact(path: Path) -> Image:

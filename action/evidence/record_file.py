@@ -18,7 +18,19 @@ from action.errors import EvidenceError
 from action.evidence.record import Record, RecordedExporter, RecordedRun
 from action.oci.image import INDEX_TYPES, MANIFEST_TYPES, Image
 from action.oci.layout import Layout, TarLayout, read_blob
-from action.oci.models import Descriptor, Digest, Index, Items, Manifest, OciModel, Texts, describe, parse, validate
+from action.oci.models import (
+    DeferredModel,
+    Descriptor,
+    Digest,
+    Index,
+    Items,
+    Manifest,
+    OciModel,
+    Texts,
+    describe,
+    parse,
+    validate,
+)
 
 RECORD_TYPE = "application/vnd.buildkit.historyrecord.v0"
 """Media type of a record."""
@@ -32,14 +44,14 @@ _SHOWN = 20
 _POSITION = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
-class RecordExporter(OciModel):
+class RecordExporter(DeferredModel):
     """An exporter in a record."""
 
     type: str = Field(default="", alias="Type")
     attributes: Texts | None = Field(default=None, alias="Attrs")
 
 
-class RecordDescriptor(OciModel):
+class RecordDescriptor(DeferredModel):
     """A descriptor in a record, whose members are named as in BuildKit's API and not as in the OCI specification."""
 
     media_type: str
@@ -47,20 +59,20 @@ class RecordDescriptor(OciModel):
     size: int = Field(default=0, ge=0)
 
 
-class RecordResult(OciModel):
+class RecordResult(DeferredModel):
     """The results of a build: an exporter's position, as text, to a `RecordDescriptor`."""
 
     # Validated one by one: pydantic collects an error for each value of a dict, a gigabyte of them from 16 MiB of JSON.
     results: dict[str, Any] | None = Field(default=None, alias="Results")
 
 
-class RecordError(OciModel):
+class RecordError(DeferredModel):
     """The error of a build."""
 
     message: Any = None
 
 
-class HistoryRecord(OciModel):
+class HistoryRecord(DeferredModel):
     """A record as BuildKit writes it, with the members that digests need, and a few that people want to see.
 
     Whatever is in times, options and error, no digest depends on it, so no form of them is refused.

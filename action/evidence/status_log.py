@@ -17,7 +17,7 @@ from action.evidence.buildkit_messages import StatusResponse, reading, seconds
 from action.evidence.record import StatusLog, Step
 from action.evidence.record_file import record_manifests
 from action.oci.layout import TarLayout, blob_member, read_blob
-from action.oci.models import Manifest, OciModel, parse
+from action.oci.models import DeferredModel, Manifest, parse
 
 STATUS_TYPE = "application/vnd.buildkit.status.v0"
 """Media type of a status log."""
@@ -32,7 +32,7 @@ _MAX_TEXT = 32 * 1024 * 1024
 _LENGTH = struct.Struct("<I")
 
 
-class RecordTime(OciModel):
+class RecordTime(DeferredModel):
     """A time in a record, since 1970."""
 
     # With an integer beyond 1e308, which JSON allows, the conversion to a float would raise an OverflowError.
@@ -45,7 +45,7 @@ class RecordTime(OciModel):
         return self.seconds + self.nanos / 1e9
 
 
-class TimedRecord(OciModel):
+class TimedRecord(DeferredModel):
     """A record as BuildKit writes it, with the members that tell when the build ran."""
 
     ref: str = Field(default="", alias="Ref")

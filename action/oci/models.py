@@ -82,6 +82,12 @@ class OciModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
+class DeferredModel(OciModel):
+    """Base of the models that few runs use: pydantic takes a millisecond for each when it is first used."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 class Platform(OciModel):
     """A platform of an index's entry or of an image's config; an image for Windows is for one version of it."""
 
