@@ -20,6 +20,7 @@ from types import TracebackType
 from action.buildx.local_state import changes_of_nodes, platform_of_node, refs_of_node, state_folder
 from action.errors import EvidenceError
 from action.process.connected_program import ConnectedProgram
+from action.process.search import quick_start
 
 WINDOW = 4 * 1024 * 1024
 """Bytes that BuildKit may send of one answer, and of all answers, before they are read."""
@@ -38,9 +39,6 @@ OPENING = (
 
 SECONDS = 20.0
 """The time limit for reading records, in seconds. It takes some milliseconds on an idle machine."""
-
-# Go's collector takes a sixth of the processor time of a program that starts, and finds next to nothing.
-_RARE_COLLECTIONS = {"GOGC": "400"}
 
 _MAX_EARLY = 8
 _SEND_SECONDS = 5.0
@@ -108,7 +106,7 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
         if platform is None:
             raise EvidenceError(f"buildx cannot be told to connect to the node {node} of the builder {builder}")
         options = ("--builder", builder, *(("--platform", platform) if platform else ()))
-        program = ConnectedProgram((*buildx, "dial-stdio", *options), _RARE_COLLECTIONS | dict(self._environment))
+        program = ConnectedProgram((*buildx, "dial-stdio", *options), quick_start(self._environment))
         try:
             program.send(OPENING, time.monotonic() + _SEND_SECONDS)
         except EvidenceError:
