@@ -8,7 +8,6 @@ ratios, and only those of one run.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 import sys
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cases = _chosen(bench.cases(), options.only, options.skip)
         bench.install()
         runs = _run(cases, folder, options.rounds)
-    figures = [figures_of(case.name, runs[case.name], runs[case.against]) for case in cases if case.name in runs]
+    figures = [figures_of(case.name, runs[case.name], runs[case.against]) for case in cases]
     print_table(figures)
     if options.json:
         write(figures, options.json)
@@ -80,36 +79,21 @@ def _chosen(cases: Sequence[Case], only: str, skip: str) -> list[Case]:
 
 def _run(cases: Sequence[Case], folder: Path, rounds: int) -> dict[str, list[Measured]]:
     runs: dict[str, list[Measured]] = {case.name: [] for case in cases}
-    failed: set[str] = set()
     # The first round is not measured: it fills the build cache.
     for number in range(-1, rounds):
         print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
         for case in cases:
-            if number >= (case.rounds or rounds) or {case.name, case.against} & failed:
+            if number >= (case.rounds or rounds):
                 continue
             for file in ("outputs", "state", "summary.md"):
                 (folder / file).write_bytes(b"")
             if case.before:
                 case.before()
-            one = _measured(case, folder)
-            if one is None:
-                failed.add(case.name)
-            elif number >= 0:
+            one = measured(case.command, folder, case.environment, _FIRST_LINE)
+            if number >= 0:
                 runs[case.name].append(one)
     print(file=sys.stderr)
-    left_out = {case.name for case in cases if {case.name, case.against} & failed}
-    return {name: each for name, each in runs.items() if name not in left_out}
-
-
-def _measured(case: Case, folder: Path) -> Measured | None:
-    """Return what the first run took that succeeded, or None if none of several attempts did."""
-    if case.attempts == 1:
-        return measured(case.command, folder, case.environment, _FIRST_LINE)
-    for _ in range(case.attempts):
-        with contextlib.suppress(SystemExit):
-            return measured(case.command, folder, case.environment, _FIRST_LINE)
-    print(f"\n{case.name}: {case.attempts} attempts failed, so it is left out", file=sys.stderr)
-    return None
+    return runs
 
 
 if __name__ == "__main__":

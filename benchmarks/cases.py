@@ -18,11 +18,10 @@ _ACTIONS = {"build": ROOT, "bake": ROOT / "bake"}
 
 
 _BAKES = (
-    ("bake of 50", "50", 8, 1),
-    ("bake of 50 beside a target of 8 s", "50-slow", 4, 1),
-    ("bake of 200", "200", 5, 4),
+    ("bake of 50", "50", 8),
+    ("bake of 50 beside a target of 8 s", "50-slow", 4),
 )
-"""Each bake: its name in the table, that of its file, how often it runs, and how often a run is tried."""
+"""Each bake: its name in the table, that of its file, and how often it runs."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,6 @@ class Case:
             its own name.
         rounds: the largest number of runs, or None for as many as the other cases.
         before: is called before each run, or None.
-        attempts: how often a run that fails is made again, at most. BuildKit ends now and then a bake of 200 targets
-            with "no such job" or "context canceled", with and without the action.
     """
 
     name: str
@@ -47,7 +44,6 @@ class Case:
     against: str
     rounds: int | None = None
     before: Callable[[], None] | None = None
-    attempts: int = 1
 
 
 @dataclass(frozen=True)
@@ -124,14 +120,12 @@ class Bench:
             "summary": "false",
         }
         cases = []
-        for kind, name, rounds, attempts in _BAKES:
+        for kind, name, rounds in _BAKES:
             file = f"bake-{name}.json"
             command = ("docker", "buildx", "bake", "--metadata-file", "metadata.json", "--file", file, *options)
-            bare = Case(
-                f"bare, {kind}", command, self._environment(), f"bare, {kind}", rounds=rounds, attempts=attempts
-            )
+            bare = Case(f"bare, {kind}", command, self._environment(), f"bare, {kind}", rounds=rounds)
             step = self._step(f"action, {kind}", bare.name, "bake", {**inputs, "files": file})
-            cases += [bare, replace(step, rounds=rounds, attempts=attempts)]
+            cases += [bare, replace(step, rounds=rounds)]
         return cases
 
     def _colds(self, outputs: Sequence[str]) -> list[Case]:
