@@ -8,6 +8,9 @@ The names in `__all__` are public and stable; everything else may change. docs/p
     print(results.digests["release"])
 """
 
+# A step imports it before the build in any case (action.lazy). Any other import here would cost its start.
+from importlib import import_module
+
 __version__ = "1.0.0"
 
 _BUILDS = ("bake", "build")
@@ -29,9 +32,6 @@ __all__ = ["__version__", *_MODULES]  # noqa: PLE0604  # the names are texts; __
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used: a step imports this package, and must not wait for its libraries."""
-    # `import` inside: every module here costs the start of a step.
-    from importlib import import_module  # noqa: PLC0415  # a step does not need it
-
     if name not in _MODULES:
         message = f"module 'action' has no attribute {name!r}"
         raise AttributeError(message)

@@ -43,6 +43,12 @@ def _run_options(command: _Command) -> _Command:
         FORMAT,
         click.option("--require-digests", is_flag=True, help="Fail if an exporter that makes an image has no digest."),
         click.option("--verify", is_flag=True, help="Check each digest against the registry or the file."),
+        click.option(
+            "--compare",
+            multiple=True,
+            metavar="[TARGET=]IMAGE",
+            help="Say whether the image changed, and its size, against this one in a registry.",
+        ),
         DRY_RUN,
     )
     for option in reversed(options):
@@ -75,6 +81,7 @@ def build(
     *,
     require_digests: bool,
     verify: bool,
+    compare: tuple[str, ...],
     dry_run: bool,
 ) -> None:
     """Run docker buildx build and print the digest of each output.
@@ -90,7 +97,7 @@ def build(
     if dry_run:
         click.echo(json.dumps(request.arguments))
         return
-    _run_buildx(request, Policy(require_digests, verify), results_file, form)
+    _run_buildx(request, Policy(require_digests, verify, compare=compare), results_file, form)
 
 
 @main.command(cls=BuildxCommand, short_help="Run docker buildx bake, and print each digest.")
@@ -108,6 +115,7 @@ def bake(
     *,
     require_digests: bool,
     verify: bool,
+    compare: tuple[str, ...],
     dry_run: bool,
 ) -> None:
     """Run docker buildx bake and print the digest of each output of each target.
@@ -120,7 +128,7 @@ def bake(
         read_bake_options(arguments)
         click.echo(json.dumps(["bake", *arguments]))
         return
-    _run_buildx(read_bake_command_line(arguments), Policy(require_digests, verify), results_file, form)
+    _run_buildx(read_bake_command_line(arguments), Policy(require_digests, verify, compare=compare), results_file, form)
 
 
 @main.command(short_help="Run a step of the actions, with its inputs as JSON in INPUTS.")
@@ -182,7 +190,7 @@ def _run_buildx(request: Request, policy: Policy, results_file: Path | None, for
     require_buildx()
     with (
         temporary_folder() as workspace,
-        Preloader(EVALUATION, *evidence_items(request, verify=policy.verify)) as preloader,
+        Preloader(EVALUATION, *evidence_items(request, policy)) as preloader,
     ):
         result = run_request(request, workspace, policy, terminal_log(), preloader)
     if not request.bake and (warning := rewrite_image_id_file(request, result)):

@@ -104,6 +104,45 @@ class PlatformResult(BaseModel):
     imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
 
 
+class LayerResult(BaseModel):
+    """A layer of an image."""
+
+    model_config = _described("Layer", "a layer: an object with digest, size and created_by")
+
+    digest: Digest
+    size: int = Field(description="the compressed size in bytes: a whole number, not negative", ge=0)
+    created_by: str | None = Field(
+        description="the instruction that made it: a text, or null", examples=["COPY hello.txt /hello.txt # buildkit"]
+    )
+
+
+_SIZE_OR_NULL = "the compressed bytes of config and layers, or null if only the other image has this platform"
+
+
+class PlatformComparisonResult(BaseModel):
+    """The comparison of one platform's images."""
+
+    model_config = _described("Comparison of one platform", "a comparison of one platform's images: an object")
+
+    platform: str | None = Field(description="a platform such as linux/arm64, or null", examples=["linux/arm64"])
+    changed: bool = Field(description="whether config or layers differ: true or false")
+    size: int | None = Field(description=_SIZE_OR_NULL, ge=0)
+    compared_size: int | None = Field(description=_SIZE_OR_NULL, ge=0)
+    added: Items[LayerResult] = Field(description="layers that only this build's image has: a list")
+    removed: Items[LayerResult] = Field(description="layers that only the compared image has: a list")
+
+
+class ComparisonResult(BaseModel):
+    """The comparison of an exporter's image with the image of the input `compare`."""
+
+    model_config = _described("Comparison", "a comparison with another image: an object, or null")
+
+    image: str = Field(description="the image as `compare` names it: a text", examples=["ghcr.io/octo/app:main"])
+    digest: Digest | None = Field(description="its digest, or null if it does not exist or is unknown")
+    changed: bool | None = Field(description="whether config or layers differ: true, false, or null if it is unknown")
+    platforms: Items[PlatformComparisonResult] = Field(description="the platforms of both images: a list")
+
+
 class ExporterResult(BaseModel):
     """An exporter of a build and what it made."""
 
@@ -127,6 +166,11 @@ class ExporterResult(BaseModel):
     descriptor: ResultDescriptor | None = Field(description="an OCI descriptor, or null")
     platforms: Items[PlatformResult] = Field(description="platforms: a list")
     evidence: Evidence | None = Field(description="where the digest comes from: response, record, artifact or null")
+    comparison: ComparisonResult | None = Field(
+        default=None,
+        description="the comparison with the image of `compare`, or null",
+        exclude_if=lambda comparison: comparison is None,
+    )
 
 
 class BuildResults(BaseModel):
@@ -160,6 +204,12 @@ class BuildResults(BaseModel):
     def imageids(self) -> dict[str, str]:
         """Exporter key to image ID, in the user's order, of every exporter that has an image ID."""
         return {exporter.key: exporter.imageid for exporter in self.exporters if exporter.imageid}
+
+    @property
+    def changed(self) -> dict[str, bool]:
+        """Exporter key to whether its image changed, in the user's order, if it was compared and that is known."""
+        compared = {exporter.key: exporter.comparison for exporter in self.exporters if exporter.comparison}
+        return {key: each.changed for key, each in compared.items() if each.changed is not None}
 
 
 class BakeResults(BaseModel):

@@ -109,8 +109,7 @@ class Registries:
         command = ("imagetools", "inspect", *optional("--builder", self.builder), "--raw", reference)
 
         def attempt() -> bytes | None:
-            ended = self._query(command)
-            return None if _is_not_found(ended, reference) else _stdout(ended, reference)
+            return answered(self._query(command), reference)
 
         return self._with_retries(attempt)
 
@@ -181,6 +180,20 @@ class Registries:
         return capture_output(
             (*self.buildx, *arguments), quick_start(self.environment), seconds=self.seconds, programs=self.programs
         )
+
+
+def answered(ended: CompletedProgram, reference: str) -> bytes | None:
+    """Return the manifest or index that a registry served for a tag, or None if there is no such tag.
+
+    Args:
+        ended: how `imagetools inspect --raw` ended.
+        reference: the reference that it was given.
+
+    Raises:
+        RegistryError: the registry refused the request, or failed.
+        ProgramError: the buildx plugin is missing.
+    """
+    return None if _is_not_found(ended, reference) else _stdout(ended, reference)
 
 
 def _stdout(ended: CompletedProgram, what: str) -> bytes:

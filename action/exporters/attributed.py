@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from action.dataclass import dataclass
+from action.oci.comparison import Comparison
 from action.oci.image import ManifestDescriptor, PlatformImage
 from action.oci.reference import parse_reference
 
@@ -38,6 +39,7 @@ class AttributedExporter:
         descriptor: the descriptor of the manifest or index, or None.
         platforms: the platforms of its image, empty if they are not known.
         evidence: the source of the digest, or None.
+        comparison: the comparison with another image, or None if there was none.
     """
 
     key: str
@@ -52,6 +54,7 @@ class AttributedExporter:
     descriptor: ManifestDescriptor | None
     platforms: tuple[PlatformImage, ...]
     evidence: Evidence | None
+    comparison: Comparison | None = None
 
     def document(self) -> dict[str, object]:
         """Return the exporter as an object of the results document, in JSON values."""
@@ -76,6 +79,7 @@ class AttributedExporter:
             "descriptor": descriptor,
             "platforms": platforms,
             "evidence": self.evidence,
+            **({"comparison": self.comparison.document()} if self.comparison else {}),
         }
 
 
@@ -112,6 +116,12 @@ class AttributedBuild:
     def imageids(self) -> dict[str, str]:
         """Key to image ID, in the user's order, of every exporter that has one."""
         return {exporter.key: exporter.imageid for exporter in self.exporters if exporter.imageid}
+
+    @property
+    def changed(self) -> dict[str, bool]:
+        """Key to whether the image changed, in the user's order, of every exporter for which that is known."""
+        compared = {exporter.key: exporter.comparison for exporter in self.exporters if exporter.comparison}
+        return {key: each.changed for key, each in compared.items() if each.changed is not None}
 
     def document(self) -> dict[str, object]:
         """Return the results document of the build, in JSON values."""

@@ -11,7 +11,19 @@ from action.inputs.values import input_flag, input_text, split_list, split_raw_l
 
 BAKE_NAMES = frozenset(
     (
-        *("allow", "builder", "call", "comment", "files", "github-token", "load", "matrix", "no-cache", "provenance"),
+        *(
+            "allow",
+            "builder",
+            "call",
+            "comment",
+            "compare",
+            "files",
+            "github-token",
+            "load",
+            "matrix",
+            "no-cache",
+            "provenance",
+        ),
         *("pull", "push", "record", "require-digests", "retries", "retry-delay", "sbom", "set", "source", "summary"),
         *("targets", "vars", "verify", "workdir"),
     )
@@ -21,7 +33,7 @@ BAKE_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class BakeInputs:
-    """The inputs of a bake: for each input a field of its name, except that `policy` has four of them.
+    """The inputs of a bake: for each input a field of its name, except that `policy` has five of them.
 
     Lists are split, booleans are read, and white space around texts is removed.
     """

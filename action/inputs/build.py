@@ -12,7 +12,18 @@ from action.inputs.values import input_flag, input_text, split_lines, split_list
 BUILD_NAMES = frozenset(
     (
         *("add-hosts", "allow", "annotations", "attests", "build-args", "build-contexts", "builder", "cache-from"),
-        *("cache-to", "call", "cgroup-parent", "comment", "context", "file", "github-token", "labels", "load"),
+        *(
+            "cache-to",
+            "call",
+            "cgroup-parent",
+            "comment",
+            "compare",
+            "context",
+            "file",
+            "github-token",
+            "labels",
+            "load",
+        ),
         *("matrix", "network", "no-cache", "no-cache-filters", "outputs", "platforms", "provenance", "pull", "push"),
         *("record", "require-digests", "retries", "retry-delay", "sbom", "secret-envs", "secret-files", "secrets"),
         *("shm-size", "ssh", "summary", "tags", "target", "ulimit", "verify"),
@@ -23,7 +34,7 @@ BUILD_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """The inputs of a build: for each input a field of its name, except that `policy` has four of them.
+    """The inputs of a build: for each input a field of its name, except that `policy` has five of them.
 
     Lists are split, booleans are read, and white space around texts is removed.
     """

@@ -1,4 +1,4 @@
-"""The rules for a run of buildx: the inputs `require-digests`, `verify`, `retries` and `retry-delay`."""
+"""The rules for a run of buildx: the inputs `require-digests`, `verify`, `compare`, `retries` and `retry-delay`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from action.dataclass import dataclass
 from action.errors import InputError
-from action.inputs.values import input_flag, input_text
+from action.inputs.values import input_flag, input_text, split_list
 
 _MAX_RETRIES = 20
 _MAX_DELAY = 300.0
@@ -38,11 +38,13 @@ class Policy:
         require_digests: whether an exporter that makes an image and has no digest is an error.
         verify: whether each digest is checked against the registry, and each tar against its digest.
         retry_policy: how often a build that failed for a transient reason is retried.
+        compare: the images that the images of the run are compared with, as the user wrote them.
     """
 
     require_digests: bool = False
     verify: bool = False
     retry_policy: RetryPolicy = NO_RETRIES
+    compare: tuple[str, ...] = ()
 
 
 def read_policy(raw: Mapping[str, str]) -> Policy:
@@ -52,13 +54,14 @@ def read_policy(raw: Mapping[str, str]) -> Policy:
         raw: input name to its text.
 
     Raises:
-        InputError: a boolean or a number is malformed.
+        InputError: a boolean, a number or a list is malformed.
     """
     retries, delay = input_text(raw, "retries"), input_text(raw, "retry-delay")
     return Policy(
         require_digests=input_flag(raw, "require-digests"),
         verify=input_flag(raw, "verify"),
         retry_policy=read_retry_policy(retries, delay, default=NO_RETRIES),
+        compare=split_list("compare", input_text(raw, "compare")),
     )
 
 

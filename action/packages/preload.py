@@ -70,8 +70,10 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
 
     Args:
         items: what is needed after the build, in the order in which it is needed.
-        last: is called in the thread once all items are there, with the group whose programs the end of the `with`
-            block kills.
+        last: is called in the thread once all items are there, with `programs`.
+
+    Attributes:
+        programs: the group whose programs the end of the `with` block kills.
     """
 
     # The imports run in a thread although they hold Python's lock: buildx is another process, and this one only waits
@@ -81,7 +83,7 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
         """Prepare the threads; `start` starts them."""
         self._items = items
         self._last = last
-        self._programs = ProgramGroup()
+        self.programs = ProgramGroup()
         self._installations: dict[PackageSet, _Installation] = {}
         self._started = False
         self._ends: dict[float, float] = {}
@@ -143,7 +145,7 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
             if not is_installed(packages):
                 # buildx starts meanwhile, and an installer would take the processors from it.
                 self._hurry.wait(_START_SECONDS)
-            provide(packages, self._programs)
+            provide(packages, self.programs)
         except PackagesError as error:
             installation.error = error
         installation.ended.set()
@@ -157,10 +159,10 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
                 with contextlib.suppress(Exception):
                     importlib.import_module(module)
         if self._last is not None:
-            self._last(self._programs)
+            self._last(self.programs)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Kill the installations that still run, since nothing waits for them any more."""
-        self._programs.kill_all()
+        self.programs.kill_all()

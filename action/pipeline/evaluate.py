@@ -67,16 +67,8 @@ def evaluate(
     if trace.live is not None:
         sources = replace(sources, live=trace.live.read)
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
-    if policy.verify and result.builds is not None:
-        try:
-            preloader.wait(MODELS, RETRIES)
-            from action.pipeline.verify import verified  # noqa: PLC0415  # few verify; its packages are there only now
-
-            result = verified(result, folder, executed.buildx, log)
-        except PackagesError as error:
-            # The images are pushed: the step fails, and has their digests as after another failed verification.
-            failed = VerificationError(f"no digest is verified: {error}")
-            result = replace(result, errors=(*result.errors, failed))
+    if (policy.verify or policy.compare) and result.builds is not None:
+        result = _asked_of_registries(request, executed, policy, result, log=log, preloader=preloader)
     build = result.builds.get("") if result.builds else None
     other = other_pushed(build) if build and not request.bake else None
     return replace(
@@ -85,6 +77,29 @@ def evaluate(
         warnings=(*executed.warnings, *result.warnings),
         trace=trace,
     )
+
+
+def _asked_of_registries(
+    request: Request, executed: Executed, policy: Policy, result: RunResult, *, log: Log, preloader: Preloader
+) -> RunResult:
+    """Return the result with its digests verified and its images compared, if the user wants that."""
+    folder = Path(request.folder)
+    try:
+        preloader.wait(MODELS, RETRIES)
+    except PackagesError as error:
+        if not policy.verify:
+            warning = f"compare: nothing is compared: {error}"
+            return replace(result, warnings=(*result.warnings, warning))
+        # The images are pushed: the step fails, and has their digests as after another failed verification.
+        failed = VerificationError(f"no digest is verified: {error}")
+        return replace(result, errors=(*result.errors, failed))
+    from action.pipeline import compare, verify  # noqa: PLC0415  # few need them; their packages are there only now
+
+    if policy.verify:
+        result = verify.verified(result, folder, executed.buildx, log)
+    if policy.compare and request.builds:
+        result = compare.compared(result, request, policy.compare, executed.answers(), buildx=executed.buildx, log=log)
+    return result
 
 
 def _needs_packages(metadata_file: Path) -> bool:

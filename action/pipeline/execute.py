@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,8 @@ from action.buildx.live_connection import LiveConnections
 from action.buildx.local_state import known_groups, known_refs, state_folder
 from action.buildx.request import Request, with_metadata_file, without_option
 from action.dataclass import dataclass
-from action.errors import BuildDigestsError, PackagesError
-from action.inputs.policy import RetryPolicy
+from action.errors import BuildDigestsError, PackagesError, ProgramError
+from action.inputs.policy import Policy
 from action.lazy import shutil, tempfile
 from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import MODELS, RETRIES
@@ -87,6 +87,10 @@ EVALUATION = PreloadItem(None, ("action.pipeline.evaluate", "action.buildx.failu
 """The modules that every run needs after buildx has ended; they are loaded while it runs."""
 
 
+Answers = Callable[[], Mapping[str, "CompletedProgram | ProgramError"]]
+"""Returns the answers of registries about the images of `compare`: reference to answer."""
+
+
 @dataclass(frozen=True)
 class Executed:
     """A run of buildx that has ended.
@@ -103,6 +107,7 @@ class Executed:
         known_refs: the builds, `builder/node/ref`, that buildx knew before the run.
         known_groups: the bakes that buildx knew before the run.
         connections: the connections to BuildKit's API.
+        answers: returns the answers of registries about the images of `compare`.
     """
 
     buildx: tuple[str, ...]
@@ -116,6 +121,7 @@ class Executed:
     known_refs: frozenset[str]
     known_groups: frozenset[str]
     connections: LiveConnections
+    answers: Answers = dict
 
 
 def live_connections(request: Request, *, summary: bool = False) -> LiveConnections:
@@ -132,28 +138,29 @@ def _may_need_record(request: Request) -> bool:
     return any(requested.may_need_record for requested in request.targets.values())
 
 
-def evidence_items(request: Request, *, verify: bool) -> tuple[PreloadItem, ...]:
+def evidence_items(request: Request, policy: Policy) -> tuple[PreloadItem, ...]:
     """Return the packages and modules that a run may need to find and verify its digests.
 
     Most runs with one image need none of them: the metadata file is read without packages.
 
     Args:
         request: what to run.
-        verify: whether the digests are verified.
+        policy: the rules for the run, such as `verify`.
     """
+    asks_registry = policy.verify or bool(policy.compare)
     record = _may_need_record(request)
     reads = record or any(requested.may_write_artifact for requested in request.targets.values())
     return (
-        *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or verify else ()),
+        *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or asks_registry else ()),
         *((PreloadItem(MODELS, ("action.buildx.live_records",)),) if record else ()),
-        *((PreloadItem(RETRIES, ("action.pipeline.verify",)),) if verify else ()),
+        *((PreloadItem(RETRIES, ("action.pipeline.verify", "action.pipeline.compare")),) if asks_registry else ()),
     )
 
 
 def execute(
     request: Request,
     workspace: Path,
-    retry_policy: RetryPolicy,
+    policy: Policy,
     log: Log,
     *,
     preloader: Preloader,
@@ -164,12 +171,13 @@ def execute(
     Args:
         request: what to run.
         workspace: an empty folder for temporary files.
-        retry_policy: how often transient failures are retried; they are recognized only if the output is captured.
+        policy: the rules for the run. Transient failures are recognized only if the output is captured.
         log: the destination of the log.
         preloader: loads what is needed after buildx has ended, while buildx runs.
         connections: connects to BuildKit's API while buildx runs.
 
     Raises:
+        InputError: an item of `compare` is not the name of an image.
         ProgramError: buildx is not installed, or cannot be started.
         Interrupted: a signal arrived between two attempts.
     """
@@ -179,6 +187,7 @@ def execute(
     own = workspace / "metadata.json"
     metadata_file = Path(request.folder, request.metadata_file) if request.metadata_file else own
     before = _version(metadata_file)
+    start_lookup, answers = _lookup(request, policy, buildx, preloader)
     known: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
 
@@ -196,11 +205,11 @@ def execute(
                 private=private,
                 log=log,
                 # Imports that start earlier would delay the start of the build.
-                on_start=partial(_start_beside, preloader, connections, buildx, known),
+                on_start=partial(_start_beside, preloader, connections, buildx, known, start_lookup),
             )
 
         ended = once()
-        if not retry_policy.retries or not ended.code:
+        if not policy.retry_policy.retries or not ended.code:
             return ended
         try:
             preloader.wait(RETRIES)
@@ -209,7 +218,7 @@ def execute(
             return ended
         from action.buildx.retry import run_with_retries  # noqa: PLC0415  # few ask for it
 
-        return run_with_retries(once, ended, retry_policy, log.write_line)
+        return run_with_retries(once, ended, policy.retry_policy, log.write_line)
 
     ended = build(request.arguments)
     # Loaded while buildx ran: its regular expressions take 3 ms, which the build would wait for.
@@ -243,15 +252,35 @@ def execute(
         known,
         groups,
         connections,
+        answers,
     )
 
 
+def _lookup(
+    request: Request, policy: Policy, buildx: tuple[str, ...], preloader: Preloader
+) -> tuple[Callable[[], None] | None, Answers]:
+    """Look up the images of `compare` that the run replaces; return what looks up the others, and all answers."""
+    if not policy.compare or not request.builds:
+        return None, dict
+    from action.pipeline.compared_images import Lookup  # noqa: PLC0415  # few compare
+
+    lookup = Lookup(policy.compare, request, buildx, preloader.programs)
+    lookup.before()
+    return lookup.start, lookup.answers
+
+
 def _start_beside(
-    preloader: Preloader, connections: LiveConnections, buildx: tuple[str, ...], known: frozenset[str]
+    preloader: Preloader,
+    connections: LiveConnections,
+    buildx: tuple[str, ...],
+    known: frozenset[str],
+    start_lookup: Callable[[], None] | None,
 ) -> None:
     """Start the threads that work while buildx runs."""
     preloader.start()
     connections.watch(buildx, known)
+    if start_lookup is not None:
+        start_lookup()
 
 
 def _version(file: Path) -> tuple[int, int] | None:

@@ -13,14 +13,14 @@ from action.exporters.attributed import AttributedBuild
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.packages.sets import PackageSet
-from action.pipeline import evaluate, verify
+from action.pipeline import compare, evaluate, verify
 from action.pipeline.execute import temporary_folder
 from action.pipeline.results_document import results_of
 from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult
 from action.process.log import CallersStream, Log
 
-_NEEDED_LATER = (live_records, retry, schema, evaluate, verify)
+_NEEDED_LATER = (live_records, retry, schema, compare, evaluate, verify)
 """All that a run imports after buildx has started, with h2, jsonschema, protobuf, pydantic and tenacity: a library must
 not install what is missing, so that it is imported before the run."""
 

@@ -36,7 +36,7 @@ def run_request(request: Request, workspace: Path, policy: Policy, log: Log, pre
         Interrupted: a signal arrived while buildx was not running.
     """
     with live_connections(request) as connections:
-        executed = execute(request, workspace, policy.retry_policy, log, preloader=preloader, connections=connections)
+        executed = execute(request, workspace, policy, log, preloader=preloader, connections=connections)
         return result_of(request, executed, workspace, policy, log=log, preloader=preloader)
 
 

@@ -20,9 +20,13 @@ def digest_outputs(builds: Mapping[str, AttributedBuild] | None, *, bake: bool) 
         builds: target name, empty for a build, to its exporters; None if nothing is known of them.
         bake: whether the builds are those of a bake; `digests` is then target to key to digest.
     """
+    comparisons = [exporter.comparison for build in (builds or {}).values() for exporter in build.exporters]
+    changed = {name: build.changed for name, build in (builds or {}).items()}
+    compared = {"changed": compact(changed if bake else changed.get("", {}))} if any(comparisons) else {}
     if bake:
         targets = builds or {}
         return {
+            **compared,
             "digests": compact({name: build.digests for name, build in targets.items()}),
             "imageids": compact({name: build.imageids for name, build in targets.items()}),
             "exporters": compact(
@@ -39,6 +43,7 @@ def digest_outputs(builds: Mapping[str, AttributedBuild] | None, *, bake: bool) 
         "imageids": compact(build.imageids),
         "exporters": compact([exporter.document() for exporter in build.exporters]),
         "ref": build.ref or "",
+        **compared,
     }
 
 

@@ -45,7 +45,7 @@ def run_step(
         Interrupted: a signal ended the run.
     """
     log = step_log()
-    needed = (*evidence_items(request, verify=policy.verify), *report_items(report_options))
+    needed = (*evidence_items(request, policy), *report_items(report_options))
     with (
         temporary_folder() as workspace,
         live_connections(request, summary=has_summary(report_options)) as connections,
@@ -53,9 +53,7 @@ def run_step(
     ):
         # A line of a Dockerfile's output must not be taken for a workflow command.
         with workflow_commands.stopped():
-            executed = execute(
-                request, workspace, policy.retry_policy, log, preloader=preloader, connections=connections
-            )
+            executed = execute(request, workspace, policy, log, preloader=preloader, connections=connections)
             diagnostics.stop()
             from action.steps.finish import ReportRequest, finish_run, result_of  # noqa: PLC0415  # loaded meanwhile
 

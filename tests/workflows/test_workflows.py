@@ -148,6 +148,15 @@ def test_everything_that_was_pushed_is_signed_by_its_digest(act: Act) -> None:
     assert ran.read("signed").split() == [f"{image}@{served_digest(image, '1')}" for image in images]
 
 
+def test_a_deployment_of_an_image_that_has_not_changed_is_skipped(act: Act) -> None:
+    text = _for_this_machine((ROOT / "examples/compare.yml").read_text(encoding="utf-8"), act.own_registry)
+    deploys = re.compile(r"\| deploying ")
+    for deployed in (True, False):
+        ran = act.run(text)
+        assert ran.code == 0, ran.log
+        assert bool(deploys.search(ran.log)) is deployed, ran.log
+
+
 def _for_this_machine(text: str, registry: str) -> str:
     """The example with this checkout's action, the registry on loopback, and no step that needs GitHub's services."""
     text, used = re.subn(r"uses: build-digests/build-digests((?:/\w+)*)@v1", r"uses: .\1/", text)

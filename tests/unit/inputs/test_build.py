@@ -23,11 +23,11 @@ PEER = frozenset(
     )
 )
 
-OWN = {"require-digests", "verify", "retries", "retry-delay", "summary", "comment", "record"}
+OWN = {"require-digests", "verify", "compare", "retries", "retry-delay", "summary", "comment", "record"}
 # The runner sets it, and only the comment needs it.
 BY_RUNNER = {"matrix"}
 BOOLEANS = {"comment", "load", "no-cache", "pull", "push", "record", "require-digests", "summary", "verify"}
-POLICY = ("require_digests", "verify", "retries", "retry_delay")
+POLICY = ("require_digests", "verify", "compare", "retries", "retry_delay")
 
 
 def test_the_inputs_are_those_of_the_peer_and_the_actions_own() -> None:
@@ -52,18 +52,18 @@ def test_defaults_are_those_of_the_peer() -> None:
 
 
 def test_every_input_reaches_its_own_field() -> None:
-    for name in sorted(BUILD_NAMES - BOOLEANS - BY_RUNNER - {"retries", "retry-delay"}):
+    for name in sorted(BUILD_NAMES - BOOLEANS - BY_RUNNER - {"compare", "retries", "retry-delay"}):
         inputs = read_build_inputs({name: "KEY=mark"})
         default = read_build_inputs({})
         changed = [field for field in BuildInputs.__annotations__ if getattr(inputs, field) != getattr(default, field)]
         assert changed == [name.replace("-", "_")]
 
 
-def test_four_inputs_make_the_policy() -> None:
+def test_five_inputs_make_the_policy() -> None:
     assert read_build_inputs({}).policy == Policy(require_digests=False, verify=False, retry_policy=RetryPolicy(0, 5.0))
-    given = {"require-digests": "true", "verify": "true", "retries": "3", "retry-delay": "0.5"}
+    given = {"require-digests": "true", "verify": "true", "compare": "a:1", "retries": "3", "retry-delay": "0.5"}
     assert read_build_inputs(given).policy == Policy(
-        require_digests=True, verify=True, retry_policy=RetryPolicy(3, 0.5)
+        require_digests=True, verify=True, retry_policy=RetryPolicy(3, 0.5), compare=("a:1",)
     )
     for name, value in (("retries", "-1"), ("retries", "21"), ("retry-delay", "soon"), ("verify", "maybe")):
         with pytest.raises(InputError, match=f"^{name}: '{value}' is not "):

@@ -1,0 +1,99 @@
+"""Reads the config and the layers of each platform of an image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from action.errors import EvidenceError
+from action.oci.comparison import Layer, PlatformContent
+from action.oci.image import CONFIG_TYPES, INDEX_TYPES, normal_platform
+from action.oci.layout import MAX_JSON_BYTES
+from action.oci.models import Blobs, Descriptor, Digest, Document, Items, OciModel, Platform, parse
+
+
+class _RootFilesystem(OciModel):
+    diff_ids: Items[Digest] | None = None
+
+
+class _Instruction(OciModel):
+    created_by: str = ""
+    empty_layer: bool = False
+
+
+class _Config(Platform):
+    rootfs: _RootFilesystem = _RootFilesystem()
+    history: Items[_Instruction] | None = None
+
+
+def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, PlatformContent]:
+    """Return the image of each platform of a manifest or an index: platform to image, without attestations.
+
+    Args:
+        digest: the digest of the manifest or index.
+        blobs: returns manifests and configs by their digest.
+        source: the name of the image in errors.
+
+    Raises:
+        EvidenceError: a blob is missing, or it is not the image of a container.
+    """
+    document = _document(digest, blobs, source)
+    if document.manifests is None:
+        return dict([_content(document, blobs, source)])
+    found: dict[str | None, PlatformContent] = {}
+    for entry in document.manifests:
+        if entry.is_attestation or entry.media_type in INDEX_TYPES:
+            continue
+        own, content = _content(_document(entry.digest, blobs, source), blobs, source)
+        # A container runtime chooses by the platform in the index, the first one that fits.
+        found.setdefault(_name(entry.platform) if entry.platform else own, content)
+    return found
+
+
+def _document(digest: str, blobs: Blobs, source: str) -> Document:
+    return parse(Document, _whole(digest, blobs, source), f"{source}: {digest}")
+
+
+def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None, PlatformContent]:
+    described = manifest.config
+    if described is None or described.media_type not in CONFIG_TYPES:
+        message = f"{source}: it is not the image of a container"
+        raise EvidenceError(message)
+    data = _whole(described.digest, blobs, source)
+    config = parse(_Config, data, f"{source}: {described.digest}")
+    layers = _layers(manifest.layers or (), config)
+    # pydantic has parsed it, so that it is an object, and is not nested too deep.
+    return _name(config), PlatformContent(json.loads(data), described.size, layers)
+
+
+def _layers(descriptors: Sequence[Descriptor], config: _Config) -> tuple[Layer, ...]:
+    count = len(descriptors)
+    diff_ids = config.rootfs.diff_ids or ()
+    made_by = [each.created_by for each in config.history or () if not each.empty_layer]
+    # Lists of other lengths belong to other layers.
+    return tuple(
+        Layer(
+            descriptor.digest,
+            descriptor.size,
+            diff_ids[place] if len(diff_ids) == count else None,
+            made_by[place] if len(made_by) == count else "",
+        )
+        for place, descriptor in enumerate(descriptors)
+    )
+
+
+def _name(platform: Platform) -> str | None:
+    """Return the normal name of a platform, with the version of Windows that an image is for."""
+    name = normal_platform(str(platform))
+    return f"{name} ({platform.os_version})" if name and platform.os_version else name
+
+
+def _whole(digest: str, blobs: Blobs, source: str) -> bytes:
+    data = blobs(digest)
+    if data is None:
+        message = f"{source}: {digest} is missing"
+        raise EvidenceError(message)
+    if len(data) > MAX_JSON_BYTES:
+        message = f"{source}: {digest} has {len(data)} bytes, more than the {MAX_JSON_BYTES} that are read"
+        raise EvidenceError(message)
+    return data

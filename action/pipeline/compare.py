@@ -1,0 +1,188 @@
+"""The comparison of a run's images with other images in registries: which config and layers changed.
+
+Nothing here fails a run: what cannot be compared has no `changed`, and a warning says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from action.buildx.imagetools import Registries, answered
+from action.buildx.request import Request
+from action.dataclass import dataclass, replace
+from action.errors import BuildDigestsError, EvidenceError, RegistryError, TransientError
+from action.evidence.record import ARTIFACT_TYPES, is_passed_on
+from action.exporters.attributed import FILE_TYPES, AttributedBuild, AttributedExporter, references
+from action.exporters.output import STDOUT
+from action.inputs.policy import RetryPolicy
+from action.oci.comparison import Comparison, PlatformContent, compare_platforms
+from action.oci.content import read_contents
+from action.oci.layout import open_layout, read_blob
+from action.oci.reference import check_digest
+from action.pipeline.compared_images import Answer, ComparedImage, builder_of, compared_images, digest_of
+from action.pipeline.run_result import RunResult
+from action.process.log import Log
+from action.process.program import CompletedProgram
+
+# Fewer and shorter than those of `verify`: the build is done, and everything was asked for once while buildx ran.
+_RETRIES = RetryPolicy(retries=2, delay=1.0)
+
+_NOT_AFFECTED = "it is not known whether the image changed, and the build is not affected"
+
+
+@dataclass(frozen=True)
+class _Other:
+    """An image that exporters are compared with: its digest and platforms, both empty if it does not exist."""
+
+    digest: str | None
+    platforms: Mapping[str | None, PlatformContent]
+
+
+def compared(
+    result: RunResult,
+    request: Request,
+    compare: Sequence[str],
+    answers: Mapping[str, Answer],
+    *,
+    buildx: tuple[str, ...],
+    log: Log,
+) -> RunResult:
+    """Compare the images of a run with other images.
+
+    Args:
+        result: the result of the run.
+        request: what was run; its builder's settings of registries apply.
+        compare: the images to compare with, as `compared_images` takes them.
+        answers: the answers of registries while buildx ran: reference to answer.
+        buildx: the command that runs buildx.
+        log: the destination of the log, for retries of registries.
+
+    Returns:
+        The result with a comparison for each exporter that makes an image, and with notices and warnings.
+
+    Raises:
+        Interrupted: a signal ended it.
+    """
+    images, folder = compared_images(compare, request), Path(request.folder)
+    registries = Registries(buildx, os.environ, builder_of(request), _RETRIES, log)
+    builds = result.builds or {}
+    others: dict[str, _Other] = {}
+    notices, warnings = list(result.notices), list(result.warnings)
+    for image in {image.reference: image for name, image in images.items() if name in builds}.values():
+        try:
+            found = others[image.reference] = _other(image, answers, registries)
+        except BuildDigestsError as error:
+            warnings.append(f"compare: {error}; {_NOT_AFFECTED}")
+            continue
+        if found.digest is None:
+            notices.append(f"compare: {image.name} does not exist yet, so that every image counts as changed")
+
+    def compare_exporter(
+        registries: Registries, item: tuple[str, AttributedExporter]
+    ) -> tuple[AttributedExporter, str | None]:
+        name, exporter = item
+        image = images.get(name)
+        if image is None or exporter.type in FILE_TYPES:
+            return exporter, None
+        other = others.get(image.reference)
+        comparison, problem = Comparison(image.name, other.digest if other else None, None), None
+        if other is not None:
+            try:
+                comparison = _comparison(image, other, exporter, folder, registries)
+            except BuildDigestsError as error:
+                target = f"target {name}: " if name else ""
+                problem = f"{target}exporter {exporter.key} ({exporter.type}) is not compared: {error}; {_NOT_AFFECTED}"
+        return replace(exporter, comparison=comparison), problem
+
+    items = [(name, exporter) for name, build in builds.items() for exporter in build.exporters]
+    done = registries.call_concurrently(compare_exporter, items)
+    exporters: dict[str, list[AttributedExporter]] = {}
+    for (name, _), (exporter, problem) in zip(items, done, strict=True):
+        exporters.setdefault(name, []).append(exporter)
+        warnings += [problem] if problem else []
+    with_comparisons: dict[str, AttributedBuild] = {
+        name: replace(build, exporters=tuple(exporters.get(name, ()))) for name, build in builds.items()
+    }
+    return replace(result, builds=with_comparisons, notices=tuple(notices), warnings=tuple(warnings))
+
+
+def _other(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> _Other:
+    """Return the image to compare with, as the registry had it before the run could replace it.
+
+    Raises:
+        BuildDigestsError: the registry refuses it, cannot be reached, or has something else than an image.
+    """
+    top = _top(image, answers, registries)
+    if top is None:
+        return _Other(None, {})
+    digest = digest_of(top.decode()) if "@" not in image.reference else image.reference.partition("@")[2]
+    known = {digest: top}
+    for reference, answer in answers.items():
+        if isinstance(answer, CompletedProgram) and answer.code == 0 and "@" in reference:
+            data = answer.stdout.encode()
+            with contextlib.suppress(RegistryError):
+                check_digest(data, named := reference.partition("@")[2], reference)
+                known[named] = data
+
+    def blobs(digest: str) -> bytes:
+        return known[digest] if digest in known else _blob(registries, image.repository, digest)
+
+    return _Other(digest, read_contents(digest, blobs, image.reference))
+
+
+def _top(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> bytes | None:
+    answer = answers.get(image.reference)
+    if isinstance(answer, CompletedProgram):
+        # With more than one answer by a retry the first one is gone, and only the last one counts.
+        with contextlib.suppress(TransientError):
+            return _checked(image, answered(answer, image.reference))
+    if image.replaced:
+        if isinstance(answer, CompletedProgram):
+            return _checked(image, answered(answer, image.reference))
+        raise answer or EvidenceError(f"{image.reference}: it was not asked for before the build")
+    return _checked(image, registries.find(image.reference))
+
+
+def _checked(image: ComparedImage, data: bytes | None) -> bytes | None:
+    if data is not None and "@" in image.reference:
+        check_digest(data, image.reference.partition("@")[2], image.reference)
+    return data
+
+
+def _comparison(
+    image: ComparedImage, other: _Other, exporter: AttributedExporter, folder: Path, registries: Registries
+) -> Comparison:
+    if other.digest is None:
+        return Comparison(image.name, None, changed=True)
+    if exporter.digest is None:
+        raise EvidenceError("it has no digest; the warnings say why")
+    platforms = compare_platforms(_built(exporter, exporter.digest, folder, registries), other.platforms)
+    return Comparison(image.name, other.digest, any(each.changed for each in platforms), platforms)
+
+
+def _built(
+    exporter: AttributedExporter, digest: str, folder: Path, registries: Registries
+) -> Mapping[str | None, PlatformContent]:
+    """Return the platforms of an image that was built, from the registry or from the file that it was written to."""
+    if pushed := references((exporter,)):
+        repository = pushed[0].partition("@")[0]
+        return read_contents(digest, partial(_blob, registries, repository), pushed[0])
+    if exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}:
+        file = folder / str(exporter.dest)
+        if not is_passed_on(file):
+            with open_layout(file) as layout:
+                return read_contents(digest, partial(read_blob, layout), str(exporter.dest))
+    raise EvidenceError(
+        "its config and layers are neither in a registry nor in a file; add push, or an output with dest"
+    )
+
+
+def _blob(registries: Registries, repository: str, digest: str) -> bytes:
+    reference = f"{repository}@{digest}"
+    data = registries.manifest(reference)
+    check_digest(data, digest, reference)
+    return data
