@@ -8,6 +8,7 @@ import re
 import socket
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,10 @@ def test_a_deployment_of_an_image_that_has_not_changed_is_skipped(act: Act) -> N
     text = _for_this_machine((ROOT / "examples/compare.yml").read_text(encoding="utf-8"), act.own_registry)
     deploys = re.compile(r"\| deploying ")
     for deployed in (True, False):
-        ran = act.run(text)
+        # Its name is in the file that is copied into the image.
+        folder = act.folder / str(deployed) / "app"
+        folder.mkdir(parents=True)
+        ran = replace(act, folder=folder).run(text)
         assert ran.code == 0, ran.log
         assert bool(deploys.search(ran.log)) is deployed, ran.log
 
