@@ -8,14 +8,14 @@ The names in `__all__` are public and stable; everything else may change. docs/p
     print(results.digests["release"])
 """
 
-# A step imports it before the build in any case (action.lazy). Any other import here would cost its start.
-from importlib import import_module
-
 __version__ = "1.0.0"
 
 _BUILDS = ("bake", "build")
 _RESULTS = ("inspect", "merge", "validate")
-_MODELS = ("BakeResults", "BuildResults", "ExporterResult", "PlatformResult", "ResultDescriptor")
+_MODELS = (
+    *("BakeResults", "BuildResults", "ComparisonResult", "ExporterResult", "LayerResult", "PlatformComparisonResult"),
+    *("PlatformResult", "ResultDescriptor"),
+)
 _ERRORS = (
     *("BuildDigestsError", "BuildFailedError", "DisagreementError", "DocumentError", "EvidenceError", "InputError"),
     *("MergeError", "MissingDigestError", "PackagesError", "ProgramError", "RegistryError", "VerificationError"),
@@ -35,7 +35,8 @@ def __getattr__(name: str) -> object:
     if name not in _MODULES:
         message = f"module 'action' has no attribute {name!r}"
         raise AttributeError(message)
-    value = getattr(import_module(_MODULES[name]), name)
+    # Not importlib, whose import would cost the start of a step.
+    value = getattr(__import__(_MODULES[name], fromlist=[name]), name)
     globals()[name] = value
     return value
 

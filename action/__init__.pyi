@@ -17,7 +17,10 @@ from action.errors import RegistryError as RegistryError
 from action.errors import VerificationError as VerificationError
 from action.results import BakeResults as BakeResults
 from action.results import BuildResults as BuildResults
+from action.results import ComparisonResult as ComparisonResult
 from action.results import ExporterResult as ExporterResult
+from action.results import LayerResult as LayerResult
+from action.results import PlatformComparisonResult as PlatformComparisonResult
 from action.results import PlatformResult as PlatformResult
 from action.results import ResultDescriptor as ResultDescriptor
 
@@ -28,14 +31,17 @@ __all__ = [
     "BuildDigestsError",
     "BuildFailedError",
     "BuildResults",
+    "ComparisonResult",
     "DisagreementError",
     "DocumentError",
     "EvidenceError",
     "ExporterResult",
     "InputError",
+    "LayerResult",
     "MergeError",
     "MissingDigestError",
     "PackagesError",
+    "PlatformComparisonResult",
     "PlatformResult",
     "ProgramError",
     "RegistryError",

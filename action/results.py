@@ -230,6 +230,11 @@ class BakeResults(BaseModel):
         """Target name to exporter key to image ID, of every exporter that has an image ID."""
         return {name: build.imageids for name, build in self.targets.items()}
 
+    @property
+    def changed(self) -> dict[str, dict[str, bool]]:
+        """Target name to exporter key to whether its image changed, if it was compared and that is known."""
+        return {name: build.changed for name, build in self.targets.items()}
+
 
 class Digests(
     RootModel[

@@ -53,6 +53,7 @@ def build(
     on_message: OnMessage = None,
     require_digests: bool = False,
     verify: bool = False,
+    compare: Texts = (),
     retries: int = 0,
 ) -> BuildResults:
     """Run `docker buildx build` and return what each of its exporters made.
@@ -86,6 +87,7 @@ def build(
         on_message: is called with each warning and each notice, such as why a digest is missing.
         require_digests: whether an exporter that makes an image and has no digest is an error.
         verify: whether each digest is checked against the registry or the file.
+        compare: the image in a registry that each image is compared with; the results say whether it changed.
         retries: the maximum number of retries after a transient failure.
 
     Returns:
@@ -121,7 +123,7 @@ def build(
     if not arguments and context is None:
         raise InputError("context", "no build context is given", 'name a folder or a URL: context="."')
     request = replace(read_build_command_line(command), folder=keyword.existing_folder(folder), environment=environment)
-    policy = _policy(require_digests=require_digests, verify=verify, retries=retries)
+    policy = _policy(require_digests=require_digests, verify=verify, compare=compare, retries=retries)
     passes_stdin = "-" in command or read_options(command).last("file") == "-"
     result = run_for_caller(request, policy, callers_log(log, on_message, passes_stdin=passes_stdin))
     found_builds = builds_of(result, on_message)
@@ -147,6 +149,7 @@ def bake(
     on_message: OnMessage = None,
     require_digests: bool = False,
     verify: bool = False,
+    compare: Texts = (),
     retries: int = 0,
 ) -> BakeResults:
     """Run `docker buildx bake` and return what each exporter of each target made.
@@ -171,6 +174,7 @@ def bake(
         on_message: is called with each warning and each notice.
         require_digests: whether an exporter that makes an image and has no digest is an error.
         verify: whether each digest is checked against the registry or the file.
+        compare: the images in registries that images are compared with: for all targets, or `TARGET=IMAGE`.
         retries: the maximum number of retries after a transient failure.
 
     Returns:
@@ -187,7 +191,7 @@ def bake(
         *keyword.positional("targets", keyword.texts("targets", targets)),
     ]
     request = read_bake_command_line(command, keyword.existing_folder(folder), dict(variables or {}))
-    policy = _policy(require_digests=require_digests, verify=verify, retries=retries)
+    policy = _policy(require_digests=require_digests, verify=verify, compare=compare, retries=retries)
     result = run_for_caller(request, policy, callers_log(log, on_message))
     return bake_results(builds_of(result, on_message))
 
@@ -197,5 +201,6 @@ def _common(builder: str | None, **flags: bool) -> list[str]:
     return [*options("--builder", [builder] if builder is not None else ()), *given]
 
 
-def _policy(*, require_digests: bool, verify: bool, retries: int) -> Policy:
-    return Policy(require_digests, verify, read_retry_policy(str(retries), "", default=NO_RETRIES))
+def _policy(*, require_digests: bool, verify: bool, compare: Texts, retries: int) -> Policy:
+    retry_policy = read_retry_policy(str(retries), "", default=NO_RETRIES)
+    return Policy(require_digests, verify, retry_policy, tuple(keyword.texts("compare", compare)))

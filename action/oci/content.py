@@ -35,18 +35,27 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
         source: the name of the image in errors.
 
     Raises:
-        EvidenceError: a blob is missing, or it is not the image of a container.
+        EvidenceError: a blob is missing or damaged, or it is not the image of a container.
     """
     document = _document(digest, blobs, source)
     if document.manifests is None:
         return dict([_content(document, blobs, source)])
     found: dict[str | None, PlatformContent] = {}
     for entry in document.manifests:
-        if entry.is_attestation or entry.media_type in INDEX_TYPES:
+        if entry.is_attestation:
             continue
+        if entry.media_type in INDEX_TYPES:
+            message = f"{source}: it is an index of indexes"
+            raise EvidenceError(message)
         own, content = _content(_document(entry.digest, blobs, source), blobs, source)
-        # A container runtime chooses by the platform in the index, the first one that fits.
-        found.setdefault(_name(entry.platform) if entry.platform else own, content)
+        # A container runtime chooses by the platform in the index.
+        name = _name(entry.platform) if entry.platform else own
+        if name in found:
+            name = f"{name or 'unknown'} (entry {len(found)})"
+        found[name] = content
+    if not found:
+        message = f"{source}: it has no image of a platform"
+        raise EvidenceError(message)
     return found
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from action.dataclass import dataclass, field, replace
 from action.evidence.record import StatusLog
 from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.report.comparison import masked_comparison
 from action.report.safe_text import visible
 
 
@@ -72,7 +73,8 @@ def masked(report: Report) -> Report:
 
     def masked_exporter(exporter: AttributedExporter) -> AttributedExporter:
         dest = without(exporter.dest) if exporter.dest is not None else None
-        return replace(exporter, names=tuple(map(without, exporter.names)), dest=dest)
+        comparison = masked_comparison(exporter.comparison, without) if exporter.comparison else None
+        return replace(exporter, names=tuple(map(without, exporter.names)), dest=dest, comparison=comparison)
 
     def masked_target(target: Target) -> Target:
         results, progress = target.results, target.progress

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from action.evidence.record import Step
 from action.exporters.attributed import AttributedExporter
 from action.oci.reference import parse_reference
+from action.report.comparison import comparison_parts, size_text
 from action.report.model import Report, masked
 from action.report.safe_text import block, code, details, one_line, table, visible
 from action.report.timeline import MAX_STEPS, timeline
@@ -23,7 +24,6 @@ _MAX_WARNINGS = 12
 _MAX_EXCERPT = 16 * 1024
 _MAX_EXCERPT_LINES = 100
 _LAST_LINES = 20
-_KIBI = 1024
 _SECONDS_UNTIL = 60
 _NOTHING = "-"
 _RULE = re.compile(r"^-{5,}$")
@@ -61,7 +61,7 @@ def render(report: Report, limit: int = LIMIT) -> str:
 
 
 def outputs_table(report: Report, limit: int) -> str:
-    """Return only the heading, the messages and the table of outputs, with at most `limit` bytes."""
+    """Return only heading, messages, table of outputs and comparison, with at most `limit` bytes."""
     report = masked(report)
     body = list(_head(report, limit // 2))
     rows = list(_rows(report))
@@ -70,6 +70,9 @@ def outputs_table(report: Report, limit: int) -> str:
         body.append(table(_columns(report), shown))
     if omitted:
         body.append(f"{omitted} of {len(rows)} outputs are left out.\n")
+    for _, part in comparison_parts({target.name: target.results for target in report.targets}):
+        if _bytes(*body, part) <= limit:
+            body.append(part)
     return "\n".join(body) + "\n"
 
 
@@ -157,7 +160,7 @@ def _rows(report: Report) -> Iterator[list[str]]:
 def _where(exporter: AttributedExporter, sizes: Mapping[str, int]) -> str:
     if exporter.dest is not None:
         size = sizes.get(exporter.dest)
-        return code(exporter.dest) + (f" {_size(size)}" if size is not None else "")
+        return code(exporter.dest) + (f" {size_text(size)}" if size is not None else "")
     # A cell of a Markdown table is one line, so a line break in it must be HTML.
     names = "<br>".join(code(name) for name in exporter.names)
     if not names:
@@ -176,6 +179,7 @@ def _optional(report: Report) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each further part, the most important first."""
     if report.failure:
         yield "what failed", "#### What failed\n\n" + block(report.failure[-_MAX_EXCERPT:], "text")
+    yield from comparison_parts({target.name: target.results for target in report.targets})
     if lines := list(_full_digests(report)):
         yield "the digests in full", details("Digests in full", block("\n".join(lines), "text"))
     steps = [(target.name, step) for target in report.targets if target.progress for step in target.progress.steps]
@@ -262,12 +266,3 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _size(size: int) -> str:
-    amount = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < _KIBI or unit == "GiB":
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= _KIBI
-    raise AssertionError

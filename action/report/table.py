@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Literal, TextIO
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.report.comparison import comparison_lines
 from action.report.safe_text import log_line
 
 _COLUMNS = ("KEY", "TYPE", "NAME OR DEST", "DIGEST", "EVIDENCE")
@@ -40,7 +42,13 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
         # No cell is wrapped: a digest that is broken into two lines cannot be copied.
         console.width = max(console.width, width)
         console.print(table)
-        return
+    else:
+        _print_lines(console, rows)
+    for line in comparison_lines(results):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _print_lines(console: Console, rows: Sequence[tuple[str, ...]]) -> None:
     for key, kind, made, digest, evidence in rows:
         console.print(Text.assemble((key, "bold"), f"  {kind}  {made}  {evidence}"), soft_wrap=True)
         console.print(Text(f"  {digest}"), soft_wrap=True)

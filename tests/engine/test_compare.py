@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from tests.engine.other_end import (
 )
 from tests.engine.registry_proxy import Fault, Proxy, registry_proxy
 from tests.engine.test_moved_tag import push_a_rival
+from tests.github_api import TOKEN, GitHub
+from tests.unit.report.rendered import Page, html
 
 _PASSWORD = "Basic " + base64.b64encode(b"octo:hunter2hunter2").decode()
 
@@ -272,6 +275,39 @@ def test_each_target_of_a_bake_is_compared_with_its_own_image(work: Workplace) -
     refused = work.bake_step(source=".", targets="web,api,db", compare=f"wbe={work.image}-web:1")
     assert refused.code == 2
     assert "::error::compare: 'wbe' is no target of this bake; write one of: api, db, web" in refused.log
+
+
+def test_summary_and_comment_show_the_difference(work: Workplace, github: GitHub) -> None:
+    _push(work, "main")
+    (main, _) = _parts(work.image, "main")
+    _change(work, os.urandom(5000).hex())
+    summary = work.folder / "summary.md"
+    work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
+    name = f"{work.image}:main"
+    step = work.step(push="true", tags=f"{work.image}:pr", compare=name, comment="true", github_token=TOKEN)
+    assert step.code == 0, step.log
+    (pr, _) = _parts(work.image, "pr")
+    assert _size(pr) > 5000
+    row = ["0", name, "linux/amd64", f"{_size(pr) / 1024:.1f} KiB", f"+{(_size(pr) - _size(main)) / 1024:.1f} KiB"]
+    (comment,) = github.own
+    for text in (summary.read_text(), comment):
+        cells = Page(html(text)).cells
+        start = cells.index("Compared with") + 5
+        assert cells[start : start + 6] == [*row, "1 layer added, 1 layer removed"]
+        assert "COPY hello.txt /hello.txt # buildkit" in cells
+
+
+def test_the_command_line_and_python_compare_too(work: Workplace) -> None:
+    _push(work, "main")
+    name = f"{work.image}:main"
+    done = work.python("-m", "action", "build", "--compare", name, "--", "--output", "type=oci,dest=a.tar,id=tar", ".")
+    assert done.returncode == 0, done.stderr
+    size = _size(_parts(work.image, "main")[0])
+    assert done.stdout.splitlines()[-1] == f"tar linux/amd64, against {name}: no change; {size} B (±0 B)"
+    _change(work, "other")
+    program = "import sys, action; print(action.build(context='.', tags='a', load=True, compare=sys.argv[1]).changed)"
+    done = work.python("-c", program, f"{work.image}:none")
+    assert (done.stdout, done.returncode) == ("{'0': True}\n", 0), done.stderr
 
 
 def test_without_it_there_is_no_output(work: Workplace) -> None:
