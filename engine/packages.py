@@ -25,8 +25,8 @@ _PACKAGES: Mapping[str, tuple[str, ...]] = {
     "bookworm": ("docker.io", "containerd", "tini", "libdevmapper1.02.1"),
     # Docker 26.1 and buildx 0.13.
     "trixie": ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini"),
-    # Docker 28.5 and buildx 0.29.
-    SUITE: ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini-static", "docker-registry"),
+    # Docker 28.5 and buildx 0.29; cosign 3.1, which the tests sign with.
+    SUITE: ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini-static", "docker-registry", "cosign"),
 }
 """Debian suite to what is fetched from it."""
 
@@ -79,7 +79,7 @@ def docker_root(suite: str = SUITE) -> Path:
 
 
 def _fetch(folder: Path, suite: str, codename: str) -> None:
-    say(f"fetching Docker from Debian {suite} (about 80 MB) into .cache")
+    say(f"fetching Docker from Debian {suite} (about 100 MB) into .cache")
     suites = " ".join(dict.fromkeys((suite, codename)))
     sources = folder / "sources"
     sources.mkdir()

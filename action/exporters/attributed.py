@@ -167,26 +167,33 @@ def other_pushed(build: AttributedBuild) -> str | None:
     )
 
 
-def pushed(exporters: Iterable[AttributedExporter]) -> tuple[tuple[str, str], ...]:
-    """Return the repository, registry included, and the digest of each pushed image; each pair once."""
+def pushed(exporters: Iterable[AttributedExporter], *, platforms: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return the repository, registry included, and the digest of each pushed image; each pair once.
+
+    Args:
+        exporters: the exporters.
+        platforms: whether the image of each platform follows the index that names it.
+    """
     pairs = [
-        (reference.repository, exporter.digest)
+        (reference.repository, digest)
         for exporter in exporters
         if exporter.push and exporter.digest
         for name in exporter.names
         if (reference := parse_reference(name))
+        for digest in (exporter.digest, *(each.digest for each in exporter.platforms if platforms))
     ]
     return tuple(dict.fromkeys(pairs))
 
 
-def references(exporters: Iterable[AttributedExporter]) -> list[str]:
-    """Return `name@digest` of each pushed image."""
-    return [f"{repository}@{digest}" for repository, digest in pushed(exporters)]
+def references(exporters: Iterable[AttributedExporter], *, platforms: bool = False) -> list[str]:
+    """Return `name@digest` of each pushed image; arguments as for `pushed`."""
+    return [f"{repository}@{digest}" for repository, digest in pushed(exporters, platforms=platforms)]
 
 
-def checksums(exporters: Iterable[AttributedExporter]) -> str:
+def checksums(exporters: Iterable[AttributedExporter], *, platforms: bool = False) -> str:
     """Return a line for each pushed image in the form of `sha256sum`: the hash in hexadecimal, two spaces, the name.
 
-    actions/attest takes this form as `subject-checksums`.
+    actions/attest takes this form as `subject-checksums`. Arguments as for `pushed`.
     """
-    return "".join(f"{digest.partition(':')[2]}  {repository}\n" for repository, digest in pushed(exporters))
+    pairs = pushed(exporters, platforms=platforms)
+    return "".join(f"{digest.partition(':')[2]}  {repository}\n" for repository, digest in pairs)

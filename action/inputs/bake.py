@@ -22,6 +22,7 @@ BAKE_NAMES = frozenset(
             "load",
             "matrix",
             "no-cache",
+            "platform-subjects",
             "provenance",
         ),
         *("pull", "push", "record", "require-digests", "retries", "retry-delay", "sbom", "set", "source", "summary"),
@@ -33,7 +34,7 @@ BAKE_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class BakeInputs:
-    """The inputs of a bake: for each input a field of its name, except that `policy` has five of them.
+    """The inputs of a bake: for each input a field of its name, except that `policy` has six of them.
 
     Lists are split, booleans are read, and white space around texts is removed.
     """

@@ -24,7 +24,18 @@ BUILD_NAMES = frozenset(
             "labels",
             "load",
         ),
-        *("matrix", "network", "no-cache", "no-cache-filters", "outputs", "platforms", "provenance", "pull", "push"),
+        *(
+            "matrix",
+            "network",
+            "no-cache",
+            "no-cache-filters",
+            "outputs",
+            "platform-subjects",
+            "platforms",
+            "provenance",
+            "pull",
+            "push",
+        ),
         *("record", "require-digests", "retries", "retry-delay", "sbom", "secret-envs", "secret-files", "secrets"),
         *("shm-size", "ssh", "summary", "tags", "target", "ulimit", "verify"),
     )
@@ -34,7 +45,7 @@ BUILD_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """The inputs of a build: for each input a field of its name, except that `policy` has five of them.
+    """The inputs of a build: for each input a field of its name, except that `policy` has six of them.
 
     Lists are split, booleans are read, and white space around texts is removed.
     """

@@ -1,4 +1,4 @@
-"""The rules for a run of buildx: the inputs `require-digests`, `verify`, `compare`, `retries` and `retry-delay`."""
+"""The rules for a run of buildx: the inputs that say what is checked, what is reported, and when it is retried."""
 
 from __future__ import annotations
 
@@ -39,12 +39,19 @@ class Policy:
         verify: whether each digest is checked against the registry, and each tar against its digest.
         retry_policy: how often a build that failed for a transient reason is retried.
         compare: the images that the images of the run are compared with, as the user wrote them.
+        platform_subjects: whether `refs` and `checksums` list each platform's image.
     """
 
     require_digests: bool = False
     verify: bool = False
     retry_policy: RetryPolicy = NO_RETRIES
     compare: tuple[str, ...] = ()
+    platform_subjects: bool = False
+
+    @property
+    def asks_registries(self) -> bool:
+        """Whether registries are asked after the build."""
+        return self.verify or bool(self.compare) or self.platform_subjects
 
 
 def read_policy(raw: Mapping[str, str]) -> Policy:
@@ -62,6 +69,7 @@ def read_policy(raw: Mapping[str, str]) -> Policy:
         verify=input_flag(raw, "verify"),
         retry_policy=read_retry_policy(retries, delay, default=NO_RETRIES),
         compare=split_list("compare", input_text(raw, "compare")),
+        platform_subjects=input_flag(raw, "platform-subjects"),
     )
 
 

@@ -67,7 +67,7 @@ def evaluate(
     if trace.live is not None:
         sources = replace(sources, live=trace.live.read)
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
-    if (policy.verify or policy.compare) and result.builds is not None:
+    if policy.asks_registries and result.builds is not None:
         result = _asked_of_registries(request, executed, policy, result, log=log, preloader=preloader)
     build = result.builds.get("") if result.builds else None
     other = other_pushed(build) if build and not request.bake else None
@@ -82,21 +82,27 @@ def evaluate(
 def _asked_of_registries(
     request: Request, executed: Executed, policy: Policy, result: RunResult, *, log: Log, preloader: Preloader
 ) -> RunResult:
-    """Return the result with its digests verified and its images compared, if the user wants that."""
+    """Return the result with its digests verified, platforms read and images compared, as the user wants it."""
     folder = Path(request.folder)
     try:
         preloader.wait(MODELS, RETRIES)
     except PackagesError as error:
+        compare_lacks = (f"compare: nothing is compared: {error}",) if policy.compare else ()
+        refs_lack = "platform-subjects: refs and checksums may lack platforms"
+        lacking = (*compare_lacks, *((f"{refs_lack}: {error}",) if policy.platform_subjects else ()))
+        result = replace(result, warnings=(*result.warnings, *lacking), platform_subjects=policy.platform_subjects)
         if not policy.verify:
-            warning = f"compare: nothing is compared: {error}"
-            return replace(result, warnings=(*result.warnings, warning))
+            return result
         # The images are pushed: the step fails, and has their digests as after another failed verification.
         failed = VerificationError(f"no digest is verified: {error}")
         return replace(result, errors=(*result.errors, failed))
-    from action.pipeline import compare, verify  # noqa: PLC0415  # few need them; their packages are there only now
+    from action.pipeline import compare, subjects, verify  # noqa: PLC0415  # few need them; their packages are there only now
 
     if policy.verify:
         result = verify.verified(result, folder, executed.buildx, log)
+    if policy.platform_subjects:
+        result = subjects.with_platforms(result, request, executed.buildx, log)
+        result = replace(result, platform_subjects=True)
     if policy.compare and request.builds:
         result = compare.compared(result, request, policy.compare, executed.answers(), buildx=executed.buildx, log=log)
     return result

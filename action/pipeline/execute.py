@@ -147,13 +147,17 @@ def evidence_items(request: Request, policy: Policy) -> tuple[PreloadItem, ...]:
         request: what to run.
         policy: the rules for the run, such as `verify`.
     """
-    asks_registry = policy.verify or bool(policy.compare)
+    asks_registry = policy.asks_registries
     record = _may_need_record(request)
     reads = record or any(requested.may_write_artifact for requested in request.targets.values())
     return (
         *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or asks_registry else ()),
         *((PreloadItem(MODELS, ("action.buildx.live_records",)),) if record else ()),
-        *((PreloadItem(RETRIES, ("action.pipeline.verify", "action.pipeline.compare")),) if asks_registry else ()),
+        *(
+            (PreloadItem(RETRIES, ("action.pipeline.verify", "action.pipeline.compare", "action.pipeline.subjects")),)
+            if asks_registry
+            else ()
+        ),
     )
 
 

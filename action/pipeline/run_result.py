@@ -65,6 +65,7 @@ class RunResult:
         trace: what the run left behind; None if buildx built nothing.
         bake: whether the run was a bake.
         lacks_packages: whether one of the warnings says that packages are missing, which a report needs too.
+        platform_subjects: whether `refs` and `checksums` list each platform's image.
     """
 
     builds: Mapping[str, AttributedBuild] | None
@@ -76,6 +77,7 @@ class RunResult:
     trace: Trace | None = None
     bake: bool = False
     lacks_packages: bool = False
+    platform_subjects: bool = False
 
 
 def refs_of(result: RunResult) -> dict[str, str]:

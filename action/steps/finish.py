@@ -59,7 +59,11 @@ def _outputs(result: RunResult, *, saves_record: bool) -> Mapping[str, str]:
         return outputs
     print_digests(result.builds)
     exporters = [exporter for build in result.builds.values() for exporter in build.exporters]
-    return {**outputs, "results": write_results(result), **write_checksums(exporters)}
+    return {
+        **outputs,
+        "results": write_results(result),
+        **write_checksums(exporters, platforms=result.platform_subjects),
+    }
 
 
 # Metadata keys of build checks, which annotations are made from: of a build, and of `call: check`.
@@ -138,20 +142,21 @@ def write_results(result: RunResult) -> str:
     return _write("results", ".json", document_text(result.builds or {}, bake=result.bake) + "\n")
 
 
-def write_checksums(exporters: Iterable[AttributedExporter]) -> Mapping[str, str]:
+def write_checksums(exporters: Iterable[AttributedExporter], *, platforms: bool = False) -> Mapping[str, str]:
     """Return the step outputs for attesting and signing, and write the file that `checksums` names.
 
     Args:
         exporters: all exporters of the run.
+        platforms: whether each platform's image is listed too.
 
     Returns:
         `refs`, and `checksums` if there is a ref.
     """
     every = tuple(exporters)
-    pushed = references(every)
+    pushed = references(every, platforms=platforms)
     if not pushed:
         return {"refs": "[]"}
-    return {"refs": compact(pushed), "checksums": _write("checksums", ".txt", checksums(every))}
+    return {"refs": compact(pushed), "checksums": _write("checksums", ".txt", checksums(every, platforms=platforms))}
 
 
 def write_record(trace: Trace | None, refs: Sequence[str]) -> Mapping[str, str]:

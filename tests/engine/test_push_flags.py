@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import Step, Workplace, lines, push_and_load
-from tests.engine.other_end import served
+from tests.engine.other_end import image_manifests, served, served_digest
+from tests.engine.registry_proxy import Fault, registry_proxy
 
 
 def tags(image: str) -> list[str]:
@@ -81,3 +82,50 @@ def test_of_push_and_load_only_the_first_is_pushed(request: pytest.FixtureReques
     assert step.code == 0, step.log
     assert [each["push"] for each in step.exporters] == [True, False]
     assert check_refs(step) == [f"{work.image}@{served(work.image, '1')[0]}"]
+
+
+_TWO = "linux/amd64,linux/arm64"
+
+
+def _subjects(image: str, *references: str) -> list[str]:
+    """The image of each tag or digest as the registry serves it, and what its index names besides attestations."""
+    found = []
+    for reference in references:
+        digest, document = served(image, reference)
+        entries = image_manifests(document) if "manifests" in document else []
+        found += [f"{image}@{each}" for each in (digest, *(entry["digest"] for entry in entries))]
+    return found
+
+
+def test_platform_subjects_are_the_image_and_that_of_each_platform(work: Workplace) -> None:
+    step = work.step(push="true", tags=f"{work.image}:1", platforms=_TWO, platform_subjects="true")
+    assert step.code == 0, step.log
+    expected = _subjects(work.image, "1")
+    assert check_refs(step) == expected
+    assert len(expected) == 3
+
+
+def test_platform_subjects_of_a_bake_are_those_of_each_target(work: Workplace) -> None:
+    outputs = [f"type=image,name={work.image}:{key},push=true,id={key}" for key in ("one", "two")]
+    plain = {"output": [f"type=image,name={work.image}:plain,push=true"], "attest": ["type=provenance,disabled=true"]}
+    targets = {
+        "web": {"output": [*outputs, "type=oci,dest=web.tar"], "platforms": _TWO.split(","), "args": {"A": "1"}},
+        "api": plain,
+    }
+    (work.folder / "docker-bake.json").write_text(json.dumps({"target": targets}))
+    step = work.bake_step(source=".", targets="web,api", platform_subjects="true")
+    assert step.code == 0, step.log
+    assert sorted(check_refs(step)) == sorted(set(_subjects(work.image, "one", "two", "plain")))
+    # An image without an index is that of its platform.
+    assert check_refs(step).count(f"{work.image}@{served_digest(work.image, 'plain')}") == 1
+
+
+def test_platforms_that_a_registry_does_not_tell_are_missing_and_a_warning_names_the_image(work: Workplace) -> None:
+    with registry_proxy(work.registry) as proxy:
+        image = f"{proxy.address}/{work.name}"
+        proxy.faults = [Fault("GET", "/manifests/sha256:", 403)]
+        step = work.step(push="true", tags=f"{image}:1", platforms=_TWO, platform_subjects="true")
+        assert step.code == 0, step.log
+        refs = json.loads(step.outputs["refs"])
+    assert refs == [f"{image}@{served_digest(work.image, '1')}"]
+    assert f"::warning::platform-subjects: refs and checksums lack the platforms of {refs[0]}: " in step.log

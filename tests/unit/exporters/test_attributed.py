@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 
+from action.dataclass import replace
 from action.exporters.attributed import checksums, references
+from action.oci.image import PlatformImage
 from tests.unit.merging.jobs import digest_of, exporter
 
 A, B = digest_of("a"), digest_of("b")
@@ -27,6 +29,18 @@ def test_checksums_have_the_form_that_actions_attest_reads() -> None:
     assert all(re.fullmatch(r"[0-9a-f]{64} [ *]\S+", line) for line in lines)
     assert lines[0] == f"{A.removeprefix('sha256:')}  ghcr.io/octo/app"
     assert len(lines) == 3
+
+
+def test_the_image_of_each_platform_follows_the_index_only_if_it_is_asked_for() -> None:
+    platforms = (PlatformImage("linux/amd64", B, None), PlatformImage("linux/arm64", digest_of("c"), None))
+    pushed = replace(exporter("one", names=("ghcr.io/octo/app:1",), digest="a"), platforms=platforms)
+    assert references([pushed]) == [f"ghcr.io/octo/app@{A}"]
+    every = references([pushed], platforms=True)
+    assert every == [f"ghcr.io/octo/app@{each}" for each in (A, B, digest_of("c"))]
+    assert len(checksums([pushed], platforms=True).splitlines()) == 3
+    # An image without an index is its platform's image.
+    single = replace(pushed, platforms=(PlatformImage("linux/amd64", A, None),))
+    assert references([single], platforms=True) == [f"ghcr.io/octo/app@{A}"]
 
 
 def test_nothing_pushed_is_nothing() -> None:

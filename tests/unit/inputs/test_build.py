@@ -23,11 +23,17 @@ PEER = frozenset(
     )
 )
 
-OWN = {"require-digests", "verify", "compare", "retries", "retry-delay", "summary", "comment", "record"}
+OWN = {
+    *("require-digests", "verify", "compare", "platform-subjects", "retries", "retry-delay", "summary", "comment"),
+    "record",
+}
 # The runner sets it, and only the comment needs it.
 BY_RUNNER = {"matrix"}
-BOOLEANS = {"comment", "load", "no-cache", "pull", "push", "record", "require-digests", "summary", "verify"}
-POLICY = ("require_digests", "verify", "compare", "retries", "retry_delay")
+BOOLEANS = {
+    *("comment", "load", "no-cache", "platform-subjects", "pull", "push", "record", "require-digests", "summary"),
+    "verify",
+}
+POLICY = ("require_digests", "verify", "compare", "platform_subjects", "retries", "retry_delay")
 
 
 def test_the_inputs_are_those_of_the_peer_and_the_actions_own() -> None:
@@ -59,13 +65,14 @@ def test_every_input_reaches_its_own_field() -> None:
         assert changed == [name.replace("-", "_")]
 
 
-def test_five_inputs_make_the_policy() -> None:
+def test_six_inputs_make_the_policy() -> None:
     assert read_build_inputs({}).policy == Policy(require_digests=False, verify=False, retry_policy=RetryPolicy(0, 5.0))
     given = {"require-digests": "true", "verify": "true", "compare": "a:1", "retries": "3", "retry-delay": "0.5"}
+    given["platform-subjects"] = "true"
     assert read_build_inputs(given).policy == Policy(
-        require_digests=True, verify=True, retry_policy=RetryPolicy(3, 0.5), compare=("a:1",)
+        require_digests=True, verify=True, retry_policy=RetryPolicy(3, 0.5), compare=("a:1",), platform_subjects=True
     )
-    for name, value in (("retries", "-1"), ("retries", "21"), ("retry-delay", "soon"), ("verify", "maybe")):
+    for name, value in (("retries", "-1"), ("retries", "21"), ("retry-delay", "soon"), ("platform-subjects", "maybe")):
         with pytest.raises(InputError, match=f"^{name}: '{value}' is not "):
             read_build_inputs({name: value})
 
