@@ -70,6 +70,7 @@ FORMS: dict[str, dict[str, dict[str, str]]] = {
             "several": _SEVERAL_LINES,
         },
         "call": _CALL,
+        "compare": {"tag": r":[\w.-]+\Z", "digest": r"@sha256:"},
         "context": {
             "path": rf"\A(?!{_ANY_URL}|\{{)[^\n]",
             "Git URL": rf"\A(?:{_ANY_URL})",
@@ -107,6 +108,7 @@ FORMS: dict[str, dict[str, dict[str, str]]] = {
     },
     "bake": {
         "call": _CALL,
+        "compare": {"image": r"^[^=\n]+$", "of a target": r"^[\w-]+="},
         "files": {**_LIST, "of this machine, with a remote definition": r"\bcwd://"},
         "provenance": _PROVENANCE,
         "sbom": _SBOM,

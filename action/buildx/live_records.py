@@ -96,6 +96,27 @@ class LiveRecords:
                 logs += self._call_node(node, deadline, partial(_read_courses, records, reader))
         return logs
 
+    def blobs(self, ref: str, digests: Iterable[str], *, seconds: float) -> dict[str, bytes]:
+        """Return blobs that the node of a build keeps, such as manifests and configs of an image that was not pushed.
+
+        Args:
+            ref: `builder/node/ref` of the build.
+            digests: the digests of the blobs.
+            seconds: the time limit.
+
+        Returns:
+            Digest to the bytes of each blob that is there.
+
+        Raises:
+            EvidenceError: the node does not answer.
+        """
+        deadline = time.monotonic() + seconds
+        wanted = tuple(digests)
+        found: dict[str, bytes] = {}
+        for node in _by_node([ref]):
+            found |= self._call_node(node, deadline, partial(_read_blobs, wanted))
+        return found
+
     def _call_node(self, node: _Node, deadline: float, use: Callable[[GrpcConnection, float], _T]) -> _T:
         """Use the connection to a node; if it has ended since it was opened, use another one."""
         try:

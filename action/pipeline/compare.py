@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from action.oci.content import read_contents
 from action.oci.layout import open_layout, read_blob
 from action.oci.reference import check_digest
 from action.pipeline.compared_images import Answer, ComparedImage, builder_of, compared_images, digest_of
+from action.pipeline.live_source import LiveSource
 from action.pipeline.run_result import RunResult
 from action.process.log import Log
 from action.process.program import CompletedProgram
@@ -31,6 +33,8 @@ from action.process.program import CompletedProgram
 # Fewer and shorter than those of `verify`: the build is done, and everything was asked for once while buildx ran.
 _RETRIES = RetryPolicy(retries=2, delay=1.0)
 
+_ENGINE_SECONDS = 5.0
+_NOWHERE = "BuildKit does not give its config, and it is in no registry and no file; add push, or an output with dest"
 _NOT_AFFECTED = "it is not known whether the image changed, and the build is not affected"
 
 
@@ -49,6 +53,7 @@ def compared(
     answers: Mapping[str, Answer],
     *,
     buildx: tuple[str, ...],
+    live: LiveSource | None,
     log: Log,
 ) -> RunResult:
     """Compare the images of a run with other images.
@@ -59,6 +64,7 @@ def compared(
         compare: the images to compare with, as `compared_images` takes them.
         answers: the answers of registries while buildx ran: reference to answer.
         buildx: the command that runs buildx.
+        live: reads from BuildKit's API, or None.
         log: the destination of the log, for retries of registries.
 
     Returns:
@@ -72,14 +78,15 @@ def compared(
     builds = result.builds or {}
     others: dict[str, _Other] = {}
     notices, warnings = list(result.notices), list(result.warnings)
-    for image in {image.reference: image for name, image in images.items() if name in builds}.values():
-        try:
-            found = others[image.reference] = _other(image, answers, registries)
-        except BuildDigestsError as error:
-            warnings.append(f"compare: {error}; {_NOT_AFFECTED}")
+    used = list({image.reference: image for name, image in images.items() if name in builds}.values())
+    for image, found in zip(used, registries.call_concurrently(partial(_other, answers), used), strict=True):
+        if isinstance(found, BuildDigestsError):
+            warnings.append(f"compare: {found}; {_NOT_AFFECTED}")
             continue
+        others[image.reference] = found
         if found.digest is None:
             notices.append(f"compare: {image.name} does not exist yet, so that every image counts as changed")
+    engine = _Engine(live)
 
     def compare_exporter(
         registries: Registries, item: tuple[str, AttributedExporter]
@@ -90,9 +97,14 @@ def compared(
             return exporter, None
         other = others.get(image.reference)
         comparison, problem = Comparison(image.name, other.digest if other else None, None), None
-        if other is not None:
+        if other is not None and other.digest is None:
+            comparison = Comparison(image.name, None, changed=True)
+        elif other is not None:
             try:
-                comparison = _comparison(image, other, exporter, folder, registries)
+                contents = _Sources(folder, engine, registries).contents(exporter, builds[name].ref)
+                platforms = compare_platforms(contents, other.platforms)
+                changed = any(each.changed for each in platforms)
+                comparison = Comparison(image.name, other.digest, changed, platforms)
             except BuildDigestsError as error:
                 target = f"target {name}: " if name else ""
                 problem = f"{target}exporter {exporter.key} ({exporter.type}) is not compared: {error}; {_NOT_AFFECTED}"
@@ -110,12 +122,16 @@ def compared(
     return replace(result, builds=with_comparisons, notices=tuple(notices), warnings=tuple(warnings))
 
 
-def _other(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> _Other:
-    """Return the image to compare with, as the registry had it before the run could replace it.
+def _other(answers: Mapping[str, Answer], registries: Registries, image: ComparedImage) -> _Other | BuildDigestsError:
+    """Return the image as the registry had it before the run could replace it, or why it is not known."""
+    try:
+        return _read_other(image, answers, registries)
+    except BuildDigestsError as error:
+        # Returned: an error that is raised would end the requests for the other images.
+        return error
 
-    Raises:
-        BuildDigestsError: the registry refuses it, cannot be reached, or has something else than an image.
-    """
+
+def _read_other(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> _Other:
     top = _top(image, answers, registries)
     if top is None:
         return _Other(None, {})
@@ -129,7 +145,7 @@ def _other(image: ComparedImage, answers: Mapping[str, Answer], registries: Regi
                 known[named] = data
 
     def blobs(digest: str) -> bytes:
-        return known[digest] if digest in known else _blob(registries, image.repository, digest)
+        return known[digest] if digest in known else _served(registries, image.repository, digest)
 
     return _Other(digest, read_contents(digest, blobs, image.reference))
 
@@ -153,35 +169,70 @@ def _checked(image: ComparedImage, data: bytes | None) -> bytes | None:
     return data
 
 
-def _comparison(
-    image: ComparedImage, other: _Other, exporter: AttributedExporter, folder: Path, registries: Registries
-) -> Comparison:
-    if other.digest is None:
-        return Comparison(image.name, None, changed=True)
-    if exporter.digest is None:
-        raise EvidenceError("it has no digest; the warnings say why")
-    platforms = compare_platforms(_built(exporter, exporter.digest, folder, registries), other.platforms)
-    return Comparison(image.name, other.digest, any(each.changed for each in platforms), platforms)
+class _Engine:
+    """The blobs that BuildKit keeps of a run's builds; it is asked by one thread at a time.
+
+    Args:
+        live: reads from BuildKit's API, or None.
+    """
+
+    def __init__(self, live: LiveSource | None) -> None:
+        self._live = live
+        self._lock = threading.Lock()
+
+    def blob(self, ref: str | None, digest: str) -> bytes | None:
+        """Return a blob, or None if BuildKit does not have it or does not answer."""
+        with self._lock:
+            if self._live is None or ref is None:
+                return None
+            try:
+                return self._live.blobs(ref, (digest,), seconds=_ENGINE_SECONDS).get(digest)
+            except EvidenceError:
+                # It is not asked again, since that could take as long for each blob.
+                self._live = None
+                return None
 
 
-def _built(
-    exporter: AttributedExporter, digest: str, folder: Path, registries: Registries
-) -> Mapping[str | None, PlatformContent]:
-    """Return the platforms of an image that was built, from the registry or from the file that it was written to."""
-    if pushed := references((exporter,)):
-        repository = pushed[0].partition("@")[0]
-        return read_contents(digest, partial(_blob, registries, repository), pushed[0])
-    if exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}:
-        file = folder / str(exporter.dest)
-        if not is_passed_on(file):
-            with open_layout(file) as layout:
-                return read_contents(digest, partial(read_blob, layout), str(exporter.dest))
-    raise EvidenceError(
-        "its config and layers are neither in a registry nor in a file; add push, or an output with dest"
-    )
+@dataclass(frozen=True)
+class _Sources:
+    """The sources of the images that a run built: the folder of its files, BuildKit, and registries."""
+
+    folder: Path
+    engine: _Engine
+    registries: Registries
+
+    def contents(self, exporter: AttributedExporter, ref: str | None) -> Mapping[str | None, PlatformContent]:
+        """Return the platforms of the image that an exporter made.
+
+        Args:
+            exporter: the exporter.
+            ref: `builder/node/ref` of its build, or None.
+
+        Raises:
+            BuildDigestsError: the image cannot be read anywhere, or is not the image of a container.
+        """
+        if exporter.digest is None:
+            raise EvidenceError("it has no digest by which its config and layers could be found")
+        if exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}:
+            file = self.folder / str(exporter.dest)
+            if not is_passed_on(file):
+                with open_layout(file) as layout:
+                    return read_contents(exporter.digest, partial(read_blob, layout), str(exporter.dest))
+        pushed = references((exporter,))
+
+        def blob(digest: str) -> bytes | None:
+            # A registry limits the number of requests, and each takes a program of buildx.
+            data = self.engine.blob(ref, digest)
+            if data is None and pushed:
+                return _served(self.registries, pushed[0].partition("@")[0], digest)
+            if data is None:
+                raise EvidenceError(_NOWHERE)
+            return data
+
+        return read_contents(exporter.digest, blob, pushed[0] if pushed else "BuildKit's store")
 
 
-def _blob(registries: Registries, repository: str, digest: str) -> bytes:
+def _served(registries: Registries, repository: str, digest: str) -> bytes:
     reference = f"{repository}@{digest}"
     data = registries.manifest(reference)
     check_digest(data, digest, reference)

@@ -24,7 +24,8 @@ Answer = CompletedProgram | ProgramError
 """How a query of a registry ended, or why it could not be made."""
 
 _SECONDS = 20.0
-_MAX_MANIFESTS = 50
+_MAX_CONCURRENT = 8
+_MAX_ANSWERS = 1000
 _FORM = "write the name of an image in a registry, with a tag or digest: ghcr.io/octo/app:main"
 
 
@@ -106,12 +107,15 @@ class Lookup:
 
     def before(self) -> None:
         """Ask for the tags that the run replaces; to be called before buildx starts."""
-        replaced = [image.reference for image in self._images.values() if image.replaced]
-        threads = [threading.Thread(target=self._ask, args=(reference,), daemon=True) for reference in replaced]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        ended = threading.Event()
+
+        def ask() -> None:
+            self._ask_each([image.reference for image in self._images.values() if image.replaced])
+            ended.set()
+
+        if any(image.replaced for image in self._images.values()):
+            threading.Thread(target=ask, daemon=True).start()
+            wait_for(ended)
 
     def start(self) -> None:
         """Ask for everything else in a thread, unless that was done before."""
@@ -128,20 +132,27 @@ class Lookup:
     def _ask_all(self) -> None:
         try:
             pending = {image.reference: image.repository for image in self._images.values()}
-            while pending and len(self._answers) < _MAX_MANIFESTS:
-                new = [reference for reference in pending if reference not in self._answers]
-                threads = [threading.Thread(target=self._ask, args=(each,), daemon=True) for each in new[:8]]
-                for thread in threads:
-                    thread.start()
-                for thread in threads:
-                    thread.join()
+            while pending and len(self._answers) < _MAX_ANSWERS:
+                self._ask_each([reference for reference in pending if reference not in self._answers])
                 pending = {
                     f"{repository}@{digest}": repository
                     for reference, repository in pending.items()
                     for digest in _named_by(self._answers.get(reference))
-                } | {reference: pending[reference] for reference in new[8:]}
+                }
         finally:
             self._ended.set()
+
+    def _ask_each(self, references: Sequence[str]) -> None:
+        """Ask for references, eight at the same time."""
+        for start in range(0, len(references), _MAX_CONCURRENT):
+            threads = [
+                threading.Thread(target=self._ask, args=(each,), daemon=True)
+                for each in references[start : start + _MAX_CONCURRENT]
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
 
     def _ask(self, reference: str) -> None:
         # A transient failure is repeated only after the build, when the package for that is there. For a tag that the

@@ -68,7 +68,7 @@ def evaluate(
         sources = replace(sources, live=trace.live.read)
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
     if policy.asks_registries and result.builds is not None:
-        result = _asked_of_registries(request, executed, policy, result, log=log, preloader=preloader)
+        result = _asked_of_registries(request, executed, trace, policy, result, log=log, preloader=preloader)
     build = result.builds.get("") if result.builds else None
     other = other_pushed(build) if build and not request.bake else None
     return replace(
@@ -80,12 +80,20 @@ def evaluate(
 
 
 def _asked_of_registries(
-    request: Request, executed: Executed, policy: Policy, result: RunResult, *, log: Log, preloader: Preloader
+    request: Request,
+    executed: Executed,
+    trace: Trace,
+    policy: Policy,
+    result: RunResult,
+    *,
+    log: Log,
+    preloader: Preloader,
 ) -> RunResult:
     """Return the result with its digests verified, platforms read and images compared, as the user wants it."""
     folder = Path(request.folder)
     try:
-        preloader.wait(MODELS, RETRIES)
+        needed = policy.verify or policy.platform_subjects
+        (preloader.wait if needed else preloader.wait_for_report)(MODELS, RETRIES)
     except PackagesError as error:
         compare_lacks = (f"compare: nothing is compared: {error}",) if policy.compare else ()
         refs_lack = "platform-subjects: refs and checksums may lack platforms"
@@ -104,7 +112,9 @@ def _asked_of_registries(
         result = subjects.with_platforms(result, request, executed.buildx, log)
         result = replace(result, platform_subjects=True)
     if policy.compare and request.builds:
-        result = compare.compared(result, request, policy.compare, executed.answers(), buildx=executed.buildx, log=log)
+        result = compare.compared(
+            result, request, policy.compare, executed.answers(), buildx=executed.buildx, live=trace.live, log=log
+        )
     return result
 
 

@@ -20,6 +20,8 @@ class _Reader(Protocol):
 
     def courses(self, refs: Sequence[str], *, seconds: float) -> list[StatusLog]: ...
 
+    def blobs(self, ref: str, digests: Sequence[str], *, seconds: float) -> Mapping[str, bytes]: ...
+
 
 class LiveSource:
     """Source of records that loads its packages when it is first asked.
@@ -56,6 +58,19 @@ class LiveSource:
             EvidenceError: a course cannot be read.
         """
         return self._reader.courses(refs, seconds=seconds) if self._reader is not None else []
+
+    def blobs(self, ref: str, digests: Sequence[str], *, seconds: float) -> Mapping[str, bytes]:
+        """Return blobs that the node of a build keeps: digest to bytes; nothing if the packages are missing.
+
+        Args:
+            ref: `builder/node/ref` of the build.
+            digests: the digests of the blobs.
+            seconds: the time limit.
+
+        Raises:
+            EvidenceError: the node does not answer.
+        """
+        return self._reader.blobs(ref, digests, seconds=seconds) if self._load() and self._reader is not None else {}
 
     def _load(self) -> bool:
         """Return whether there is a reader, and make it if its packages are there."""

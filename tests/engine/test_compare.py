@@ -123,6 +123,18 @@ def test_each_platform_counts(work: Workplace) -> None:
     assert _changed(again) == {"0": False}
 
 
+def test_an_image_that_only_the_engine_keeps_is_compared(work: Workplace) -> None:
+    _push(work, "main")
+    inputs = {"tags": "app-of-this-test:pr", "load": "true", "compare": f"{work.image}:main"}
+    step = work.step(no_cache="true", **inputs)
+    assert _changed(step) == {"0": False}
+    _change(work, "z" * 77)
+    step = work.step(**inputs)
+    assert _changed(step) == {"0": True}
+    (platform,) = _comparison(step)["platforms"]
+    assert platform["compared_size"] == _size(_parts(work.image, "main")[0])
+
+
 def _log_commands(work: Workplace) -> Path:
     log = work.folder.with_name(f"{work.folder.name}-commands")
     fake_docker(work, f'[[ "$2" = build || "$2" = imagetools ]] && echo "$2" >> {log}; exec "$REAL" "$@"')

@@ -207,6 +207,16 @@ def test_verify_without_packages_fails_with_one_line_and_the_digests_are_there(w
 _USED = ("models", "retries")
 
 
+def test_compare_without_packages_is_a_warning_and_nothing_is_known_of_changes(work: Workplace, cache: Path) -> None:
+    name = f"{work.image}:1"
+    step = _run(work, cache, {"push": "true", "tags": name, "compare": name})
+    assert step.code == 0, step.log
+    assert step.digests == {"0": served_digest(work.image, "1")}
+    assert "changed" not in step.outputs
+    (warning,) = _warnings(step)
+    assert "compare: nothing is compared: the action's packages cannot be installed" in warning
+
+
 @pytest.mark.parametrize("present", [*[(name,) for name in _USED], *[{*_USED} - {name} for name in _USED]])
 def test_with_some_sets_alone_a_step_still_ends_with_a_message(
     work: Workplace, cache: Path, filled_cache: Path, present: Collection[str]
