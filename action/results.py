@@ -173,6 +173,27 @@ class ExporterResult(BaseModel):
     )
 
 
+class CacheResult(BaseModel):
+    """A cache exporter of a build and what it wrote."""
+
+    model_config = _described("Cache exporter", "a cache exporter: an object")
+
+    key: Key
+    index: int = Field(description="an index: the place of the entry in cache-to, from 0", ge=0)
+    id: str | None = Field(
+        description="an ID: letters, digits, '_', '.' and '-', not all digits; or null",
+        examples=["main"],
+        pattern=r"^[0-9]*[A-Za-z_.-][A-Za-z0-9_.-]*$",
+    )
+    type: str = Field(description="a cache type: a text", examples=["registry"], min_length=1)
+    ref: str | None = Field(
+        description="the image name of the cache: a text, or null", examples=["ghcr.io/octo/app:cache"]
+    )
+    dest: str | None = Field(description="the folder it was written to: a text, or null", examples=["cache"])
+    digest: Digest | None = Field(description=_DIGEST_OR_NULL)
+    evidence: Evidence | None = Field(description="where the digest comes from: response, record, artifact or null")
+
+
 class BuildResults(BaseModel):
     """The results of one build.
 
@@ -194,6 +215,7 @@ class BuildResults(BaseModel):
     exporters: Items[ExporterResult] = Field(
         description="exporters: a list, in the user's order, those that buildx added last"
     )
+    caches: Items[CacheResult] = Field(default=(), description="cache exporters: a list, in the user's order")
 
     @property
     def digests(self) -> dict[str, str]:
@@ -210,6 +232,11 @@ class BuildResults(BaseModel):
         """Exporter key to whether its image changed, in the user's order, if it was compared and that is known."""
         compared = {exporter.key: exporter.comparison for exporter in self.exporters if exporter.comparison}
         return {key: each.changed for key, each in compared.items() if each.changed is not None}
+
+    @property
+    def cache_digests(self) -> dict[str, str]:
+        """Key to digest, in the user's order, of every cache exporter that has a digest."""
+        return {cache.key: cache.digest for cache in self.caches if cache.digest}
 
 
 class BakeResults(BaseModel):

@@ -7,7 +7,7 @@ from functools import cache
 
 from action.buildx.request import Request, flags, optional, repeated
 from action.errors import InputError
-from action.exporters.output import parse_outputs
+from action.exporters.output import parse_caches, parse_outputs
 from action.exporters.requested import requested_exporters
 from action.github.context import WorkflowRun, counts_as_private, read_workflow_run
 from action.inputs.attestations import attestation_variables, attestations, can_add_default
@@ -59,6 +59,7 @@ def build_request(
         load=inputs.load,
         call=inputs.call,
         annotations=inputs.annotations,
+        caches=parse_caches(inputs.cache_to),
     )
     context = git.fill(inputs.context) or git.url()
     if context.startswith("-") and context != STDIN:

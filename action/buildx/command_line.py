@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from action.buildx.options import ParsedOptions, read_options
 from action.buildx.request import Request
 from action.errors import InputError
-from action.exporters.output import STDOUT_PATHS, parse_outputs
+from action.exporters.output import STDOUT_PATHS, parse_caches, parse_outputs
 from action.exporters.requested import requested_exporters
 from action.process.docker import find_buildx
 
@@ -36,6 +36,7 @@ def read_build_command_line(arguments: Sequence[str]) -> Request:
         load=given.flag("load"),
         call=given.call,
         annotations=given.options.get("annotation", ()),
+        caches=parse_caches(given.options.get("cache-to", ()), source="--cache-to"),
     )
     return Request(
         arguments=("build", *arguments),

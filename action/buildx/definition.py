@@ -12,7 +12,7 @@ from action.buildx.options import read_options
 from action.dataclass import dataclass, replace
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError, InputError, ProgramError
-from action.exporters.output import Output, check_ids, output_of, parse_output
+from action.exporters.output import CacheEntry, Output, caches_of, check_ids, output_of, parse_caches, parse_output
 from action.exporters.requested import Requested, requested_exporters
 from action.process.program import CompletedProgram, ProgramGroup, capture_output
 
@@ -208,13 +208,14 @@ def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Targ
     if adds_both and listed in _REVERSED_DEFAULTS:
         listed = listed[::-1]
     outputs = tuple(_output(output, index, source) for index, output in enumerate(listed))
-    check_ids(outputs, source=source)
+    check_ids([output.id for output in outputs], source=source)
     tags, annotations = target.get("tags"), target.get("annotations")
     requested = requested_exporters(
         outputs,
         tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
         call=str(target.get("call") or ""),
         annotations=tuple(map(str, annotations)) if isinstance(annotations, list) else (),
+        caches=_caches(name, target.get("cache-to")),
     )
     attests = target.get("attest")
     provenance = any(_is_provenance(attest) for attest in (attests if isinstance(attests, list) else ()))
@@ -228,6 +229,15 @@ def _output(written: object, index: int, source: str) -> Output:
     if isinstance(written, str):
         return parse_output(written, index, source=source)
     raise InputError(source, f"{written!r} is not an output", "write a text or an object")
+
+
+def _caches(name: str, written: object) -> tuple[CacheEntry, ...]:
+    """Return the cache exporters of a target: a list of objects since buildx 0.20, and of texts before."""
+    source = f"cache-to of bake target {name}"
+    listed = written if isinstance(written, list) else []
+    if all(isinstance(each, str) for each in listed):
+        return parse_caches(listed, source=source)
+    return caches_of([{str(key): str(value) for key, value in each.items()} for each in listed], source=source)
 
 
 def _is_provenance(attest: object) -> bool:

@@ -44,6 +44,18 @@ _BUILD = {
             "evidence": "record",
         }
     ],
+    "caches": [
+        {
+            "key": "0",
+            "index": 0,
+            "id": None,
+            "type": "registry",
+            "ref": "ghcr.io/octo/app:cache",
+            "dest": None,
+            "digest": _DIGEST,
+            "evidence": "response",
+        }
+    ],
 }
 
 _Schema = dict[str, Any]

@@ -100,6 +100,7 @@ def read_known(data: bytes) -> Known | None:
         once = _check(data, [response])
         document = dict(_evidence(response))
         found = list(_others(response))
+        document |= _cache_manifest(response, once=once)
     except _UncertainError:
         return None
     deviations = tuple(pointer([key]) for key, valid in found if valid is False)
@@ -115,7 +116,10 @@ def read_known_bake(data: bytes) -> Known | None:
         if len(responses) < len(targets):
             return None
         once = _check(data, responses.values())
-        document: dict[str, object] = {name: dict(_evidence(response)) for name, response in responses.items()}
+        document: dict[str, object] = {
+            name: {**dict(_evidence(response)), **_cache_manifest(response, once=once)}
+            for name, response in responses.items()
+        }
         found = [((name, key), valid) for name, response in responses.items() for key, valid in _others(response)]
     except _UncertainError:
         return None
@@ -196,6 +200,13 @@ def _descriptor(raw: Raw) -> object:
     if value is None or not is_valid(DESCRIPTOR, value):
         raise _UncertainError
     return value
+
+
+def _cache_manifest(response: _Response, *, once: bool) -> dict[str, object]:
+    """Return the descriptor of a cache if the schema accepts it, and it is certain that it is there only once."""
+    raw = response.cache_manifest
+    value = _parsed(raw) if once and isinstance(raw, Raw) else None
+    return {CACHE_MANIFEST: value} if value is not None and is_valid(CACHE_MANIFEST, value) else {}
 
 
 def _others(response: _Response) -> Iterator[tuple[str, bool | None]]:

@@ -11,7 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from action.dataclass import dataclass
-from action.evidence.metadata_places import CONFIG_DIGEST, DESCRIPTOR, DIGEST, MAPS, NAME, REF, RESPONSES, is_valid
+from action.documents.strict_json import parse_document
+from action.evidence.metadata_places import (
+    CACHE_MANIFEST,
+    CONFIG_DIGEST,
+    DESCRIPTOR,
+    DIGEST,
+    MAPS,
+    NAME,
+    REF,
+    RESPONSES,
+    is_valid,
+)
 from action.oci.image import CONFIG_TYPES, INDEX_TYPES, MANIFEST_TYPES, Image, ManifestDescriptor, PlatformImage
 
 _IDS = ("id", "ID", "exporter.id")
@@ -37,6 +48,15 @@ class Response:
         """The image names that it reports, or None."""
         name = self.values.get(NAME)
         return tuple(part for part in name.split(",") if part) if isinstance(name, str) else None
+
+    @property
+    def cache_digest(self) -> str | None:
+        """The digest of the manifest or index of a cache that it reports, or None."""
+        value = self.values.get(CACHE_MANIFEST)
+        if value is None or not is_valid(CACHE_MANIFEST, value):
+            return None
+        document = parse_document(value, CACHE_MANIFEST) if isinstance(value, str) else value
+        return _text(document["digest"]) if isinstance(document, dict) else None
 
     @property
     def image(self) -> Image:

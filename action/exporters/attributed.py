@@ -83,6 +83,38 @@ class AttributedExporter:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class AttributedCache:
+    """One cache exporter of a build; the results schema describes each member.
+
+    Attributes:
+        key: its ID, or its index as text.
+        index: the zero-based position of its entry in `cache-to`.
+        id: its ID, or None.
+        type: its type, such as `registry`.
+        ref: the image name of a cache in a registry, or None.
+        dest: the folder of a local cache, or None.
+        digest: the digest of the manifest or index that it wrote, or None if there is none or it is not known.
+        evidence: the source of the digest, or None.
+    """
+
+    key: str
+    index: int
+    id: str | None
+    type: str
+    ref: str | None
+    dest: str | None
+    digest: str | None
+    evidence: Evidence | None
+
+    def document(self) -> dict[str, object]:
+        """Return the cache exporter as an object of the results document, in JSON values."""
+        return {name: getattr(self, name) for name in _CACHE_MEMBERS}
+
+
+_CACHE_MEMBERS = ("key", "index", "id", "type", "ref", "dest", "digest", "evidence")
+
+
 @dataclass(frozen=True)
 class AttributedBuild:
     """One build with its exporters.
@@ -90,10 +122,12 @@ class AttributedBuild:
     Attributes:
         ref: `builder/node/ref`, or None if it is not known.
         exporters: its exporters: those of the outputs in the user's order, then those that buildx added.
+        caches: its cache exporters, in the user's order.
     """
 
     ref: str | None
     exporters: tuple[AttributedExporter, ...] = ()
+    caches: tuple[AttributedCache, ...] = ()
 
     @property
     def digest(self) -> str | None:
@@ -123,6 +157,11 @@ class AttributedBuild:
         compared = {exporter.key: exporter.comparison for exporter in self.exporters if exporter.comparison}
         return {key: each.changed for key, each in compared.items() if each.changed is not None}
 
+    @property
+    def cache_digests(self) -> dict[str, str]:
+        """Key to digest, in the user's order, of every cache exporter that has one."""
+        return {cache.key: cache.digest for cache in self.caches if cache.digest}
+
     def document(self) -> dict[str, object]:
         """Return the results document of the build, in JSON values."""
         return {
@@ -131,6 +170,7 @@ class AttributedBuild:
             "digest": self.digest,
             "imageid": self.imageid,
             "exporters": [exporter.document() for exporter in self.exporters],
+            "caches": [cache.document() for cache in self.caches],
         }
 
 

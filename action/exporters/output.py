@@ -1,9 +1,12 @@
-"""Entries of the `outputs` input, parsed as buildx parses them (docker/buildx 0.36, util/buildflags/export.go)."""
+"""Entries of the inputs `outputs` and `cache-to`, parsed as buildx parses them.
+
+Its rules are in docker/buildx 0.36, util/buildflags/export.go and cache.go.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from action.dataclass import dataclass
 from action.errors import InputError
@@ -75,24 +78,28 @@ def parse_outputs(texts: Iterable[str], *, source: str = "outputs") -> tuple[Out
     outputs = tuple(
         parse_output(text, index, source=source) for index, text in enumerate(text for text in texts if text)
     )
-    check_ids(outputs, source=source)
+    check_ids([output.id for output in outputs], source=source)
     return outputs
 
 
-def check_ids(outputs: Sequence[Output], *, source: str) -> None:
-    """Check that the `id` of each output is unique in the build.
+def check_ids(ids: Sequence[str | None], *, source: str) -> None:
+    """Check that the `id` of each entry of a list is unique in it.
+
+    Args:
+        ids: the `id` of each entry, in their order.
+        source: the input, option or bake target that they come from, for error messages.
 
     Raises:
-        InputError: two outputs have the same `id`.
+        InputError: two entries have the same `id`.
     """
     seen: dict[str, int] = {}
-    for output in outputs:
-        if output.id is None:
+    for index, identifier in enumerate(ids):
+        if identifier is None:
             continue
-        if output.id in seen:
-            problem = f"entries {seen[output.id]} and {output.index} have the same id {output.id!r}"
+        if identifier in seen:
+            problem = f"entries {seen[identifier]} and {index} have the same id {identifier!r}"
             raise InputError(source, problem, "give each an id of its own")
-        seen[output.id] = output.index
+        seen[identifier] = index
 
 
 def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
@@ -141,7 +148,7 @@ def output_of(written: Mapping[str, str], index: int, *, source: str = "outputs"
         raise InputError(source, f"{text!r} has no type", "write type=image, registry, oci, docker, local or tar")
     identifier = attributes.pop("id", None)
     if identifier is not None:
-        _check_id(identifier, source)
+        check_id(identifier, source)
     # buildx treats an empty dest as no dest.
     return Output(index, kind, identifier, attributes.pop("dest", None) or None, attributes)
 
@@ -151,9 +158,99 @@ def is_id(text: str) -> bool:
     return bool(_ID.fullmatch(text)) and not text.isdigit()
 
 
-def _check_id(identifier: str, source: str) -> None:
+def check_id(identifier: str, source: str) -> None:
+    """Check the form of an `id`.
+
+    Args:
+        identifier: the `id`.
+        source: the input, option or bake target that it comes from, for error messages.
+
+    Raises:
+        InputError: it is malformed or all digits.
+    """
     if not _ID.fullmatch(identifier):
         raise InputError(source, f"id {identifier!r} is malformed", "use letters, digits, '_', '.' and '-' only")
     if identifier.isdigit():
         problem = f"id {identifier!r} is all digits"
         raise InputError(source, problem, "digits alone name an exporter by its place; add a letter")
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One cache exporter.
+
+    Attributes:
+        index: its zero-based position in the user's list.
+        id: its ID, or None.
+        type: the type as written; buildx checks that it exists.
+        ref: the image name of a cache in a registry, or None.
+        dest: the folder of a local cache, or None.
+        ignores_error: whether the build goes on if the cache cannot be written.
+        tag: the name of the cache in the `index.json` of a local one.
+    """
+
+    index: int
+    id: str | None
+    type: str
+    ref: str | None = None
+    dest: str | None = None
+    ignores_error: bool = False
+    tag: str = "latest"
+
+    @property
+    def key(self) -> str:
+        """The key of the cache in `caches`: its ID, or its index if it has no ID."""
+        return self.id or str(self.index)
+
+
+def parse_caches(texts: Iterable[str], *, source: str = "cache-to") -> tuple[CacheEntry, ...]:
+    """Parse the entries of `cache-to`.
+
+    Args:
+        texts: the entries in the user's order.
+        source: the input or option that they come from, for error messages.
+
+    Raises:
+        InputError: an entry is not CSV, or an `id` is malformed, all digits or used twice.
+    """
+    return caches_of([attributes for text in texts for attributes in _cache_attributes(text, source)], source=source)
+
+
+def caches_of(written: Sequence[Mapping[str, str]], *, source: str) -> tuple[CacheEntry, ...]:
+    """Return cache exporters from their attributes.
+
+    Args:
+        written: the attributes of each, lower-case name to value, in the user's order.
+        source: the input, option or bake target that they come from, for error messages.
+
+    Raises:
+        InputError: an `id` is malformed, all digits or used twice.
+    """
+    caches = []
+    for index, attributes in enumerate(written):
+        identifier = attributes.get("id")
+        if identifier is not None:
+            check_id(identifier, source)
+        caches.append(
+            CacheEntry(
+                index,
+                identifier,
+                attributes.get("type", ""),
+                attributes.get("ref") or None,
+                attributes.get("dest") or None,
+                go_boolean(attributes.get("ignore-error", "")) is True,
+                attributes.get("tag") or "latest",
+            )
+        )
+    check_ids([cache.id for cache in caches], source=source)
+    return tuple(caches)
+
+
+def _cache_attributes(text: str, source: str) -> Iterator[dict[str, str]]:
+    """Yield the attributes of each cache in an entry; fields without `=` are names of caches in registries."""
+    fields = csv_fields(source, text)
+    if not any("=" in field for field in fields):
+        yield from ({"type": "registry", "ref": field} for field in fields)
+        return
+    pairs = (field.partition("=") for field in fields)
+    yield {name.strip().lower(): value for name, _, value in pairs}

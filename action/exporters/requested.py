@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from action.dataclass import dataclass
-from action.exporters.output import NO_EXPORTER, STDOUT_PATHS, Output
+from action.exporters.output import NO_EXPORTER, STDOUT_PATHS, CacheEntry, Output
 from action.inputs.values import csv_fields, go_boolean
 
 IMAGE_TYPES = frozenset(("image", "registry", "moby", "oci", "docker"))
@@ -69,6 +69,7 @@ class Requested:
         reevaluated: whether buildx evaluates the definition again for the build, as it does for a bake. Names and
             attributes that come from `uuidv4()` or `timestamp()` then have other values.
         by_chance: whether the second evaluation may also give other outputs or other pushes (`outputs_by_chance`).
+        caches: the cache exporters, in the user's order.
     """
 
     exporters: tuple[RequestedExporter, ...]
@@ -80,6 +81,7 @@ class Requested:
     overwritten: frozenset[str] = frozenset()
     reevaluated: bool = False
     by_chance: bool = False
+    caches: tuple[CacheEntry, ...] = ()
 
     @property
     def adds_image(self) -> bool:
@@ -153,6 +155,7 @@ def requested_exporters(
     load: bool = False,
     call: str = "",
     annotations: Sequence[str] = (),
+    caches: tuple[CacheEntry, ...] = (),
 ) -> Requested:
     """Return the exporters that a build requests.
 
@@ -163,6 +166,7 @@ def requested_exporters(
         load: the `load` input.
         call: the `call` input; the build exports nothing unless it is empty or `build`.
         annotations: the `annotations` input.
+        caches: the entries of the `cache-to` input.
 
     Raises:
         InputError: `call` is not CSV.
@@ -183,7 +187,7 @@ def requested_exporters(
         if exports and output.type != NO_EXPORTER
     )
     overwritten = frozenset(name for annotation in annotations for name in _overwritten(annotation))
-    return Requested(exporters, len(outputs), tags, push, load, exports, overwritten)
+    return Requested(exporters, len(outputs), tags, push, load, exports, overwritten, caches=caches if exports else ())
 
 
 def _attributes(output: Output, *, push: bool) -> Mapping[str, str]:

@@ -12,9 +12,11 @@ from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild, first_image_exporter
 from action.exporters.attribution import Attribution, attribute
 from action.exporters.build_evidence import makes_image, needs_record, uses_response
+from action.exporters.caches import attribute_caches, missing_caches
 from action.exporters.reported import with_reported_names
 from action.exporters.requested import Requested
 from action.pipeline.collect import RecordOf, Sources, collect, misleading_folders, records_of
+from action.pipeline.local_caches import misleading_caches
 from action.pipeline.run_result import RunResult
 
 _NOTHING_EXPORTED = (
@@ -170,10 +172,13 @@ def _conclude_target(
         return _TargetResult(None, (*file.faults, error), evidence.missing)
     by_record = evidence.record is not None and not attribution.unknown
     errors, warnings = _faults(requested, file, by_record=by_record)
-    build = AttributedBuild(file.metadata.ref, attribution.exporters)
+    caches = attribute_caches(requested.caches, evidence)
+    build = AttributedBuild(file.metadata.ref, attribution.exporters, caches)
     warnings += missing_digests(attribution)
     warnings += [each for each in evidence.missing if not any(each in warning for warning in warnings)]
     warnings += misleading_folders(attribution.exporters, sources)
+    warnings += missing_caches(requested.caches, evidence)
+    warnings += misleading_caches(requested.caches, sources.folder)
     if require_digests and attribution.unknown:
         errors.append(_missing(attribution))
     nothing = requested.may_default and not build.exporters and not errors

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter
 from action.oci.image import ManifestDescriptor, PlatformImage
-from action.results import BakeResults, BuildResults, ExporterResult
+from action.results import BakeResults, BuildResults, CacheResult, ExporterResult
 
 
 def results_of(builds: Mapping[str, AttributedBuild], *, bake: bool) -> BuildResults | BakeResults:
@@ -32,7 +32,21 @@ def bake_results(builds: Mapping[str, AttributedBuild]) -> BakeResults:
 
 def attributed_build(results: BuildResults) -> AttributedBuild:
     """Return what the exporters of a results document made."""
-    return AttributedBuild(results.ref, tuple(map(_attributed_exporter, results.exporters)))
+    exporters = tuple(map(_attributed_exporter, results.exporters))
+    return AttributedBuild(results.ref, exporters, tuple(map(_attributed_cache, results.caches)))
+
+
+def _attributed_cache(cache: CacheResult) -> AttributedCache:
+    return AttributedCache(
+        key=cache.key,
+        index=cache.index,
+        id=cache.id,
+        type=cache.type,
+        ref=cache.ref,
+        dest=cache.dest,
+        digest=cache.digest,
+        evidence=cache.evidence,
+    )
 
 
 def _attributed_exporter(exporter: ExporterResult) -> AttributedExporter:

@@ -1,4 +1,4 @@
-"""The verification of digests: against the registry for pushed images, against the tar for images in files."""
+"""The verification of digests: against the registry for what was pushed, against the file or folder for the rest."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from action.buildx.local_state import BuildRef
 from action.dataclass import replace
 from action.errors import BuildDigestsError, VerificationError
 from action.evidence.record import ARTIFACT_TYPES, is_passed_on
-from action.exporters.attributed import AttributedBuild, AttributedExporter, references
+from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY
-from action.oci.reference import check_digest
+from action.oci.reference import Reference, check_digest, parse_reference
 from action.oci.verify import check_artifact
 from action.pipeline.run_result import RunResult
 from action.process.log import Log
@@ -48,32 +48,24 @@ def verified(result: RunResult, folder: Path, buildx: tuple[str, ...], log: Log)
 def verify(
     build: AttributedBuild, folder: Path, registries: Registries
 ) -> tuple[AttributedBuild, tuple[BuildDigestsError, ...]]:
-    """Check the digest of each exporter that pushed an image or wrote one to a file.
+    """Check the digest of each exporter that pushed an image or wrote one to a file, and that of each cache.
 
     Images that only an engine keeps, and files that are not images, are not checked.
 
     Args:
-        build: a build with its exporters.
+        build: a build with its exporters and caches.
         folder: the folder that paths in outputs are relative to.
         registries: reads from registries.
 
     Returns:
-        The build, without the digest of each exporter that fails the check; and an error for each of these.
+        The build, without the digest of each exporter or cache that fails the check; and an error for each of these.
 
     Raises:
         Interrupted: a signal ended it.
     """
     pushed = [(place, each) for place, exporter in enumerate(build.exporters) for each in references((exporter,))]
 
-    def check(registries: Registries, item: tuple[int, str]) -> BuildDigestsError | None:
-        _, reference = item
-        try:
-            check_digest(registries.manifest(reference), reference.rpartition("@")[2], reference)
-        except BuildDigestsError as error:
-            return error
-        return None
-
-    failures = registries.call_concurrently(check, pushed)
+    failures = registries.call_concurrently(_failure, [reference for _, reference in pushed])
     faults: dict[int, list[str]] = {}
     for (place, _), failure in zip(pushed, failures, strict=True):
         if failure is not None:
@@ -84,7 +76,56 @@ def verify(
     exporters = tuple(
         _without_digest(exporter) if faults.get(place) else exporter for place, exporter in enumerate(build.exporters)
     )
-    return replace(build, exporters=exporters), errors
+    caches, cache_errors = _verified_caches(build.caches, folder, registries)
+    return replace(build, exporters=exporters, caches=caches), (*errors, *cache_errors)
+
+
+def _failure(registries: Registries, reference: str) -> BuildDigestsError | None:
+    """Return why a registry does not serve what `name@digest` names, or None."""
+    try:
+        check_digest(registries.manifest(reference), reference.rpartition("@")[2], reference)
+    except BuildDigestsError as error:
+        return error
+    return None
+
+
+def _verified_caches(
+    caches: tuple[AttributedCache, ...], folder: Path, registries: Registries
+) -> tuple[tuple[AttributedCache, ...], list[BuildDigestsError]]:
+    """Return the caches, without each digest that fails its check; and an error for each of these."""
+    places = {place: f"{reference.repository}@{cache.digest}" for place, cache, reference in _in_registries(caches)}
+    found = dict(zip(places, registries.call_concurrently(_failure, places.values()), strict=True))
+    found |= {place: _cache_fault(cache, folder) for place, cache in enumerate(caches) if place not in places}
+    errors: list[BuildDigestsError] = [
+        VerificationError(
+            f"cache {caches[place].key} ({caches[place].type}) is not verified: the metadata file says "
+            f"{caches[place].digest}, but {found[place]}; its digest is not reported"
+        )
+        for place in sorted(found)
+        if found[place] is not None
+    ]
+    verified_caches = tuple(
+        cache if found[place] is None else replace(cache, digest=None, evidence=None)
+        for place, cache in enumerate(caches)
+    )
+    return verified_caches, errors
+
+
+def _in_registries(caches: tuple[AttributedCache, ...]) -> Iterator[tuple[int, AttributedCache, Reference]]:
+    for place, cache in enumerate(caches):
+        if cache.digest and cache.type == "registry" and (reference := parse_reference(cache.ref or "")):
+            yield place, cache, reference
+
+
+def _cache_fault(cache: AttributedCache, folder: Path) -> BuildDigestsError | None:
+    """Return why a cache is not in its folder, or None if it is, or is not in a folder."""
+    if not cache.digest or cache.type != "local" or not cache.dest:
+        return None
+    try:
+        check_artifact(folder / cache.dest, cache.digest)
+    except BuildDigestsError as error:
+        return error
+    return None
 
 
 def _local_faults(exporter: AttributedExporter, folder: Path) -> Iterator[str]:

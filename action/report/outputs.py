@@ -32,9 +32,10 @@ def digest_outputs(builds: Mapping[str, AttributedBuild] | None, *, bake: bool) 
             "exporters": compact(
                 {name: [exporter.document() for exporter in build.exporters] for name, build in targets.items()}
             ),
+            "caches": compact({name: build.cache_digests for name, build in targets.items()}),
         }
     if builds is None:
-        return {"digests": "{}", "imageids": "{}", "exporters": "[]"}
+        return {"digests": "{}", "imageids": "{}", "exporters": "[]", "caches": "{}"}
     build = builds.get("", AttributedBuild(None))
     return {
         "digest": build.digest or "",
@@ -42,6 +43,7 @@ def digest_outputs(builds: Mapping[str, AttributedBuild] | None, *, bake: bool) 
         "digests": compact(build.digests),
         "imageids": compact(build.imageids),
         "exporters": compact([exporter.document() for exporter in build.exporters]),
+        "caches": compact(build.cache_digests),
         "ref": build.ref or "",
         **compared,
     }

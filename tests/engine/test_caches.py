@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.conftest import Step, Workplace, lines, workplace
+from tests.engine.conftest import STAGES, Step, Workplace, lines, workplace
 from tests.engine.other_end import served, served_digest, tar_digest
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -115,13 +115,16 @@ def other(tmp_path_factory: pytest.TempPathFactory, registry: str, classic_envir
     return workplace(tmp_path_factory.mktemp("other"), classic_environment, registry)
 
 
-def test_a_build_with_a_cache_gets_the_digest_that_the_registry_serves(work: Workplace, cache: Cache) -> None:
-    step = work.step(push="true", tags=f"{work.image}:1", cache_to=cache.to(work), require_digests="true")
+def test_a_build_with_a_cache_gets_the_digests_that_the_registry_serves(work: Workplace, cache: Cache) -> None:
+    step = work.step(
+        push="true", tags=f"{work.image}:1", cache_to=cache.to(work), require_digests="true", verify="true"
+    )
     assert step.code == 0, step.log
     assert step.outputs["digest"] == served_digest(work.image, "1")
     assert step.digests == {"0": served_digest(work.image, "1")}
     assert_silent(step.log)
     check_cache(cache, work, json.loads(step.outputs["metadata"]))
+    assert json.loads(step.outputs["caches"]) == ({"0": cache.manifest(work)[0]} if cache.kinds else {})
 
 
 def test_several_outputs_with_a_cache_get_each_its_own_digest(work: Workplace, any_cache: Cache) -> None:
@@ -139,7 +142,7 @@ def test_several_outputs_with_a_cache_get_each_its_own_digest(work: Workplace, a
 def _bake_file(work: Workplace, cache: Cache) -> None:
     target = {
         "output": [f"type=image,name={work.image}:1,push=true,id=release", "type=oci,dest=oci.tar"],
-        "cache-to": [cache.to(work)],
+        "cache-to": [f"{cache.to(work)}{',id=main' if cache.kinds else ''}"],
     }
     definition = {
         "group": {"default": {"targets": ["cached", "plain"]}},
@@ -160,6 +163,8 @@ def test_a_bake_with_a_cache_gets_each_targets_digests(work: Workplace, any_cach
     step = work.bake_step(source=".", require_digests="true")
     assert step.code == 0, step.log
     assert json.loads(step.outputs["digests"]) == _bake_digests(work)
+    caches = {"main": any_cache.manifest(work)[0]} if any_cache.kinds else {}
+    assert json.loads(step.outputs["caches"]) == {"cached": caches, "plain": {}}
     assert_silent(step.log)
     check_cache(any_cache, work, json.loads(step.outputs["metadata"])["cached"])
 
@@ -170,7 +175,9 @@ def test_a_build_with_a_cache_works_in_the_terminal(work: Workplace, any_cache: 
         *("--cache-to", any_cache.to(work), "--push", "-t", f"{work.image}:1", "."),
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["digest"] == served_digest(work.image, "1")
+    results = json.loads(done.stdout)
+    assert results["digest"] == served_digest(work.image, "1")
+    assert [each["digest"] for each in results["caches"]] == [any_cache.manifest(work)[0] if any_cache.kinds else None]
     assert_silent(done.stderr)
     check_cache(any_cache, work, json.loads((work.folder / "m.json").read_text()))
 
@@ -211,7 +218,9 @@ def test_several_caches_at_once_are_all_written(work: Workplace, action: str) ->
     written = {served_digest(work.image, "cache"), served_digest(f"{work.image}/other", "cache")}
     metadata = json.loads(step.outputs["metadata"])
     named = json.loads((metadata if action == "build" else metadata["default"])["cache.manifest"])["digest"]
-    # There is one key for all of them: whose digest it holds, it does not say.
+    # There is one key for all of them: whose digest it holds, it does not say. So none of them has a digest.
+    caches_output = json.loads(step.outputs["caches"])
+    assert caches_output == ({} if action == "build" else {"default": {}})
     assert named in {*written, *(f"sha256:{blob.name}" for blob in (work.folder / "cache/blobs/sha256").iterdir())}
 
 
@@ -257,8 +266,32 @@ def test_with_ignore_error_a_cache_that_cannot_be_written_costs_no_digest(work: 
     step = work.step(push="true", tags=f"{work.image}:1", cache_to=cache, require_digests="true")
     assert step.code == 0, step.log
     assert step.digests == {"0": served_digest(work.image, "1")}
-    assert_silent(step.log)
-    assert ("cache.manifest" in json.loads(step.outputs["metadata"])) is ("{image}" in ref)
+    written = "{image}" in ref
+    assert ("cache.manifest" in json.loads(step.outputs["metadata"])) is written
+    assert json.loads(step.outputs["caches"]) == ({"0": served_digest(work.image, "cache")} if written else {})
+    if written:
+        assert_silent(step.log)
+    else:
+        assert "::warning::cache 0 (registry) has no digest: BuildKit reports none" in step.log
+
+
+def test_a_local_cache_that_no_build_can_read_is_a_warning(work: Workplace) -> None:
+    """BuildKit's client writes the digest of one cache into both folders."""
+    (work.folder / "Dockerfile").write_text(STAGES)
+    caches = ("type=local,dest=min,id=min", "type=local,dest=max,mode=max,id=max")
+    step = work.step(push="true", tags=f"{work.image}:1", cache_to=lines(*caches), verify="true")
+    assert step.code == 0, step.log
+    assert json.loads(step.outputs["caches"]) == {}
+    unreadable = []
+    for name in ("min", "max"):
+        (entry,) = json.loads((work.folder / name / "index.json").read_text())["manifests"]
+        if not (work.folder / name / "blobs/sha256" / entry["digest"].removeprefix("sha256:")).exists():
+            unreadable.append(name)
+    warnings = [line for line in step.log.splitlines() if line.startswith("::warning::")]
+    assert len(unreadable) == 1
+    named = [line for line in warnings if f"{unreadable[0]}/index.json names sha256:" in line]
+    assert len(named) == 1
+    assert len(warnings) == 3, warnings
 
 
 def test_a_cache_that_cannot_be_written_fails_the_step_with_what_buildx_says(work: Workplace) -> None:
