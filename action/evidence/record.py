@@ -73,6 +73,7 @@ class Step:
         completed: the time of its end in seconds since 1970, or None.
         cached: whether its result came from the cache.
         error: its error, or empty.
+        caches: the digests of the manifests that it wrote as a cache exporter.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Step:
     completed: float | None = None
     cached: bool = False
     error: str = ""
+    caches: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:

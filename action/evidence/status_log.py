@@ -6,12 +6,14 @@ The record names a status log: BuildKit's `StatusResponse` messages, each after 
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import Field
 
+from action.dataclass import replace
 from action.errors import EvidenceError
 from action.evidence.buildkit_messages import StatusResponse, reading, seconds
 from action.evidence.record import StatusLog, Step
@@ -29,6 +31,9 @@ _MAX_BYTES = 384 * 1024 * 1024
 _MAX_MESSAGES = 1_000_000
 _MAX_UPDATES = 300_000
 _MAX_TEXT = 32 * 1024 * 1024
+
+# What a cache exporter reports when it writes its manifest (moby/buildkit 0.34, cache/remotecache/export.go).
+_CACHE_MANIFEST = re.compile(r"writing cache (?:image )?manifest (sha256:[0-9a-f]{64})")
 _LENGTH = struct.Struct("<I")
 
 
@@ -82,7 +87,9 @@ def _read(layout: TarLayout, manifest: Manifest, reader: StatusReader) -> Status
 
 def in_order(steps: Mapping[str, Step]) -> tuple[Step, ...]:
     """Return steps in the order in which they started, then those that did not start."""
-    return tuple(sorted(steps.values(), key=lambda step: (step.started is None, step.started or 0.0)))
+    # What a cache exporter wrote may be told, and the step itself not.
+    named = (step for step in steps.values() if step.name or not step.caches)
+    return tuple(sorted(named, key=lambda step: (step.started is None, step.started or 0.0)))
 
 
 def _messages(chunks: Iterator[bytes], reader: StatusReader) -> Iterator[bytes]:
@@ -147,17 +154,28 @@ class StatusReader:
             started = seconds(vertex.started) if vertex.HasField("started") else None
             completed = seconds(vertex.completed) if vertex.HasField("completed") else None
             steps[vertex.digest] = Step(
-                known.name,
+                known.name or vertex.name,
                 # A step may run in several parts; it lasts from the start of the first to the end of the last.
                 started=min((each for each in (known.started, started) if each is not None), default=None),
                 completed=max((each for each in (known.completed, completed) if each is not None), default=None),
                 cached=known.cached or vertex.cached,
                 error=vertex.error or known.error,
+                caches=known.caches,
             )
-            self._updates += 1
-            self._text += len(vertex.digest) + len(vertex.name) + len(vertex.error)
-            if self._updates > _MAX_UPDATES or self._text > _MAX_TEXT:
-                raise EvidenceError(
-                    f"{self.source}: the status log has more about steps than is read: "
-                    f"{_MAX_UPDATES} times, {_MAX_TEXT} characters"
-                )
+            self._count_update(len(vertex.digest) + len(vertex.name) + len(vertex.error))
+        for status in response.statuses:
+            if match := _CACHE_MANIFEST.fullmatch(status.id):
+                self._count_update(len(status.id))
+                # It may come before the step itself.
+                step = steps.get(status.vertex) or Step("")
+                if match[1] not in step.caches:
+                    steps[status.vertex] = replace(step, caches=(*step.caches, match[1]))
+
+    def _count_update(self, text: int) -> None:
+        self._updates += 1
+        self._text += text
+        if self._updates > _MAX_UPDATES or self._text > _MAX_TEXT:
+            raise EvidenceError(
+                f"{self.source}: the status log has more about steps than is read: "
+                f"{_MAX_UPDATES} times, {_MAX_TEXT} characters"
+            )

@@ -2,35 +2,74 @@
 
 BuildKit merges the responses of all cache exporters, and the last one overwrites the others (moby/buildkit 0.32,
 solver/llbsolver/solver.go, runCacheExporters). So the merged response is evidence only if a single entry of `cache-to`
-can have written it.
+can have written it. With several entries the course of the build is: each cache exporter is a step of its own in it,
+which names the manifest that it wrote. The name of the step tells only the type of the cache; local caches of one build
+are told apart by what is in their folders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
-from action.exporters.attributed import AttributedCache
+from action.dataclass import dataclass
+from action.evidence.record import StatusLog, Step
+from action.exporters.attributed import AttributedCache, Evidence
 from action.exporters.build_evidence import BuildEvidence
-from action.exporters.output import CacheEntry
+from action.exporters.output import CacheEntry, cache_writers
 
-_WITHOUT_MANIFEST = frozenset(("azblob", "gha", "inline", "s3"))
-"""Types that report no manifest (moby/buildkit 0.32, cache/remotecache); any other type may report one."""
+# moby/buildkit 0.34, cache/remotecache: `Name` of each exporter.
+_STEPS = {"registry": "exporting cache to registry", "local": "exporting cache to client directory"}
 
 
-def attribute_caches(entries: Sequence[CacheEntry], evidence: BuildEvidence) -> tuple[AttributedCache, ...]:
+Holds = Callable[[CacheEntry, str], bool]
+"""Tells whether the folder of a local cache holds the manifest with a digest."""
+
+
+@dataclass(frozen=True)
+class CacheEvidence:
+    """The evidence that tells several caches of a build apart.
+
+    Attributes:
+        course: the course of the build, or None if it is not known.
+        holds: looks into the folders of local caches.
+    """
+
+    course: StatusLog | None
+    holds: Holds
+
+
+def attribute_caches(
+    entries: Sequence[CacheEntry], evidence: BuildEvidence, several: CacheEvidence | None = None
+) -> tuple[AttributedCache, ...]:
     """Give each cache exporter its digest, if it is certain.
 
     Args:
         entries: the entries of `cache-to`.
         evidence: the evidence of the build.
+        several: what tells several caches with a manifest apart, or None if that is not known.
     """
-    writers = _writers(entries)
-    # Of several nodes each writes a cache to the same place, and the metadata file describes one node's.
-    digest = evidence.metadata.merged.cache_digest if len(writers) == 1 and not evidence.multi_node else None
-    return tuple(_attributed(entry, digest if entry in writers else None) for entry in entries)
+    writers = cache_writers(entries)
+    # Of several nodes each writes a cache to the same place, and the evidence is that of one node.
+    if evidence.multi_node:
+        digests: dict[int, str] = {}
+    elif len(writers) == 1:
+        merged = evidence.metadata.merged.cache_digest
+        digests = {writers[0].index: merged} if merged else {}
+    else:
+        digests = _written(writers, several) if several else {}
+    source: Evidence = "response" if len(writers) == 1 else "record"
+    return tuple(_attributed(entry, digests.get(entry.index), source) for entry in entries)
 
 
-def missing_caches(entries: Sequence[CacheEntry], evidence: BuildEvidence) -> Iterator[str]:
+def needs_course(entries: Sequence[CacheEntry]) -> bool:
+    """Return whether the course of the build is needed to tell its caches apart."""
+    return len(cache_writers(entries)) > 1
+
+
+def missing_caches(
+    entries: Sequence[CacheEntry], evidence: BuildEvidence, several: CacheEvidence | None = None
+) -> Iterator[str]:
     """Yield a warning for each cache that has no digest although one can be expected.
 
     That is a cache with an `id`, and one that could not be written and whose errors are ignored.
@@ -38,38 +77,66 @@ def missing_caches(entries: Sequence[CacheEntry], evidence: BuildEvidence) -> It
     Args:
         entries: the entries of `cache-to`.
         evidence: the evidence of the build.
+        several: what tells several caches apart, or None.
     """
-    attributed = attribute_caches(entries, evidence)
-    writers = _writers(entries)
+    attributed = attribute_caches(entries, evidence, several)
+    course = several.course if several else None
+    writers = cache_writers(entries)
     # Without a response nothing is known of the build, and other messages say why.
     responded = bool(evidence.metadata.merged.values) and not evidence.metadata.distrusted
     for entry, cache in zip(entries, attributed, strict=True):
         if cache.digest is not None:
             continue
-        if writers == [entry] and entry.ignores_error and responded and not evidence.multi_node:
+        failed = responded if writers == [entry] else any(step.error for step in _steps(entry, course))
+        if entry in writers and entry.ignores_error and failed and not evidence.multi_node:
             yield (
                 f"cache {entry.key} ({entry.type}) has no digest: BuildKit reports none, as of a cache that cannot be "
                 "written and has ignore-error=true; the log of the build says why"
             )
         elif entry.id is not None:
-            yield f"cache {entry.key} ({entry.type}) has no digest: {_why(entry, len(writers), evidence)}"
+            yield f"cache {entry.key} ({entry.type}) has no digest: {_why(entry, writers, evidence, course)}"
 
 
-def _why(entry: CacheEntry, writers: int, evidence: BuildEvidence) -> str:
-    if entry.type in _WITHOUT_MANIFEST:
+def _why(entry: CacheEntry, writers: Sequence[CacheEntry], evidence: BuildEvidence, course: StatusLog | None) -> str:
+    if entry not in writers:
         return "a cache of this type has none; leave out its id"
     if evidence.multi_node:
         return "several nodes built it, and each wrote a cache of its own to the same place"
-    if writers > 1:
-        return f"{writers} caches of this build have one, and BuildKit does not report whose it reports"
-    return "the metadata file has none"
+    if len(writers) == 1:
+        return "the metadata file has none"
+    if course is None:
+        return f"{len(writers)} caches of this build have one, and the record that tells them apart is missing"
+    if Counter(each.type for each in writers)[entry.type] > 1:
+        return (
+            f"several caches of this build have the type {entry.type} and different digests, and BuildKit does not say "
+            "which wrote which; write each in a build of its own"
+        )
+    return "the course of the build has none"
 
 
-def _writers(entries: Sequence[CacheEntry]) -> list[CacheEntry]:
-    return [entry for entry in entries if entry.type not in _WITHOUT_MANIFEST]
+def _written(writers: Sequence[CacheEntry], several: CacheEvidence) -> dict[int, str]:
+    """Return the digest that each cache exporter wrote, by its index, as far as it is proved."""
+    digests: dict[int, str] = {}
+    count = Counter(entry.type for entry in writers)
+    for entry in writers:
+        steps = _steps(entry, several.course)
+        if len(steps) != count[entry.type] or any(step.error or len(step.caches) != 1 for step in steps):
+            continue
+        found = {step.caches[0] for step in steps}
+        if entry.type == "local" and len(found) > 1:
+            # Its own is there, and perhaps that of another cache, which an earlier build wrote.
+            found = {digest for digest in found if several.holds(entry, digest)}
+        if len(found) == 1:
+            (digests[entry.index],) = found
+    return digests
 
 
-def _attributed(entry: CacheEntry, digest: str | None) -> AttributedCache:
+def _steps(entry: CacheEntry, course: StatusLog | None) -> list[Step]:
+    """Return the steps of cache exporters of an entry's type."""
+    return [step for step in (course.steps if course else ()) if step.name == _STEPS.get(entry.type)]
+
+
+def _attributed(entry: CacheEntry, digest: str | None, source: Evidence) -> AttributedCache:
     return AttributedCache(
         key=entry.key,
         index=entry.index,
@@ -78,5 +145,5 @@ def _attributed(entry: CacheEntry, digest: str | None) -> AttributedCache:
         ref=entry.ref,
         dest=entry.dest,
         digest=digest,
-        evidence="response" if digest else None,
+        evidence=source if digest else None,
     )

@@ -203,6 +203,14 @@ class CacheEntry:
         return self.id or str(self.index)
 
 
+_WITHOUT_MANIFEST = frozenset(("azblob", "gha", "inline", "s3"))
+
+
+def cache_writers(entries: Iterable[CacheEntry]) -> list[CacheEntry]:
+    """Return the cache exporters that may report a manifest: the other types have none (BuildKit 0.32, remotecache)."""
+    return [entry for entry in entries if entry.type not in _WITHOUT_MANIFEST]
+
+
 def parse_caches(texts: Iterable[str], *, source: str = "cache-to") -> tuple[CacheEntry, ...]:
     """Parse the entries of `cache-to`.
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from action.dataclass import dataclass
-from action.exporters.output import NO_EXPORTER, STDOUT_PATHS, CacheEntry, Output
+from action.exporters.output import NO_EXPORTER, STDOUT_PATHS, CacheEntry, Output, cache_writers
 from action.inputs.values import csv_fields, go_boolean
 
 IMAGE_TYPES = frozenset(("image", "registry", "moby", "oci", "docker"))
@@ -105,10 +105,10 @@ class Requested:
 
     @property
     def may_need_record(self) -> bool:
-        """Whether it is likely that the build's record is needed, because several exporters may make an image."""
+        """Whether it is likely that the build's record is needed, because several exporters make images or caches."""
         images = sum(each.type not in _FILE_TYPES for each in self.exporters) + self.adds_image + self.adds_docker
         uncertain = self.may_default or self.by_chance or self.may_add_docker > self.adds_docker
-        return self.exports and (uncertain or images > 1)
+        return self.exports and (uncertain or images > 1 or len(cache_writers(self.caches)) > 1)
 
     @property
     def may_write_artifact(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from action.buildx.local_state import build_id, node_count, state_folder, uses_docker_driver
 from action.dataclass import dataclass, field, replace
 from action.errors import EvidenceError, NoRecordsError
-from action.evidence.record import ARTIFACT_TYPES, Record, is_passed_on
+from action.evidence.record import ARTIFACT_TYPES, Record, StatusLog, is_passed_on
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedExporter
 from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag
@@ -38,6 +38,14 @@ Export = Callable[[Sequence[str]], Iterable[Path]]
 """Exports the records of builds, named by `builder/node/ref`, and yields the path of each file; some may be missing."""
 
 
+Courses = Callable[[Sequence[str]], Iterable[StatusLog]]
+"""Reads the courses of builds, named by `builder/node/ref`; some may be missing."""
+
+
+def _no_courses(_: object) -> tuple[StatusLog, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Readers:
     """The readers of evidence that need packages.
@@ -46,11 +54,13 @@ class Readers:
         records: reads the records in a file.
         artifact: reads the image of a tar.
         folder: reads the digests that the `index.json` of a folder names.
+        courses: reads the courses of the builds whose records are in a file.
     """
 
     records: Callable[[Path], Iterable[Record]]
     artifact: Callable[[Path], Image]
     folder: Callable[[Path], frozenset[str]]
+    courses: Callable[[Path], Iterable[StatusLog]] = _no_courses
 
 
 def _no_answers(_: Sequence[str]) -> dict[str, Record | EvidenceError]:
@@ -68,6 +78,7 @@ class Sources:
         folder: the folder that paths in outputs are relative to.
         begun: the builds that a failed bake began: target name to `builder/node/ref`.
         live: reads records from BuildKit's API; those that it cannot read are exported.
+        courses: reads the courses of builds, for the digests of several caches.
     """
 
     export: Export
@@ -76,6 +87,7 @@ class Sources:
     folder: Path
     begun: Mapping[str, str] = field(default_factory=dict)
     live: Live = _no_answers
+    courses: Courses = _no_courses
 
 
 def records_of(refs: Sequence[str], sources: Sources) -> RecordOf:

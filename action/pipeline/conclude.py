@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
+from action.buildx.local_state import build_id
 from action.buildx.request import Request
 from action.dataclass import dataclass, replace
 from action.errors import BuildDigestsError, DisagreementError, EvidenceError, MissingDigestError
 from action.evidence.metadata_file import MetadataFile, TargetMetadata
+from action.evidence.record import StatusLog
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild, first_image_exporter
 from action.exporters.attribution import Attribution, attribute
 from action.exporters.build_evidence import makes_image, needs_record, uses_response
-from action.exporters.caches import attribute_caches, missing_caches
+from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_course
 from action.exporters.reported import with_reported_names
 from action.exporters.requested import Requested
-from action.pipeline.collect import RecordOf, Sources, collect, misleading_folders, records_of
-from action.pipeline.local_caches import misleading_caches
+from action.pipeline.collect import RecordOf, Sources, collect, is_multi_node, misleading_folders, records_of
+from action.pipeline.local_caches import holds, misleading_caches
 from action.pipeline.run_result import RunResult
 
 _NOTHING_EXPORTED = (
@@ -145,9 +148,11 @@ def _conclude_targets(
     builds: dict[str, AttributedBuild] = {}
     notices: list[str] = []
     warnings = deviation_warnings(read.deviations) + ([read.too_long] if read.too_long else [])
+    courses = _courses(request, files, sources)
     for name, requested in request.targets.items():
         file = files.get(name, TargetMetadata(Metadata(), read.fault))
-        result = _conclude_target(requested, file, record_of, sources, require_digests=require_digests)
+        course = courses.get(build_id(file.metadata.ref or ""))
+        result = _conclude_target(requested, file, record_of, sources, course, require_digests=require_digests)
         # The fault of the whole file is the same for each target.
         errors += [_of_target(name, error) for error in result.errors if error is not read.fault]
         if read.fault in result.errors and read.fault not in errors:
@@ -161,8 +166,24 @@ def _conclude_targets(
     return RunResult(known, read.text, tuple(errors), tuple(warnings), tuple(notices), bake=request.bake)
 
 
+def _courses(request: Request, files: Mapping[str, TargetMetadata], sources: Sources) -> dict[str, StatusLog]:
+    """Return the courses that tell the caches of builds apart, by the last part of `builder/node/ref`."""
+    refs = [
+        file.metadata.ref
+        for name, file in files.items()
+        if file.metadata.ref and needs_course(request.targets[name].caches) and not is_multi_node(file.metadata)
+    ]
+    return {course.ref: course for course in sources.courses(refs)} if refs else {}
+
+
 def _conclude_target(
-    requested: Requested, file: TargetMetadata, record_of: RecordOf, sources: Sources, *, require_digests: bool
+    requested: Requested,
+    file: TargetMetadata,
+    record_of: RecordOf,
+    sources: Sources,
+    course: StatusLog | None,
+    *,
+    require_digests: bool,
 ) -> _TargetResult:
     requested = with_reported_names(requested, file.metadata)
     evidence = collect(requested, file.metadata, record_of, sources)
@@ -172,12 +193,13 @@ def _conclude_target(
         return _TargetResult(None, (*file.faults, error), evidence.missing)
     by_record = evidence.record is not None and not attribution.unknown
     errors, warnings = _faults(requested, file, by_record=by_record)
-    caches = attribute_caches(requested.caches, evidence)
+    several = CacheEvidence(course, partial(holds, sources.folder))
+    caches = attribute_caches(requested.caches, evidence, several)
     build = AttributedBuild(file.metadata.ref, attribution.exporters, caches)
     warnings += missing_digests(attribution)
     warnings += [each for each in evidence.missing if not any(each in warning for warning in warnings)]
     warnings += misleading_folders(attribution.exporters, sources)
-    warnings += missing_caches(requested.caches, evidence)
+    warnings += missing_caches(requested.caches, evidence, several)
     warnings += misleading_caches(requested.caches, sources.folder)
     if require_digests and attribution.unknown:
         errors.append(_missing(attribution))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from action.buildx.bake_state import failed_target, refs_of_failed_bake
-from action.buildx.local_state import state_folder
+from action.buildx.live_connection import SECONDS
+from action.buildx.local_state import build_id, state_folder
 from action.buildx.pushed_digests import proved_digests
 from action.buildx.request import Request
 from action.dataclass import replace
 from action.documents.strict_json import MAX_WHOLE_BYTES
-from action.errors import PackagesError, VerificationError
+from action.errors import EvidenceError, PackagesError, VerificationError
 from action.evidence.metadata_file import read_metadata_file
+from action.evidence.record import StatusLog
 from action.exporters.attributed import other_pushed
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
@@ -66,6 +69,7 @@ def evaluate(
     )
     if trace.live is not None:
         sources = replace(sources, live=trace.live.read)
+    sources = replace(sources, courses=partial(_courses, trace, readers))
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
     if policy.asks_registries and result.builds is not None:
         result = _asked_of_registries(request, executed, trace, policy, result, log=log, preloader=preloader)
@@ -116,6 +120,21 @@ def _asked_of_registries(
             result, request, policy.compare, executed.answers(), buildx=executed.buildx, live=trace.live, log=log
         )
     return result
+
+
+def _courses(trace: Trace, readers: Readers, refs: Sequence[str]) -> list[StatusLog]:
+    """Return the course of each build, from BuildKit's API or else from an export; some may be missing."""
+    courses: list[StatusLog] = []
+    if trace.live is not None:
+        with contextlib.suppress(EvidenceError):
+            trace.live.read(refs)
+            courses += trace.live.courses(refs, seconds=SECONDS)
+    known = {course.ref for course in courses}
+    left = [ref for ref in refs if build_id(ref) not in known]
+    with contextlib.suppress(EvidenceError):
+        for file in trace.records.files(left) if left else ():
+            courses += readers.courses(file)
+    return courses
 
 
 def _needs_packages(metadata_file: Path) -> bool:

@@ -35,6 +35,17 @@ def misleading_caches(entries: Sequence[CacheEntry], folder: Path) -> list[str]:
     ]
 
 
+def holds(folder: Path, entry: CacheEntry, digest: str) -> bool:
+    """Return whether the folder of a local cache has the manifest with a digest.
+
+    Args:
+        folder: the folder that paths in `cache-to` are relative to.
+        entry: the cache.
+        digest: the digest.
+    """
+    return bool(entry.dest) and blob_file(folder / str(entry.dest), digest).is_file()
+
+
 def blob_file(folder: Path, digest: str) -> Path:
     """Return the path of a blob in a folder with an OCI layout."""
     algorithm, _, encoded = digest.partition(":")

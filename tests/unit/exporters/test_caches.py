@@ -10,9 +10,10 @@ import pytest
 
 from action.errors import InputError
 from action.evidence.metadata_file import read_metadata_file
+from action.evidence.record import StatusLog, Step
 from action.evidence.responses import Metadata, read_responses
 from action.exporters.build_evidence import BuildEvidence
-from action.exporters.caches import attribute_caches, missing_caches
+from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches
 from action.exporters.output import CacheEntry, parse_caches
 from action.exporters.requested import requested_exporters
 from action.pipeline.local_caches import misleading_caches
@@ -57,7 +58,7 @@ def test_an_entry_is_attributes_or_names(text: str, entries: tuple[CacheEntry, .
     [
         ((f"{ONE},id=a b",), "id 'a b' is malformed"),
         ((f"{ONE},id=7",), "id '7' is all digits"),
-        ((f"{ONE},id=x", "type=inline", "type=gha,id=x"), "id 'x' names entry 0 and entry 2"),
+        ((f"{ONE},id=x", "type=inline", "type=gha,id=x"), "entries 0 and 2 have the same id 'x'"),
     ],
 )
 def test_the_rules_of_ids_are_those_of_outputs(texts: tuple[str, ...], problem: str) -> None:
@@ -86,6 +87,56 @@ def test_a_cache_without_a_manifest_is_nobodys_rival_and_has_no_digest(other: st
 def test_of_several_that_have_a_manifest_none_gets_the_one_in_the_metadata_file(other: str) -> None:
     # It is the last one's, and which one ran last the file does not say.
     assert digests(ONE, other) == digests(other, ONE) == {}
+
+
+OTHER = "sha256:" + "b" * 64
+REGISTRY, LOCAL = "exporting cache to registry", "exporting cache to client directory"
+
+
+def told_apart(*steps: tuple[str, str], held: frozenset[tuple[str, str]] = frozenset()) -> CacheEvidence:
+    """Evidence with a step for each pair of its name and the digest that it wrote; empty digest: it failed."""
+    made = [Step(name, caches=(digest,) if digest else (), error="" if digest else "refused") for name, digest in steps]
+    return CacheEvidence(
+        StatusLog("r", None, None, tuple(made)), lambda entry, digest: (str(entry.dest), digest) in held
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "several", "expected"),
+    [
+        ((ONE, "type=local,dest=c"), told_apart((LOCAL, OTHER), (REGISTRY, DIGEST)), {"0": DIGEST, "1": OTHER}),
+        ((ONE, "type=local,dest=c", "type=gha"), told_apart((LOCAL, OTHER), (REGISTRY, "")), {"1": OTHER}),
+        # Two of one type: only if both wrote the same.
+        ((ONE, "h/b"), told_apart((REGISTRY, OTHER), (REGISTRY, DIGEST)), {}),
+        ((ONE, "h/b"), told_apart((REGISTRY, DIGEST), (REGISTRY, DIGEST)), {"0": DIGEST, "1": DIGEST}),
+        ((ONE, "h/b"), told_apart((REGISTRY, DIGEST)), {}),
+        ((ONE, "h/b"), told_apart((REGISTRY, DIGEST), (REGISTRY, "")), {}),
+        ((ONE, "type=later"), told_apart((REGISTRY, DIGEST), ("exporting cache to later", OTHER)), {"0": DIGEST}),
+        # Folders tell local caches apart, unless one holds what another build left there.
+        (
+            ("type=local,dest=c", "type=local,dest=d"),
+            told_apart((LOCAL, DIGEST), (LOCAL, OTHER), held=frozenset({("c", OTHER), ("d", DIGEST)})),
+            {"0": OTHER, "1": DIGEST},
+        ),
+        (
+            ("type=local,dest=c", "type=local,dest=d"),
+            told_apart((LOCAL, DIGEST), (LOCAL, OTHER), held=frozenset({("c", OTHER), ("c", DIGEST), ("d", DIGEST)})),
+            {"1": DIGEST},
+        ),
+    ],
+)
+def test_the_steps_of_a_build_tell_several_caches_apart(
+    entries: tuple[str, ...], several: CacheEvidence, expected: dict[str, str]
+) -> None:
+    caches = attribute_caches(parse_caches(entries), evidence(), several)
+    assert {cache.key: cache.digest for cache in caches if cache.digest} == expected
+    assert {cache.evidence for cache in caches if cache.digest} <= {"record"}
+
+
+def test_a_cache_that_failed_among_several_is_a_warning_if_its_errors_are_ignored() -> None:
+    entries = parse_caches([f"{ONE},ignore-error=true", "type=local,dest=c"])
+    (warning,) = missing_caches(entries, evidence(), told_apart((REGISTRY, ""), (LOCAL, DIGEST)))
+    assert warning.startswith("cache 0 (registry) has no digest: BuildKit reports none, as of a cache that cannot be")
 
 
 def test_the_cache_of_one_node_among_several_is_no_evidence() -> None:
@@ -125,7 +176,11 @@ def test_a_cache_that_could_not_be_written_is_a_warning() -> None:
     ("entries", "multi_node", "reason"),
     [
         (("type=gha,id=x",), False, "a cache of this type has none; leave out its id"),
-        ((f"{ONE},id=x", "type=local,dest=c"), False, "2 caches of this build have one"),
+        (
+            (f"{ONE},id=x", "type=local,dest=c"),
+            False,
+            "2 caches of this build have one, and the record",
+        ),
         ((f"{ONE},id=x",), True, "several nodes built it"),
     ],
 )
