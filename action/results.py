@@ -112,7 +112,8 @@ class LayerResult(BaseModel):
     digest: Digest
     size: int = Field(description="the compressed size in bytes: a whole number, not negative", ge=0)
     created_by: str | None = Field(
-        description="the instruction that made it: a text, or null", examples=["COPY hello.txt /hello.txt # buildkit"]
+        description="the beginning of the instruction that made it: a text, or null",
+        examples=["COPY hello.txt /hello.txt # buildkit"],
     )
 
 

@@ -28,7 +28,7 @@ class Layer:
         digest: the digest of the compressed layer.
         size: its compressed size in bytes.
         diff_id: the digest of the uncompressed layer, or None if the config does not name it.
-        created_by: the instruction that made it, or empty if the config does not name it.
+        created_by: the beginning of the instruction that made it, or empty if the config does not name it.
     """
 
     digest: str

@@ -11,6 +11,11 @@ from action.oci.image import CONFIG_TYPES, INDEX_TYPES, normal_platform
 from action.oci.layout import MAX_JSON_BYTES
 from action.oci.models import Blobs, Descriptor, Digest, Document, Items, OciModel, Platform, parse
 
+MAX_PLATFORMS = 200
+"""Maximum number of images in an index: each is read by a request of its own."""
+
+_MAX_INSTRUCTION = 200
+
 
 class _RootFilesystem(OciModel):
     diff_ids: Items[Digest] | None = None
@@ -40,6 +45,12 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
     document = _document(digest, blobs, source)
     if document.manifests is None:
         return dict([_content(document, blobs, source)])
+    if len(document.manifests) > 2 * MAX_PLATFORMS:
+        # Each image can have an attestation.
+        message = (
+            f"{source}: it has {len(document.manifests)} manifests, more than the {2 * MAX_PLATFORMS} that are read"
+        )
+        raise EvidenceError(message)
     found: dict[str | None, PlatformContent] = {}
     for entry in document.manifests:
         if entry.is_attestation:
@@ -71,14 +82,20 @@ def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None,
     data = _whole(described.digest, blobs, source)
     config = parse(_Config, data, f"{source}: {described.digest}")
     layers = _layers(manifest.layers or (), config)
-    # pydantic has parsed it, so that it is an object, and is not nested too deep.
-    return _name(config), PlatformContent(json.loads(data), described.size, layers)
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        # Python reads no number of more than 4300 digits, which the model above ignores.
+        message = f"{source}: {described.digest}: expected JSON: {error}"
+        raise EvidenceError(message) from None
+    return _name(config), PlatformContent(value, described.size, layers)
 
 
 def _layers(descriptors: Sequence[Descriptor], config: _Config) -> tuple[Layer, ...]:
     count = len(descriptors)
     diff_ids = config.rootfs.diff_ids or ()
-    made_by = [each.created_by for each in config.history or () if not each.empty_layer]
+    # An instruction can be a whole script, and step outputs are limited to 1 MB.
+    made_by = [_shortened(each.created_by) for each in config.history or () if not each.empty_layer]
     # Lists of other lengths belong to other layers.
     return tuple(
         Layer(
@@ -89,6 +106,10 @@ def _layers(descriptors: Sequence[Descriptor], config: _Config) -> tuple[Layer, 
         )
         for place, descriptor in enumerate(descriptors)
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_INSTRUCTION else text[: _MAX_INSTRUCTION - 1] + "…"
 
 
 def _name(platform: Platform) -> str | None:

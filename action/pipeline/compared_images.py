@@ -25,7 +25,10 @@ Answer = CompletedProgram | ProgramError
 
 _SECONDS = 20.0
 _MAX_CONCURRENT = 8
-_MAX_ANSWERS = 1000
+_MAX_ANSWERS = 400
+
+# As much as is read of it later. Not imported from there: the build waits for the imports of this module.
+_MAX_BYTES = 16 * 1024 * 1024
 _FORM = "write the name of an image in a registry, with a tag or digest: ghcr.io/octo/app:main"
 
 
@@ -133,7 +136,8 @@ class Lookup:
         try:
             pending = {image.reference: image.repository for image in self._images.values()}
             while pending and len(self._answers) < _MAX_ANSWERS:
-                self._ask_each([reference for reference in pending if reference not in self._answers])
+                new = [reference for reference in pending if reference not in self._answers]
+                self._ask_each(new[: _MAX_ANSWERS - len(self._answers)])
                 pending = {
                     f"{repository}@{digest}": repository
                     for reference, repository in pending.items()
@@ -159,14 +163,18 @@ class Lookup:
         # run replaces, that would be too late.
         for _ in range(2):
             try:
-                answer: Answer = capture_output(
-                    (*self._command, reference), os.environ, seconds=_SECONDS, programs=self._programs
-                )
+                answer: Answer = self._query(reference)
             except ProgramError as error:
                 answer = error
             self._answers[reference] = answer
             if isinstance(answer, ProgramError) or answer.code == 0 or "not found" in answer.stderr:
                 return
+
+    def _query(self, reference: str) -> CompletedProgram:
+        ended = capture_output((*self._command, reference), os.environ, seconds=_SECONDS, programs=self._programs)
+        if len(ended.stdout) > _MAX_BYTES:
+            raise ProgramError(f"{reference}: it has more than the {_MAX_BYTES} bytes that are read")
+        return ended
 
 
 def builder_of(request: Request) -> str:

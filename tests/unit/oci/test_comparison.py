@@ -135,6 +135,12 @@ def test_sizes_and_instructions(store: Store) -> None:
     assert [each.created_by for each in content.layers] == ["COPY a /", "COPY b /"]
 
 
+def test_a_long_instruction_is_cut(store: Store) -> None:
+    image = store.image({**CONFIG, "history": [{"created_by": "x" * 200}, {"created_by": "x" * 201}]})
+    (content,) = read_contents(image["digest"], store.blobs.get, "app:1").values()
+    assert [each.created_by for each in content.layers] == ["x" * 200, "x" * 199 + "…"]
+
+
 def test_platforms_are_compared_one_by_one_and_attestations_are_left_out(store: Store) -> None:
     arm = {**CONFIG, "architecture": "arm64", "variant": "v8"}
     amd_entry = {**store.image(CONFIG), "platform": {"os": "linux", "architecture": "amd64"}}
@@ -171,6 +177,7 @@ def test_what_is_no_image_is_refused(store: Store) -> None:
         (store.put([])["digest"], "expected an object"),
         (store.index(), "it has no image of a platform"),
         (store.index(nested), "it is an index of indexes"),
+        (store.index(*[nested] * 401), "it has 401 manifests, more than the 400 that are read"),
     ):
         with pytest.raises(EvidenceError, match=f"^app:1: .*{said}"):
             read_contents(digest, store.blobs.get, "app:1")
