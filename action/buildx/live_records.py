@@ -117,6 +117,24 @@ class LiveRecords:
             found |= self._call_node(node, deadline, partial(_read_blobs, wanted))
         return found
 
+    def blob(self, ref: str, digest: str, *, seconds: float) -> bytes | None:
+        """Return a blob in the content store of the node that a build ran on, or None if it is not there.
+
+        BuildKit removes what nothing refers to, such as a pushed image's manifests, a second or more after the build.
+
+        Args:
+            ref: `builder/node/ref` of the build.
+            digest: the blob's digest.
+            seconds: the time limit.
+
+        Raises:
+            EvidenceError: the node cannot be asked, or is too slow.
+        """
+        deadline = time.monotonic() + seconds
+        for node in _by_node([ref]):
+            return self._call_node(node, deadline, partial(_read_blobs, [digest])).get(digest)
+        return None
+
     def _call_node(self, node: _Node, deadline: float, use: Callable[[GrpcConnection, float], _T]) -> _T:
         """Use the connection to a node; if it has ended since it was opened, use another one."""
         try:

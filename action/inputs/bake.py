@@ -13,6 +13,7 @@ BAKE_NAMES = frozenset(
     (
         *(
             "allow",
+            "attestations",
             "builder",
             "call",
             "comment",
@@ -34,7 +35,7 @@ BAKE_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class BakeInputs:
-    """The inputs of a bake: for each input a field of its name, except that `policy` has six of them.
+    """The inputs of a bake: for each input a field of its name, except that `policy` has seven of them.
 
     Lists are split, booleans are read, and white space around texts is removed.
     """

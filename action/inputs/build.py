@@ -11,7 +11,17 @@ from action.inputs.values import input_flag, input_text, split_lines, split_list
 
 BUILD_NAMES = frozenset(
     (
-        *("add-hosts", "allow", "annotations", "attests", "build-args", "build-contexts", "builder", "cache-from"),
+        *(
+            "add-hosts",
+            "allow",
+            "annotations",
+            "attestations",
+            "attests",
+            "build-args",
+            "build-contexts",
+            "builder",
+            "cache-from",
+        ),
         *(
             "cache-to",
             "call",
@@ -45,7 +55,7 @@ BUILD_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """The inputs of a build: for each input a field of its name, except that `policy` has six of them.
+    """The inputs of a build: for each input a field of its name, except that `policy` has seven of them.
 
     Lists are split, booleans are read, and white space around texts is removed.
     """

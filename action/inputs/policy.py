@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 from action.dataclass import dataclass
 from action.errors import InputError
@@ -40,6 +41,7 @@ class Policy:
         retry_policy: how often a build that failed for a transient reason is retried.
         compare: the images that the images of the run are compared with, as the user wrote them.
         platform_subjects: whether `refs` and `checksums` list each platform's image.
+        attestations: the folder that SBOM and provenance of each image are written to, or empty.
     """
 
     require_digests: bool = False
@@ -47,11 +49,26 @@ class Policy:
     retry_policy: RetryPolicy = NO_RETRIES
     compare: tuple[str, ...] = ()
     platform_subjects: bool = False
+    attestations: str = ""
 
     @property
-    def asks_registries(self) -> bool:
-        """Whether registries are asked after the build."""
-        return self.verify or bool(self.compare) or self.platform_subjects
+    def reads_images(self) -> bool:
+        """Whether images are read after the build, from registries or from BuildKit."""
+        return self.verify or bool(self.compare) or self.platform_subjects or bool(self.attestations)
+
+    def check_folder(self, folder: str) -> None:
+        """Check that the folder for attestations can be one, before anything is built.
+
+        Args:
+            folder: the folder that it is relative to.
+
+        Raises:
+            InputError: something else has its name.
+        """
+        path = Path(folder, self.attestations)
+        if self.attestations and (path.is_symlink() or (path.exists() and not path.is_dir())):
+            problem = f"{self.attestations!r} is a file or a link, and files are to be written into it"
+            raise InputError("attestations", problem, "name a folder, or one that does not exist yet")
 
 
 def read_policy(raw: Mapping[str, str]) -> Policy:
@@ -70,6 +87,7 @@ def read_policy(raw: Mapping[str, str]) -> Policy:
         retry_policy=read_retry_policy(retries, delay, default=NO_RETRIES),
         compare=split_list("compare", input_text(raw, "compare")),
         platform_subjects=input_flag(raw, "platform-subjects"),
+        attestations=input_text(raw, "attestations"),
     )
 
 

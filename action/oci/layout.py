@@ -25,6 +25,9 @@ from action.oci.tar import plain_files
 MAX_JSON_BYTES = 16 * 1024 * 1024
 """Longest JSON member that is read, in bytes: registries refuse manifests over 4 MiB."""
 
+MAX_LONG_BYTES = 64 * 1024 * 1024
+"""Longest statement of an attestation that is read, in bytes: an SBOM of a large image has 20 MB."""
+
 MAX_READ_BYTES = 128 * 1024 * 1024
 """Maximum number of bytes of JSON members that are read from one tar: a bake of 1,000 targets has under 30 MiB."""
 
@@ -78,6 +81,28 @@ def read_blob(layout: Layout, digest: str) -> bytes | None:
         message = f"{layout.source}: the blob {digest} holds other bytes than its name says"
         raise EvidenceError(message)
     return data
+
+
+def read_long_blob(layout: Layout, digest: str) -> bytes | None:
+    """Return the bytes of a blob of up to MAX_LONG_BYTES, or None if it is not in the layout.
+
+    Raises:
+        EvidenceError: the blob is longer, or its bytes have another digest.
+    """
+    name = blob_member(digest)
+    chunks = layout.chunks(name) if name else None
+    if chunks is None:
+        return None
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > MAX_LONG_BYTES:
+            message = f"{layout.source}: the blob {digest} has more than the {MAX_LONG_BYTES} bytes that are read"
+            raise EvidenceError(message)
+    if hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
+        message = f"{layout.source}: the blob {digest} holds other bytes than its name says"
+        raise EvidenceError(message)
+    return bytes(data)
 
 
 def blob_member(digest: str) -> str:

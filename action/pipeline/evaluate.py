@@ -71,8 +71,8 @@ def evaluate(
         sources = replace(sources, live=trace.live.read)
     sources = replace(sources, courses=partial(_courses, trace, readers))
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
-    if policy.asks_registries and result.builds is not None:
-        result = _asked_of_registries(request, executed, trace, policy, result, log=log, preloader=preloader)
+    if policy.reads_images and result.builds is not None:
+        result = _with_images_read(request, executed, trace, policy, result, log=log, preloader=preloader)
     build = result.builds.get("") if result.builds else None
     other = other_pushed(build) if build and not request.bake else None
     return replace(
@@ -83,7 +83,7 @@ def evaluate(
     )
 
 
-def _asked_of_registries(
+def _with_images_read(
     request: Request,
     executed: Executed,
     trace: Trace,
@@ -96,20 +96,24 @@ def _asked_of_registries(
     """Return the result with its digests verified, platforms read and images compared, as the user wants it."""
     folder = Path(request.folder)
     try:
-        needed = policy.verify or policy.platform_subjects
+        needed = policy.verify or policy.platform_subjects or policy.attestations
         (preloader.wait if needed else preloader.wait_for_report)(MODELS, RETRIES)
     except PackagesError as error:
         compare_lacks = (f"compare: nothing is compared: {error}",) if policy.compare else ()
         refs_lack = "platform-subjects: refs and checksums may lack platforms"
-        lacking = (*compare_lacks, *((f"{refs_lack}: {error}",) if policy.platform_subjects else ()))
+        none_written = (f"attestations: none is written: {error}",) if policy.attestations else ()
+        lacking = (*compare_lacks, *((f"{refs_lack}: {error}",) if policy.platform_subjects else ()), *none_written)
         result = replace(result, warnings=(*result.warnings, *lacking), platform_subjects=policy.platform_subjects)
         if not policy.verify:
             return result
         # The images are pushed: the step fails, and has their digests as after another failed verification.
         failed = VerificationError(f"no digest is verified: {error}")
         return replace(result, errors=(*result.errors, failed))
-    from action.pipeline import compare, subjects, verify  # noqa: PLC0415  # few need them; their packages are there only now
+    from action.pipeline import attestations, compare, subjects, verify  # noqa: PLC0415  # their packages are there now
 
+    if policy.attestations and request.builds:
+        # The first: BuildKit soon removes the parts of an image that it has only pushed.
+        result = attestations.with_attestations(result, folder, policy.attestations, trace.live, log)
     if policy.verify:
         result = verify.verified(result, folder, executed.buildx, log)
     if policy.platform_subjects:

@@ -124,18 +124,21 @@ class Executed:
     answers: Answers = dict
 
 
-def live_connections(request: Request, *, summary: bool = False) -> LiveConnections:
+def live_connections(request: Request, *, wanted: bool = False) -> LiveConnections:
     """Return the connections to BuildKit's API for a run, for a `with` block.
 
     Args:
         request: what to run.
-        summary: whether a summary shows the course of the build.
+        wanted: whether a summary or the attestations need them, besides digests.
     """
-    return LiveConnections(os.environ, wanted=request.builds and (summary or _may_need_record(request)))
+    return LiveConnections(os.environ, wanted=request.builds and (wanted or _may_need_record(request)))
 
 
 def _may_need_record(request: Request) -> bool:
     return any(requested.may_need_record for requested in request.targets.values())
+
+
+_FEW = ("action.pipeline.subjects", "action.pipeline.attestations")
 
 
 def evidence_items(request: Request, policy: Policy) -> tuple[PreloadItem, ...]:
@@ -147,14 +150,14 @@ def evidence_items(request: Request, policy: Policy) -> tuple[PreloadItem, ...]:
         request: what to run.
         policy: the rules for the run, such as `verify`.
     """
-    asks_registry = policy.asks_registries
-    record = _may_need_record(request)
+    asks_registry = policy.reads_images
+    record = _may_need_record(request) or bool(policy.attestations)
     reads = record or any(requested.may_write_artifact for requested in request.targets.values())
     return (
         *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or asks_registry else ()),
         *((PreloadItem(MODELS, ("action.buildx.live_records",)),) if record else ()),
         *(
-            (PreloadItem(RETRIES, ("action.pipeline.verify", "action.pipeline.compare", "action.pipeline.subjects")),)
+            (PreloadItem(RETRIES, ("action.pipeline.verify", "action.pipeline.compare", *_FEW)),)
             if asks_registry
             else ()
         ),
@@ -181,7 +184,7 @@ def execute(
         connections: connects to BuildKit's API while buildx runs.
 
     Raises:
-        InputError: an item of `compare` is not the name of an image.
+        InputError: an item of `compare` is not the name of an image, or `attestations` cannot be a folder.
         ProgramError: buildx is not installed, or cannot be started.
         Interrupted: a signal arrived between two attempts.
     """
@@ -191,6 +194,7 @@ def execute(
     own = workspace / "metadata.json"
     metadata_file = Path(request.folder, request.metadata_file) if request.metadata_file else own
     before = _version(metadata_file)
+    policy.check_folder(request.folder)
     start_lookup, answers = _lookup(request, policy, buildx, preloader)
     known: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()

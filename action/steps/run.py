@@ -46,9 +46,10 @@ def run_step(
     """
     log = step_log()
     needed = (*evidence_items(request, policy), *report_items(report_options))
+    wanted = has_summary(report_options) or bool(policy.attestations)
     with (
         temporary_folder() as workspace,
-        live_connections(request, summary=has_summary(report_options)) as connections,
+        live_connections(request, wanted=wanted) as connections,
         Preloader(EVALUATION, _FINISH, *needed, last=diagnostics.query) as preloader,
     ):
         # A line of a Dockerfile's output must not be taken for a workflow command.

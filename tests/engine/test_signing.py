@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
@@ -142,6 +143,29 @@ def test_a_signature_is_verified_where_the_image_is_promoted_to(
     assert promoted.code == 0, promoted.log
     assert served_digest(there, "stable") == digest
     assert signer.verified(f"{there}@{digest}", *options)
+
+
+def test_an_attestation_from_a_file_is_verified_with_its_signature(signer: Signer) -> None:
+    work = signer.work
+    step = work.step(push="true", tags=f"{work.image}:1", provenance="mode=max", attestations="attestations")
+    assert step.code == 0, step.log
+    digest = served_digest(work.image, "1")
+    # An SBOM takes a scanner; the provenance of BuildKit is attested in the same way.
+    (commands,) = blocks("signing.md", "Attestations with a signature")
+    for old, new in (
+        ("release/linux-amd64/sbom.json", "0/linux-amd64/provenance.json"),
+        ("spdxjson", "slsaprovenance"),
+        ("ghcr.io/octo/app@sha256:7a97…", f"{work.image}@{digest}"),
+    ):
+        assert old in commands
+        commands = commands.replace(old, new)
+    assert signer.run("cosign", "signing-config", "create", "--out", "signing-config.json").returncode == 0
+    done = signer.run("bash", "-ec", commands)
+    assert done.returncode == 0, done.stderr
+    payload = json.loads(base64.b64decode(json.loads(done.stdout.splitlines()[-1])["payload"]))
+    written = json.loads((work.folder / "attestations/0/linux-amd64/provenance.json").read_text())
+    assert payload["subject"][0]["digest"]["sha256"] == digest.removeprefix("sha256:")
+    assert payload["predicate"]["buildType"] == written["predicate"]["buildType"]
 
 
 def test_the_recipes_without_a_key_have_options_of_cosign(signer: Signer) -> None:

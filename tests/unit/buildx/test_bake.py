@@ -37,7 +37,7 @@ def bake_of(inputs: Mapping[str, str], *, version: Version | None = (0, 29)) -> 
 
 OWN = {
     *("workdir", "require-digests", "verify", "compare", "platform-subjects", "retries", "retry-delay", "summary"),
-    *("comment", "record"),
+    *("attestations", "comment", "record"),
 }
 # The runner sets it, and only the comment needs it.
 BY_RUNNER = {"matrix"}
@@ -46,7 +46,7 @@ BY_RUNNER = {"matrix"}
 def test_the_actions_inputs_are_the_peers_and_a_few_more() -> None:
     assert set(ACTION["inputs"]) == PEER | OWN | BY_RUNNER == BAKE_NAMES
     fields = BakeInputs.__annotations__.keys() - {"policy"}
-    fields |= {"require_digests", "verify", "compare", "platform_subjects", "retries", "retry_delay"}
+    fields |= {"require_digests", "verify", "compare", "attestations", "platform_subjects", "retries", "retry_delay"}
     assert {name.replace("-", "_") for name in BAKE_NAMES - BY_RUNNER} == fields
 
 

@@ -25,7 +25,7 @@ PEER = frozenset(
 
 OWN = {
     *("require-digests", "verify", "compare", "platform-subjects", "retries", "retry-delay", "summary", "comment"),
-    "record",
+    *("record", "attestations"),
 }
 # The runner sets it, and only the comment needs it.
 BY_RUNNER = {"matrix"}
@@ -33,7 +33,7 @@ BOOLEANS = {
     *("comment", "load", "no-cache", "platform-subjects", "pull", "push", "record", "require-digests", "summary"),
     "verify",
 }
-POLICY = ("require_digests", "verify", "compare", "platform_subjects", "retries", "retry_delay")
+POLICY = ("require_digests", "verify", "compare", "attestations", "platform_subjects", "retries", "retry_delay")
 
 
 def test_the_inputs_are_those_of_the_peer_and_the_actions_own() -> None:
@@ -58,19 +58,24 @@ def test_defaults_are_those_of_the_peer() -> None:
 
 
 def test_every_input_reaches_its_own_field() -> None:
-    for name in sorted(BUILD_NAMES - BOOLEANS - BY_RUNNER - {"compare", "retries", "retry-delay"}):
+    for name in sorted(BUILD_NAMES - BOOLEANS - BY_RUNNER - {"attestations", "compare", "retries", "retry-delay"}):
         inputs = read_build_inputs({name: "KEY=mark"})
         default = read_build_inputs({})
         changed = [field for field in BuildInputs.__annotations__ if getattr(inputs, field) != getattr(default, field)]
         assert changed == [name.replace("-", "_")]
 
 
-def test_six_inputs_make_the_policy() -> None:
+def test_seven_inputs_make_the_policy() -> None:
     assert read_build_inputs({}).policy == Policy(require_digests=False, verify=False, retry_policy=RetryPolicy(0, 5.0))
     given = {"require-digests": "true", "verify": "true", "compare": "a:1", "retries": "3", "retry-delay": "0.5"}
-    given["platform-subjects"] = "true"
+    given |= {"platform-subjects": "true", "attestations": "out"}
     assert read_build_inputs(given).policy == Policy(
-        require_digests=True, verify=True, retry_policy=RetryPolicy(3, 0.5), compare=("a:1",), platform_subjects=True
+        require_digests=True,
+        verify=True,
+        retry_policy=RetryPolicy(3, 0.5),
+        compare=("a:1",),
+        platform_subjects=True,
+        attestations="out",
     )
     for name, value in (("retries", "-1"), ("retries", "21"), ("retry-delay", "soon"), ("platform-subjects", "maybe")):
         with pytest.raises(InputError, match=f"^{name}: '{value}' is not "):

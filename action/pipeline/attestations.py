@@ -1,0 +1,176 @@
+"""The files of the input `attestations`: the SBOM and provenance of each exporter's image, byte for byte.
+
+They come from the tar or folder that an output wrote, or else from BuildKit's content store. Not from the registry:
+`imagetools inspect --raw` refuses a statement (buildx 0.29 to 0.38), because its `subject` is a list. The record has a
+provenance of its own, which is no exporter's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from action.dataclass import dataclass, replace
+from action.errors import BuildDigestsError, EvidenceError
+from action.evidence.record import ARTIFACT_TYPES, is_passed_on
+from action.exporters.attributed import FILE_TYPES, AttributedExporter
+from action.exporters.output import STDOUT
+from action.oci.attestations import MISSING, Statement, check_size, find_statements
+from action.oci.layout import open_layout, read_long_blob
+from action.pipeline.live_source import LiveSource
+from action.pipeline.run_result import RunResult
+from action.process.log import Log
+
+_MAX_NAME = 100
+_UNSAFE = re.compile("[^A-Za-z0-9_.-]")
+_KINDS = {"provenance": "provenance", "sbom": "SBOM"}
+_UNAFFECTED = "the build and its outputs are not affected"
+
+
+def with_attestations(result: RunResult, folder: Path, name: str, live: LiveSource | None, log: Log) -> RunResult:
+    """Write the attestations of each exporter's image to files; return the result with notices and warnings.
+
+    Args:
+        result: the result of the run.
+        folder: the folder that the run's paths are relative to.
+        name: the folder for the files, as the user wrote it.
+        live: reads from BuildKit's content store, or None.
+        log: gets a line for each file.
+    """
+    builds = result.builds or {}
+    lacking: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    warnings: list[str] = []
+    targets = _safe_names(builds)
+    for target, build in builds.items():
+        keys = _safe_names(each.key for each in build.exporters)
+        for exporter in build.exporters:
+            if exporter.type in FILE_TYPES or exporter.digest is None:
+                continue
+            what = f"target {target}: exporter {exporter.key}" if target else f"exporter {exporter.key}"
+            place = [*([targets[target]] if result.bake else []), keys[exporter.key]]
+            try:
+                kinds = _write(
+                    _Image(exporter, exporter.digest, build.ref, folder, live), Path(folder, name), place, log
+                )
+            except BuildDigestsError as error:
+                warnings.append(
+                    f"attestations: those of {what} ({exporter.type}) are not all written: {error}; {_UNAFFECTED}"
+                )
+                continue
+            for kind in lacking.keys() - kinds:
+                lacking[kind].append(what)
+    notices = [
+        f"attestations: there is no {_KINDS[kind]} in the image of {', '.join(without)}: set the input {kind} to true"
+        for kind, without in lacking.items()
+        if without
+    ]
+    return replace(result, notices=(*result.notices, *notices), warnings=(*result.warnings, *warnings))
+
+
+@dataclass(frozen=True)
+class _Image:
+    """The image of an exporter, and where its parts can be."""
+
+    exporter: AttributedExporter
+    digest: str
+    ref: str | None
+    folder: Path
+    live: LiveSource | None
+
+    def blob(self, digest: str) -> bytes | None:
+        """Return a blob, checked against its digest, or None if it is nowhere."""
+        exporter = self.exporter
+        if exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}:
+            file = self.folder / str(exporter.dest)
+            if not is_passed_on(file):
+                with open_layout(file) as layout:
+                    return read_long_blob(layout, digest)
+        if self.live is None or self.ref is None:
+            return None
+        return self.live.blob(self.ref, digest)
+
+
+def _write(image: _Image, folder: Path, place: Sequence[str], log: Log) -> set[str]:
+    """Write the statements about an image; return their kinds."""
+    source = f"{image.exporter.type} {image.digest}"
+    statements = find_statements(image.digest, image.blob, source)
+    for statement, name in zip(statements, _files(statements), strict=True):
+        check_size(statement, source)
+        data = image.blob(statement.digest)
+        if data is None or len(data) != statement.size:
+            raise EvidenceError(f"{source}: the attestation {statement.digest} is missing; {MISSING}")
+        file = _written(folder, (*place, *name), data)
+        log.write_line(f"attestation {statement.digest}: {file}")
+    return {statement.kind for statement in statements}
+
+
+def _files(statements: Sequence[Statement]) -> list[tuple[str, str]]:
+    """Return the folder and the file of each statement; a second one of the same kind is `sbom-2.json`."""
+    subjects = dict.fromkeys((each.platform or "unknown", each.subject) for each in statements)
+    seen: set[str] = set()
+    folders = {}
+    for platform, subject in subjects:
+        # An image for Windows can have one platform several times.
+        again = platform in seen
+        seen.add(platform)
+        name = platform.replace("/", "-")
+        folders[platform, subject] = f"{name}-{_hash(subject)}" if again else name
+    safe = _safe_names(folders.values())
+    counts: dict[tuple[str, str], int] = {}
+    files = []
+    for each in statements:
+        folder = safe[folders[each.platform or "unknown", each.subject]]
+        count = counts[folder, each.kind] = counts.get((folder, each.kind), 0) + 1
+        files.append((folder, f"{each.kind}-{count}.json" if count > 1 else f"{each.kind}.json"))
+    return files
+
+
+def _safe_names(names: Iterable[str]) -> dict[str, str]:
+    """Return each name as the name of a folder: letters, digits, `_`, `.` and `-`, and different in lower case too.
+
+    A name that has to be changed ends with a hash of it.
+    """
+    safe: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        changed = _UNSAFE.sub("_", name)[:_MAX_NAME].lstrip(".")
+        if changed != name or not name or name.endswith(".") or name.lower() in taken:
+            changed = f"{changed.rstrip('.')}-{_hash(name)}"
+        taken.add(changed.lower())
+        safe[name] = changed
+    return safe
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _written(folder: Path, place: Sequence[str], data: bytes) -> Path:
+    """Write a file below a folder, through no link, and return its path."""
+    path = folder
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for part in place[:-1]:
+            path /= part
+            path.mkdir(exist_ok=True)
+            if path.is_symlink():
+                raise EvidenceError(f"{path} is a link; remove it, since it could lead to any place")
+        file = path / place[-1]
+        # Written beside it and renamed: a link of that name is replaced and not followed.
+        new = path / f".{place[-1]}-{os.urandom(8).hex()}"
+        _in_place(new, file, data)
+    except OSError as error:
+        raise EvidenceError(f"{error.filename or path} cannot be written: {error.strerror}") from None
+    return file
+
+
+def _in_place(new: Path, file: Path, data: bytes) -> None:
+    try:
+        with new.open("xb") as opened:
+            opened.write(data)
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
