@@ -15,7 +15,7 @@ from pathlib import Path
 from action.buildx.imagetools import Registries, answered
 from action.buildx.request import Request
 from action.dataclass import dataclass, replace
-from action.errors import BuildDigestsError, EvidenceError, RegistryError, TransientError
+from action.errors import BuildDigestsError, EvidenceError, RegistryError, SlowProgramError, TransientError
 from action.evidence.record import ARTIFACT_TYPES, is_passed_on
 from action.exporters.attributed import FILE_TYPES, AttributedBuild, AttributedExporter, references
 from action.exporters.output import STDOUT
@@ -34,6 +34,7 @@ from action.process.program import CompletedProgram
 _RETRIES = RetryPolicy(retries=2, delay=1.0)
 
 _ENGINE_SECONDS = 5.0
+_REGISTRY_SECONDS = 20.0
 _NOWHERE = "BuildKit does not give its config, and it is in no registry and no file; add push, or an output with dest"
 _NOT_AFFECTED = "it is not known whether the image changed, and the build is not affected"
 
@@ -74,7 +75,7 @@ def compared(
         Interrupted: a signal ended it.
     """
     images, folder = compared_images(compare, request), Path(request.folder)
-    registries = Registries(buildx, os.environ, builder_of(request), _RETRIES, log)
+    registries = Registries(buildx, os.environ, builder_of(request), _RETRIES, log, seconds=_REGISTRY_SECONDS)
     builds = result.builds or {}
     others: dict[str, _Other] = {}
     notices, warnings = list(result.notices), list(result.warnings)
@@ -156,7 +157,8 @@ def _top(image: ComparedImage, answers: Mapping[str, Answer], registries: Regist
         # With more than one answer by a retry the first one is gone, and only the last one counts.
         with contextlib.suppress(TransientError):
             return _checked(image, answered(answer, image.reference))
-    if image.replaced:
+    # A registry that did not answer for 20 s is not asked again: the build has ended, and would wait.
+    if image.replaced or isinstance(answer, SlowProgramError):
         if isinstance(answer, CompletedProgram):
             return _checked(image, answered(answer, image.reference))
         raise answer or EvidenceError(f"{image.reference}: it was not asked for before the build")
