@@ -82,6 +82,9 @@ def _described(title: str, text: str) -> ConfigDict:
     )
 
 
+_SIZE = "the compressed bytes of config and layers, attestations left out: a whole number, not negative, or null"
+
+
 class ResultDescriptor(BaseModel):
     """The OCI descriptor of a manifest or an index."""
 
@@ -102,6 +105,7 @@ class PlatformResult(BaseModel):
     platform: str | None = Field(description="a platform such as linux/arm64, or null", examples=["linux/arm64"])
     digest: Digest
     imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
+    size: int | None = Field(default=None, description=_SIZE, ge=0)
 
 
 class LayerResult(BaseModel):
@@ -164,6 +168,7 @@ class ExporterResult(BaseModel):
     dest: str | None = Field(description="the path it was written to: a text, or null", examples=["app.tar"])
     digest: Digest | None = Field(description=_DIGEST_OR_NULL)
     imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
+    size: int | None = Field(default=None, description=_SIZE, ge=0)
     descriptor: ResultDescriptor | None = Field(description="an OCI descriptor, or null")
     platforms: Items[PlatformResult] = Field(description="platforms: a list")
     evidence: Evidence | None = Field(description="where the digest comes from: response, record, artifact or null")

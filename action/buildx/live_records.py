@@ -6,6 +6,7 @@ trace of the whole bake. A record is identified by its build's reference, whatev
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +27,9 @@ MAX_BYTES = 64 * 1024 * 1024
 
 MAX_LOG_BYTES = 384 * 1024 * 1024
 """Maximum number of bytes that are received for the logs of one node."""
+
+_MAX_MANIFESTS = 2000
+_MANIFEST_SECONDS = 2.0
 
 _HISTORY = "/moby.buildkit.v1.Control/ListenBuildHistory"
 _STATUS = "/moby.buildkit.v1.Control/Status"
@@ -159,6 +163,7 @@ class LiveRecords:
         found = self._read_records(ids, connection, deadline)
         wanted = dict.fromkeys(digest for record in found for digest in record.blobs)
         blobs = _read_blobs(wanted, connection, deadline)
+        blobs |= _read_manifests(found, blobs, connection)
         for record in found:
             self._found[record.ref] = record
             self._results[record.ref] = _with_blobs(record, blobs)
@@ -222,6 +227,17 @@ def _read_blobs(digests: Iterable[str], connection: GrpcConnection, deadline: fl
         if call.status == 0 and f"sha256:{hashlib.sha256(data).hexdigest()}" == digest:
             blobs[digest] = data
     return blobs
+
+
+def _read_manifests(
+    records: Sequence[LiveRecord], blobs: Mapping[str, bytes], connection: GrpcConnection
+) -> dict[str, bytes]:
+    """Return digest to bytes of the manifests that the records' indexes name; no digest depends on them."""
+    with contextlib.suppress(EvidenceError):
+        named = dict.fromkeys(digest for record in records for digest in record.manifests_in(blobs))
+        wanted = [digest for digest in named if digest not in blobs][:_MAX_MANIFESTS]
+        return _read_blobs(wanted, connection, time.monotonic() + _MANIFEST_SECONDS) if wanted else {}
+    return {}
 
 
 def _read_courses(

@@ -11,7 +11,7 @@ from action.evidence.buildkit_messages import ContentResponse, HistoryEvent, rea
 from action.evidence.record import Record, RecordedExporter
 from action.evidence.record_file import MAX_EXPORTERS, RecordDescriptor
 from action.oci.image import INDEX_TYPES, MANIFEST_TYPES
-from action.oci.models import Descriptor, describe, validate
+from action.oci.models import Descriptor, Index, describe, parse, validate
 
 SOURCE = "BuildKit's API"
 
@@ -47,17 +47,36 @@ class LiveRecord:
         types = INDEX_TYPES | MANIFEST_TYPES
         return tuple(dict.fromkeys(each.digest for each in self.results.values() if each.media_type in types))
 
+    def manifests_in(self, blobs: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Return the digests of the manifests of images that its indexes name.
+
+        Args:
+            blobs: digest to bytes, checked against it, of the indexes.
+
+        Raises:
+            EvidenceError: an index does not have its form.
+        """
+        indexes = [each.digest for each in self.results.values() if each.media_type in INDEX_TYPES]
+        entries = (
+            entry
+            for digest in dict.fromkeys(indexes)
+            if digest in blobs
+            for entry in parse(Index, blobs[digest], SOURCE).manifests
+        )
+        wanted = (each.digest for each in entries if each.media_type in MANIFEST_TYPES and not each.is_attestation)
+        return tuple(dict.fromkeys(wanted))
+
     def with_blobs(self, blobs: Mapping[str, bytes]) -> Record:
         """Return the whole record.
 
         Args:
-            blobs: digest to bytes, checked against it, of the manifests and indexes.
+            blobs: digest to bytes, checked against it, of the manifests and indexes, and of the manifests in these.
 
         Raises:
             EvidenceError: a blob does not have the form of its media type.
         """
         own = {digest: blobs[digest] for digest in self.blobs if digest in blobs}
-        images = {position: describe(result, own.get) for position, result in self.results.items()}
+        images = {position: describe(result, blobs.get) for position, result in self.results.items()}
         return Record(SOURCE, self.ref, self.exporters, images, own, self.succeeded)
 
 

@@ -40,6 +40,7 @@ class AttributedExporter:
         platforms: the platforms of its image, empty if they are not known.
         evidence: the source of the digest, or None.
         comparison: the comparison with another image, or None if there was none.
+        size: the size of the configs and layers of all platforms, in bytes, or None if it is not known.
     """
 
     key: str
@@ -55,6 +56,7 @@ class AttributedExporter:
     platforms: tuple[PlatformImage, ...]
     evidence: Evidence | None
     comparison: Comparison | None = None
+    size: int | None = None
 
     def document(self) -> dict[str, object]:
         """Return the exporter as an object of the results document, in JSON values."""
@@ -64,7 +66,8 @@ class AttributedExporter:
             "size": self.descriptor.size,
         }
         platforms = [
-            {"platform": each.platform, "digest": each.digest, "imageid": each.imageid} for each in self.platforms
+            {"platform": each.platform, "digest": each.digest, "imageid": each.imageid, "size": each.size}
+            for each in self.platforms
         ]
         return {
             "key": self.key,
@@ -76,6 +79,7 @@ class AttributedExporter:
             "dest": self.dest,
             "digest": self.digest,
             "imageid": self.imageid,
+            "size": self.size,
             "descriptor": descriptor,
             "platforms": platforms,
             "evidence": self.evidence,

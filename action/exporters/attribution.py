@@ -26,7 +26,7 @@ from action.exporters.matching import BuildExporter, build_exporters
 from action.exporters.reported import ReportedExporter, as_reported
 from action.exporters.requested import Requested, RequestedExporter
 from action.inputs.values import go_boolean
-from action.oci.image import INDEX_TYPES, Image, with_known_imageids
+from action.oci.image import INDEX_TYPES, Image, PlatformImage, total_size, with_known_imageids
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def _attributed(
     # One source may have what another lacks, for example the record the platforms: `check_agreement` has made sure that
     # they describe the same image.
     descriptor = next((claim.image.descriptor for claim in claims if claim.image.descriptor), None)
-    platforms = max((claim.image.platforms for claim in claims), key=len, default=())
+    platforms = _with_sizes(max((claim.image.platforms for claim in claims), key=len, default=()), claims)
+    sizes = [claim.image.size for claim in claims if claim.image.size is not None]
     named = as_reported(requested, exporter.exporter, exporter.reported)
     return AttributedExporter(
         key=named.key,
@@ -116,7 +117,15 @@ def _attributed(
         descriptor=descriptor,
         platforms=platforms,
         evidence=best.evidence if best else None,
+        size=next(iter(sizes), total_size(platforms)) if best and best.image.digest else None,
     )
+
+
+def _with_sizes(platforms: tuple[PlatformImage, ...], claims: Claims) -> tuple[PlatformImage, ...]:
+    """Return platforms with the sizes that another claim knows for the same digests."""
+    sizes = {each.digest: each.size for claim in claims for each in claim.image.platforms if each.size is not None}
+    sizes |= {claim.image.digest: claim.image.size for claim in claims if claim.image.digest and claim.image.size}
+    return tuple(replace(each, size=sizes.get(each.digest)) for each in platforms)
 
 
 def owner_of_merged_response(

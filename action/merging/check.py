@@ -10,7 +10,7 @@ from action.dataclass import dataclass
 from action.errors import BuildDigestsError, MergeError
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.merging.plan import PlannedImage, Source, conflict, unexpected
-from action.oci.image import CONFIG_TYPES, INDEX_TYPES, ManifestDescriptor, PlatformImage, normal_platform
+from action.oci.image import CONFIG_TYPES, INDEX_TYPES, ManifestDescriptor, PlatformImage, normal_platform, total_size
 from action.oci.models import Descriptor, Document, parse
 
 
@@ -69,15 +69,23 @@ def check_merged(
     return MergedImage(descriptor, tuple(images)), tuple(errors)
 
 
-def image_id(data: bytes, digest: str) -> str | None:
-    """Return the digest of a manifest's config, or None if it is not the config of an image.
+def platform_image(platform: str | None, digest: str, data: bytes) -> PlatformImage:
+    """Return the image of one platform.
 
     Args:
+        platform: the platform, or None if it is not known.
+        digest: the digest of its manifest.
         data: the manifest.
-        digest: its digest, for error messages.
+
+    Raises:
+        EvidenceError: it is no manifest.
     """
-    config = parse(Document, data, digest).config
-    return config.digest if config is not None and config.media_type in CONFIG_TYPES else None
+    document = parse(Document, data, digest)
+    config = document.config
+    # The config of an artifact that is not an image has another type and is not an image ID.
+    imageid = config.digest if config is not None and config.media_type in CONFIG_TYPES else None
+    size = None if config is None else config.size + sum(layer.size for layer in document.layers or ())
+    return PlatformImage(platform, digest, imageid, size)
 
 
 def _digests(digest: str, data: bytes) -> tuple[str, ...]:
@@ -176,6 +184,7 @@ def exporter_result(
         else None,
         platforms=platforms if merged else (),
         evidence="response" if merged else None,
+        size=total_size(platforms) if merged else None,
     )
 
 

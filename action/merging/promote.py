@@ -13,7 +13,7 @@ from action.errors import BuildDigestsError, InputError, RegistryError
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.inputs.merge import MergeRequest
 from action.inputs.promote import PromoteRequest
-from action.merging.check import MergedImage, exporter_result, image_id
+from action.merging.check import MergedImage, exporter_result, platform_image
 from action.merging.copies import Copy, Manifests, read_manifests
 from action.merging.job_results import JobResults, read_results
 from action.merging.plan import PlannedImage, plan
@@ -202,13 +202,13 @@ def _platforms(image: _Image, document: Document) -> Iterator[PlatformImage]:
     if document.manifests is None:
         # A manifest does not name its platform; the results may.
         known = [each.platform for each in image.planned.exporter.platforms if each.digest == digest]
-        yield PlatformImage(known[0] if known else None, digest, image_id(image.manifests[digest], digest))
+        yield platform_image(known[0] if known else None, digest, image.manifests[digest])
         return
     for entry in document.manifests:
         if entry.is_attestation or entry.digest not in image.manifests:
             continue
         platform = str(entry.platform) if entry.platform is not None else None
-        yield PlatformImage(platform or None, entry.digest, image_id(image.manifests[entry.digest], entry.digest))
+        yield platform_image(platform or None, entry.digest, image.manifests[entry.digest])
 
 
 def _notice(image: _Image) -> str:

@@ -11,7 +11,7 @@ from action.errors import BuildDigestsError, MergeError, ProgramError, RegistryE
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.inputs.merge import MergeRequest
 from action.inputs.policy import RetryPolicy
-from action.merging.check import MergedImage, check_merged, exporter_result, image_id, metadata_text
+from action.merging.check import MergedImage, check_merged, exporter_result, metadata_text, platform_image
 from action.merging.job_results import JobResults, platforms_in, read_folder, source_reference, with_platforms
 from action.merging.plan import PlannedImage, in_brackets, plan, platform_digests
 from action.oci.image import PlatformImage
@@ -225,7 +225,7 @@ def _served_platforms(
     images = [(f"{repository}@{entry.digest}", entry.digest) for _, entry in merged.platforms]
     answers = registries.call_concurrently(check, [*named, *images])[len(named) :]
     return tuple(
-        PlatformImage(platform=platform, digest=entry.digest, imageid=image_id(data, entry.digest))
+        platform_image(platform, entry.digest, data)
         for (platform, entry), data in zip(merged.platforms, answers, strict=True)
     )
 

@@ -8,7 +8,7 @@ documents that images are read from are in `action.oci.models`. Platforms are co
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from action.dataclass import dataclass, field, replace
 
@@ -57,11 +57,13 @@ class PlatformImage:
         platform: the platform as Docker writes it, such as `linux/arm64`; None if it is unknown.
         digest: the digest of its manifest.
         imageid: the digest of its config, or None if it is unknown.
+        size: the size of its config and its layers, as a registry keeps them, in bytes; None if it is unknown.
     """
 
     platform: str | None
     digest: str
     imageid: str | None
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,14 @@ class Image:
         imageid: the digest of its config, or None if the image is an index or the source does not name the config.
         descriptor: the descriptor of the manifest or index, or None.
         platforms: the images for each platform, without attestation manifests.
+        size: the size of the configs and layers of all platforms, in bytes; None if it is unknown.
     """
 
     digest: str | None = None
     imageid: str | None = None
     descriptor: ManifestDescriptor | None = None
     platforms: tuple[PlatformImage, ...] = field(default=())
+    size: int | None = None
 
 
 def with_known_imageids(image: Image, known: Mapping[str, str]) -> Image:
@@ -92,6 +96,13 @@ def with_known_imageids(image: Image, known: Mapping[str, str]) -> Image:
     platforms = tuple(replace(each, imageid=each.imageid or known.get(each.digest)) for each in image.platforms)
     imageid = image.imageid or (known.get(image.digest) if image.digest else None)
     return replace(image, imageid=imageid, platforms=platforms)
+
+
+def total_size(platforms: Sequence[PlatformImage]) -> int | None:
+    """Return the size of the images of all platforms, in bytes, or None if one is unknown or there are none."""
+    sizes = [each.size for each in platforms]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
 
 
 _FORM = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+(?:/[a-z0-9_.-]+)?")

@@ -28,6 +28,7 @@ from action.oci.image import (
     Image,
     ManifestDescriptor,
     PlatformImage,
+    total_size,
 )
 
 _DIGEST = re.compile(DIGEST_PATTERN)
@@ -126,6 +127,11 @@ class Manifest(OciModel):
 
     config: Descriptor
     layers: Items[Descriptor] | None = None
+
+    @property
+    def content_size(self) -> int:
+        """The size of config and layers, as a registry keeps them, in bytes."""
+        return self.config.size + sum(layer.size for layer in self.layers or ())
 
 
 class Index(OciModel):
@@ -226,7 +232,7 @@ def describe(descriptor: Descriptor, blobs: Blobs) -> Image:
     if descriptor.media_type in MANIFEST_TYPES:
         image = _platform_image(descriptor, blobs)
         platforms = () if image.platform is None else (image,)
-        return Image(descriptor.digest, image.imageid, descriptor.plain, platforms)
+        return Image(descriptor.digest, image.imageid, descriptor.plain, platforms, image.size)
     return Image(descriptor.digest, None, descriptor.plain)
 
 
@@ -236,7 +242,7 @@ def _describe_index(descriptor: Descriptor, blobs: Blobs) -> Image:
         return Image(descriptor.digest, None, descriptor.plain)
     entries = [entry for entry in parse(Index, data, descriptor.digest).manifests if not entry.is_attestation]
     platforms = tuple(_platform_image(entry, blobs) for entry in entries)
-    return Image(descriptor.digest, None, descriptor.plain, platforms)
+    return Image(descriptor.digest, None, descriptor.plain, platforms, total_size(platforms))
 
 
 def _platform_image(descriptor: Descriptor, blobs: Blobs) -> PlatformImage:
@@ -245,9 +251,10 @@ def _platform_image(descriptor: Descriptor, blobs: Blobs) -> PlatformImage:
     if data is None:
         return PlatformImage(platform or None, descriptor.digest, None)
     # A manifest does not name its platform: an index does in the entry for it, or else the config.
-    config = parse(Manifest, data, descriptor.digest).config
+    manifest = parse(Manifest, data, descriptor.digest)
+    config = manifest.config
     if not platform and config.media_type in CONFIG_TYPES and (config_data := blobs(config.digest)) is not None:
         platform = str(parse(Platform, config_data, config.digest))
     # The config of an artifact that is not an image, such as a Helm chart, has another type and is not an image ID.
     imageid = config.digest if config.media_type in CONFIG_TYPES else None
-    return PlatformImage(platform or None, descriptor.digest, imageid)
+    return PlatformImage(platform or None, descriptor.digest, imageid, manifest.content_size)

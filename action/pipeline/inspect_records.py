@@ -155,6 +155,7 @@ def _by_position(position: int, image: Image) -> AttributedExporter:
         descriptor=image.descriptor,
         platforms=image.platforms,
         evidence="record",
+        size=image.size,
     )
 
 

@@ -65,8 +65,9 @@ def _attributed_exporter(exporter: ExporterResult) -> AttributedExporter:
         if descriptor is None
         else ManifestDescriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size),
         platforms=tuple(
-            PlatformImage(platform=each.platform, digest=each.digest, imageid=each.imageid)
+            PlatformImage(platform=each.platform, digest=each.digest, imageid=each.imageid, size=each.size)
             for each in exporter.platforms
         ),
         evidence=exporter.evidence,
+        size=exporter.size,
     )

@@ -31,7 +31,7 @@ from action.evidence.status_log import read_status_log
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.github import workflow_commands
 from action.github.context import read_workflow_run
-from action.oci.image import Image, PlatformImage
+from action.oci.image import Image
 from action.pipeline.run_result import RunResult, Trace, refs_of
 from action.report.annotations import FindFile, print_annotation, read_annotations
 from action.report.comment import LIMIT as COMMENT_LIMIT
@@ -58,12 +58,17 @@ _HIDDEN_INPUTS = ("github-token", "matrix", "secrets", "secret-envs", "secret-fi
 _T = TypeVar("_T")
 
 
-def publish_report(result: RunResult, request: ReportRequest) -> None:
-    """Publish a report about a run. Raises nothing except on a signal.
+def publish_report(result: RunResult, request: ReportRequest) -> Mapping[str, AttributedBuild]:
+    """Publish a report about a run, and return its builds with what the report found out about them.
+
+    It raises nothing except on a signal.
 
     Args:
         result: the result of the run.
         request: the parts of the report that the step wants.
+
+    Returns:
+        Target name to build, with platforms and sizes from the records; empty if no record was read.
     """
     refs = _or_warn("report", lambda: refs_of(result)) or {}
     options = request.report_options
@@ -72,14 +77,15 @@ def publish_report(result: RunResult, request: ReportRequest) -> None:
     summary_file = os.environ.get("GITHUB_STEP_SUMMARY") if options.summary else None
     # With `call` nothing is exported, so a summary would have no outputs.
     if not (summary_file or options.comment) or request.inputs.get("call", "").strip() not in {"", "build"}:
-        return
+        return {}
     report = _or_warn("report", lambda: _report(result, request, refs))
     if report is None:
-        return
+        return {}
     if summary_file:
         _or_warn("job summary", lambda: _append(Path(summary_file), report))
     if options.comment:
         _or_warn("comment", lambda: _comment(request, report))
+    return {target.name: target.results for target in report.targets if target.results is not None}
 
 
 def _or_warn(what: str, function: Callable[[], _T]) -> _T | None:
@@ -142,10 +148,10 @@ def _finder(states: Sequence[LocalState]) -> FindFile:
 
 
 def _report(result: RunResult, request: ReportRequest, refs: Mapping[str, str]) -> Report:
-    progress, platforms = _read_records(result.trace, list(refs.values()))
+    progress, images = _read_records(result.trace, list(refs.values()))
     builds: dict[str, AttributedBuild | None] = {**dict.fromkeys(refs), **(result.builds or {})}
     targets = tuple(
-        Target(name, build and _with_platforms(build, platforms), progress.get(build_id(refs.get(name, ""))))
+        Target(name, build and _with_images(build, images), progress.get(build_id(refs.get(name, ""))))
         for name, build in builds.items()
     )
     buildx_failed = any(isinstance(error, (BuildFailedError, ProgramError)) for error in result.errors)
@@ -162,10 +168,8 @@ def _report(result: RunResult, request: ReportRequest, refs: Mapping[str, str]) 
     )
 
 
-def _read_records(
-    trace: Trace | None, refs: Sequence[str]
-) -> tuple[dict[str, StatusLog], dict[str, tuple[PlatformImage, ...]]]:
-    """Return the progress of each build by the last part of `builder/node/ref`, and platforms by image digest.
+def _read_records(trace: Trace | None, refs: Sequence[str]) -> tuple[dict[str, StatusLog], dict[str, Image]]:
+    """Return the progress of each build by the last part of `builder/node/ref`, and images by their digests.
 
     Both are empty if the records cannot be read.
     """
@@ -187,19 +191,21 @@ def _read_records(
         for file in trace.records.files(left, seconds=deadline - time.monotonic()) if left else ():
             progress |= {each.ref: each for each in read_status_log(file)}
             images += [image for record in read_records(file) for image in record.images.values()]
-    return progress, {image.digest: image.platforms for image in images if image.digest}
+    return progress, {image.digest: image for image in images if image.digest}
 
 
-def _with_platforms(build: AttributedBuild, platforms: Mapping[str, tuple[PlatformImage, ...]]) -> AttributedBuild:
-    """Return the build with platforms filled in from its record.
+def _with_images(build: AttributedBuild, images: Mapping[str, Image]) -> AttributedBuild:
+    """Return the build with platforms and sizes filled in from its record.
 
     They may be missing because the record is not read for a digest that the metadata file contains.
     """
 
     def filled(exporter: AttributedExporter) -> AttributedExporter:
-        if exporter.platforms or exporter.digest is None:
+        image = images.get(exporter.digest or "")
+        if image is None:
             return exporter
-        return replace(exporter, platforms=platforms.get(exporter.digest, ()))
+        platforms = image.platforms if len(image.platforms) >= len(exporter.platforms) else exporter.platforms
+        return replace(exporter, platforms=platforms, size=image.size if exporter.size is None else exporter.size)
 
     return replace(build, exporters=tuple(map(filled, build.exporters)))
 

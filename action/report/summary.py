@@ -139,11 +139,25 @@ def _facts(report: Report) -> Iterator[str]:
 
 def _columns(report: Report) -> list[str]:
     bake = any(target.name for target in report.targets)
-    return [*(["Target"] if bake else []), "Output", "Type", "Went to", "Digest", "Image ID", "Platforms"]
+    return [
+        *(["Target"] if bake else []),
+        "Output",
+        "Type",
+        "Went to",
+        "Digest",
+        "Image ID",
+        *(["Size"] if _has_sizes(report) else []),
+        "Platforms",
+    ]
+
+
+def _has_sizes(report: Report) -> bool:
+    exporters = (exporter for target in report.targets if target.results for exporter in target.results.exporters)
+    return any(exporter.size is not None for exporter in exporters)
 
 
 def _rows(report: Report) -> Iterator[list[str]]:
-    bake = any(target.name for target in report.targets)
+    bake, sizes = any(target.name for target in report.targets), _has_sizes(report)
     for target in report.targets:
         for exporter in target.results.exporters if target.results else ():
             cells = [
@@ -152,6 +166,7 @@ def _rows(report: Report) -> Iterator[list[str]]:
                 _where(exporter, report.sizes),
                 _short(exporter.digest),
                 _short(exporter.imageid),
+                *([_NOTHING if exporter.size is None else size_text(exporter.size)] if sizes else []),
                 " ".join(code(each.platform) for each in exporter.platforms if each.platform) or _NOTHING,
             ]
             yield [*([code(target.name)] if bake else []), *cells]

@@ -12,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from action.exporters.attributed import AttributedBuild, AttributedExporter
-from action.report.comparison import comparison_lines
+from action.report.comparison import comparison_lines, size_text
 from action.report.safe_text import log_line
 
 _COLUMNS = ("KEY", "TYPE", "NAME OR DEST", "DIGEST", "EVIDENCE")
+_SIZE = 4
+"""The place of the column with sizes, which is there if one is known."""
 # Wider than any table, to measure how wide a table would be: rich never reports more than the width that it is given.
 _WIDE = 10_000
 
@@ -31,9 +33,10 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
     # It leaves out colors only if NO_COLOR is set; bold text is out of place too, for example in a file of a log.
     colors: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     console = Console(file=file, highlight=False, emoji=False, markup=False, color_system=colors)
-    rows = [_cells(exporter) for exporter in results.exporters]
+    sizes = any(exporter.size is not None for exporter in results.exporters)
+    rows = [_cells(exporter, sizes=sizes) for exporter in results.exporters]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in _COLUMNS:
+    for column in (*_COLUMNS[:_SIZE], *(["SIZE"] if sizes else []), *_COLUMNS[_SIZE:]):
         table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
@@ -49,12 +52,14 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
 
 
 def _print_lines(console: Console, rows: Sequence[tuple[str, ...]]) -> None:
-    for key, kind, made, digest, evidence in rows:
-        console.print(Text.assemble((key, "bold"), f"  {kind}  {made}  {evidence}"), soft_wrap=True)
+    for key, kind, made, digest, *more in rows:
+        console.print(Text.assemble((key, "bold"), f"  {'  '.join((kind, made, *more))}"), soft_wrap=True)
         console.print(Text(f"  {digest}"), soft_wrap=True)
 
 
-def _cells(exporter: AttributedExporter) -> tuple[str, ...]:
+def _cells(exporter: AttributedExporter, *, sizes: bool) -> tuple[str, ...]:
     made = ", ".join(exporter.names) or exporter.dest or "-"
     digest = exporter.digest or "-"
-    return tuple(map(log_line, (exporter.key, exporter.type, made, digest, exporter.evidence or "-")))
+    size = "-" if exporter.size is None else size_text(exporter.size)
+    cells = (exporter.key, exporter.type, made, digest, *([size] if sizes else []), exporter.evidence or "-")
+    return tuple(map(log_line, cells))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,8 +48,18 @@ def finish_run(result: RunResult, report: ReportRequest, preloader: Preloader, d
     if notice := upload_notice(os.environ):
         workflow_commands.notice(notice)
     code = finish_step(result, outputs)
-    report_run(result, report, preloader)
+    builds = report_run(result, report, preloader)
+    if builds and builds.keys() == (result.builds or {}).keys() and (file := outputs.get("results")):
+        _rewrite(Path(file), document_text(builds, bake=result.bake) + "\n")
     return code
+
+
+def _rewrite(file: Path, text: str) -> None:
+    """Replace a results file by one that also has what only the report needed; without a report it stays as it is."""
+    with contextlib.suppress(OSError):
+        new = file.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(file)
 
 
 def _outputs(result: RunResult, *, saves_record: bool) -> Mapping[str, str]:
@@ -70,18 +81,21 @@ def _outputs(result: RunResult, *, saves_record: bool) -> Mapping[str, str]:
 _CHECK_KEYS = ('"buildx.build.warnings"', '"result.json"')
 
 
-def report_run(result: RunResult, request: ReportRequest, preloader: Preloader) -> None:
+def report_run(result: RunResult, request: ReportRequest, preloader: Preloader) -> Mapping[str, AttributedBuild]:
     """Report a run for people, after the step outputs are set; a failure is a warning.
 
     Args:
         result: the result of the run.
         request: what is reported.
         preloader: loads the packages that the report needs.
+
+    Returns:
+        Target name to build, with what the report found out about it; empty if that is nothing.
     """
     report_options = request.report_options
     has_checks = any(key in (result.metadata or "") for key in _CHECK_KEYS)
     if not (report_options.annotations and has_checks) and not has_summary(report_options):
-        return
+        return {}
     sets = (item.packages for item in report_items(report_options) if item.packages is not None)
     try:
         preloader.wait_for_report(MODELS, *sets)
@@ -92,10 +106,10 @@ def report_run(result: RunResult, request: ReportRequest, preloader: Preloader) 
             workflow_commands.say(text)
         elif not result.lacks_packages:
             workflow_commands.warning(f"{error}. {WITHOUT_PACKAGES}")
-        return
+        return {}
     from action.report.publish import publish_report  # noqa: PLC0415  # its packages were loaded while buildx ran
 
-    publish_report(result, request)
+    return publish_report(result, request)
 
 
 def finish_step(result: RunResult, outputs: Mapping[str, str]) -> int:

@@ -125,6 +125,9 @@ def test_a_results_document_is_read_into_the_models_and_written_again_without_ch
             exporter["descriptor"] = {key: exporter["descriptor"][key] for key in ("mediaType", "digest", "size")}
     results = BuildResults.model_validate(BUILD)
     known["caches"] = known.get("caches", [])
+    for exporter in known["exporters"]:
+        for described in (exporter, *exporter["platforms"]):
+            described.setdefault("size", None)
     assert json.loads(results.model_dump_json()) == known
     bake = BakeResults(targets={"web": results})
     assert json.loads(bake.model_dump_json()) == {"version": 1, "targets": {"web": known}}

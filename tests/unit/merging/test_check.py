@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from action.inputs.merge import merge_request
-from action.merging.check import check_merged, image_id
+from action.merging.check import check_merged, platform_image
 from action.merging.plan import PlannedImage, plan
 from tests.unit.merging.jobs import digest_of, exporter, job
 
@@ -100,8 +100,10 @@ def test_a_missing_annotation_is_an_error_unless_a_later_one_replaces_it() -> No
     assert "no annotation c=1" in fault
 
 
-def test_the_image_id_is_the_digest_of_an_images_config() -> None:
+def test_the_image_id_is_the_digest_of_an_images_config_and_the_size_that_of_config_and_layers() -> None:
     config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest_of("config"), "size": 1}
-    assert image_id(json.dumps({"config": config}).encode(), "x") == digest_of("config")
+    layers = [{**config, "size": 20}, {**config, "size": 300}]
+    image = platform_image("linux/amd64", "x", json.dumps({"config": config, "layers": layers}).encode())
+    assert (image.imageid, image.size) == (digest_of("config"), 321)
     config["mediaType"] = "application/vnd.oci.empty.v1+json"
-    assert image_id(json.dumps({"config": config}).encode(), "x") is None
+    assert platform_image(None, "x", json.dumps({"config": config}).encode()).imageid is None

@@ -25,7 +25,9 @@ def of(data: bytes, media_type: str) -> Descriptor:
 def test_a_manifest_has_its_configs_digest_as_image_id_and_its_configs_platform() -> None:
     described = describe(of(AMD, MANIFEST), BLOBS.get)
     assert (described.digest, described.imageid) == (digest_of(AMD), digest_of(AMD_CONFIG))
-    assert described.platforms == (PlatformImage("linux/amd64", digest_of(AMD), digest_of(AMD_CONFIG)),)
+    assert described.platforms == (
+        PlatformImage("linux/amd64", digest_of(AMD), digest_of(AMD_CONFIG), len(AMD_CONFIG)),
+    )
 
 
 def test_a_manifest_that_is_not_at_hand_has_a_digest_all_the_same() -> None:
@@ -49,10 +51,10 @@ def test_an_index_of_several_platforms_has_the_image_of_each() -> None:
     ]
     index = encode({"manifests": platforms})
     described = describe(of(index, INDEX), {**BLOBS, digest_of(index): index}.get)
-    assert described.imageid is None
+    assert (described.imageid, described.size) == (None, len(AMD_CONFIG) + len(ARM_CONFIG))
     assert described.platforms == (
-        PlatformImage("linux/amd64", digest_of(AMD), digest_of(AMD_CONFIG)),
-        PlatformImage("linux/arm64/v8", digest_of(ARM), digest_of(ARM_CONFIG)),
+        PlatformImage("linux/amd64", digest_of(AMD), digest_of(AMD_CONFIG), len(AMD_CONFIG)),
+        PlatformImage("linux/arm64/v8", digest_of(ARM), digest_of(ARM_CONFIG), len(ARM_CONFIG)),
     )
 
 
