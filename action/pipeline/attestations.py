@@ -1,8 +1,8 @@
 """The files of the input `attestations`: the SBOM and provenance of each exporter's image, byte for byte.
 
-They come from the tar or folder that an output wrote, or else from BuildKit's content store. Not from the registry:
-`imagetools inspect --raw` refuses a statement (buildx 0.29 to 0.38), because its `subject` is a list. The record has a
-provenance of its own, which is no exporter's.
+They come from the tar or folder that an output wrote, or else from BuildKit's content store. The registry can only give
+indexes and manifests: `imagetools inspect --raw` refuses a statement (buildx 0.29), because its `subject` is a list. The
+record has a provenance of its own, which is no exporter's.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from action.buildx.imagetools import Registries
+from action.buildx.request import Request
 from action.dataclass import dataclass, replace
-from action.errors import BuildDigestsError, EvidenceError
+from action.errors import BuildDigestsError, EvidenceError, SlowEvidenceError
 from action.evidence.record import ARTIFACT_TYPES, is_passed_on
-from action.exporters.attributed import FILE_TYPES, AttributedExporter
+from action.exporters.attributed import FILE_TYPES, AttributedExporter, references
 from action.exporters.output import STDOUT
+from action.inputs.merge import RETRY_POLICY
 from action.oci.attestations import MISSING, Statement, check_size, find_statements
 from action.oci.layout import open_layout, read_long_blob
+from action.oci.reference import check_digest
+from action.pipeline.compared_images import builder_of
 from action.pipeline.live_source import LiveSource
 from action.pipeline.run_result import RunResult
 from action.process.log import Log
@@ -30,7 +35,9 @@ _KINDS = {"provenance": "provenance", "sbom": "SBOM"}
 _UNAFFECTED = "the build and its outputs are not affected"
 
 
-def with_attestations(result: RunResult, folder: Path, name: str, live: LiveSource | None, log: Log) -> RunResult:
+def with_attestations(
+    result: RunResult, folder: Path, name: str, live: LiveSource | None, registries: Registries
+) -> RunResult:
     """Write the attestations of each exporter's image to files; return the result with notices and warnings.
 
     Args:
@@ -38,7 +45,7 @@ def with_attestations(result: RunResult, folder: Path, name: str, live: LiveSour
         folder: the folder that the run's paths are relative to.
         name: the folder for the files, as the user wrote it.
         live: reads from BuildKit's content store, or None.
-        log: gets a line for each file.
+        registries: reads indexes that BuildKit no longer has; its log gets a line for each file.
     """
     builds = result.builds or {}
     lacking: dict[str, list[str]] = {kind: [] for kind in _KINDS}
@@ -53,9 +60,12 @@ def with_attestations(result: RunResult, folder: Path, name: str, live: LiveSour
             place = [*([targets[target]] if result.bake else []), keys[exporter.key]]
             try:
                 kinds = _write(
-                    _Image(exporter, exporter.digest, build.ref, folder, live), Path(folder, name), place, log
+                    _Image(exporter, exporter.digest, build.ref, folder, live, registries), Path(folder, name), place
                 )
             except BuildDigestsError as error:
+                if isinstance(error, SlowEvidenceError):
+                    # A node that does not answer is not waited for again, for each target of a bake.
+                    live = None
                 warnings.append(
                     f"attestations: those of {what} ({exporter.type}) are not all written: {error}; {_UNAFFECTED}"
                 )
@@ -70,6 +80,17 @@ def with_attestations(result: RunResult, folder: Path, name: str, live: LiveSour
     return replace(result, notices=(*result.notices, *notices), warnings=(*result.warnings, *warnings))
 
 
+def registries_of(request: Request, buildx: tuple[str, ...], log: Log) -> Registries:
+    """Return the registries of a run, with its builder's settings.
+
+    Args:
+        request: what was run.
+        buildx: the command that runs buildx.
+        log: the destination of the log.
+    """
+    return Registries(buildx, os.environ, builder_of(request), RETRY_POLICY, log)
+
+
 @dataclass(frozen=True)
 class _Image:
     """The image of an exporter, and where its parts can be."""
@@ -79,6 +100,7 @@ class _Image:
     ref: str | None
     folder: Path
     live: LiveSource | None
+    registries: Registries
 
     def blob(self, digest: str) -> bytes | None:
         """Return a blob, checked against its digest, or None if it is nowhere."""
@@ -92,18 +114,27 @@ class _Image:
             return None
         return self.live.blob(self.ref, digest)
 
+    def document(self, digest: str) -> bytes | None:
+        """Return an index or manifest, from the registry too if the image was pushed, or None if it is nowhere."""
+        data = self.blob(digest)
+        if data is None and (pushed := references((self.exporter,))):
+            reference = f"{pushed[0].partition('@')[0]}@{digest}"
+            data = self.registries.manifest(reference)
+            check_digest(data, digest, reference)
+        return data
 
-def _write(image: _Image, folder: Path, place: Sequence[str], log: Log) -> set[str]:
+
+def _write(image: _Image, folder: Path, place: Sequence[str]) -> set[str]:
     """Write the statements about an image; return their kinds."""
     source = f"{image.exporter.type} {image.digest}"
-    statements = find_statements(image.digest, image.blob, source)
+    statements = find_statements(image.digest, image.document, source)
     for statement, name in zip(statements, _files(statements), strict=True):
         check_size(statement, source)
         data = image.blob(statement.digest)
         if data is None or len(data) != statement.size:
             raise EvidenceError(f"{source}: the attestation {statement.digest} is missing; {MISSING}")
         file = _written(folder, (*place, *name), data)
-        log.write_line(f"attestation {statement.digest}: {file}")
+        image.registries.log.write_line(f"attestation {statement.digest}: {file}")
     return {statement.kind for statement in statements}
 
 

@@ -113,7 +113,8 @@ def _with_images_read(
 
     if policy.attestations and request.builds:
         # The first: BuildKit soon removes the parts of an image that it has only pushed.
-        result = attestations.with_attestations(result, folder, policy.attestations, trace.live, log)
+        registries = attestations.registries_of(request, executed.buildx, log)
+        result = attestations.with_attestations(result, folder, policy.attestations, trace.live, registries)
     if policy.verify:
         result = verify.verified(result, folder, executed.buildx, log)
     if policy.platform_subjects:

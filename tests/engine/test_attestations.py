@@ -149,3 +149,12 @@ def test_what_is_no_folder_is_refused_before_the_build(work: Workplace, kind: st
     assert step.code == 2
     assert "::error::attestations: 'out' is a file or a link, and files are to be written into it; name a" in step.log
     assert not_served(work.image, "1")
+
+
+def test_the_classic_image_store_has_no_attestations_and_that_is_a_notice(classic: Workplace) -> None:
+    step = classic.step(push="true", tags=f"{classic.image}:1", attestations="out")
+    assert step.code == 0, step.log
+    assert [message.partition(" in the")[0] for message in _messages(step)] == [
+        "::notice::attestations: there is no provenance",
+        "::notice::attestations: there is no SBOM",
+    ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from action.buildx.imagetools import Registries
 from action.dataclass import replace
 from action.exporters.attributed import AttributedBuild
+from action.inputs.policy import NO_RETRIES
 from action.oci import attestations as reader
 from action.oci import layout as layouts
 from action.pipeline.attestations import with_attestations
@@ -50,6 +53,12 @@ def _members(*images: tuple[dict[str, str], tuple[tuple[str, bytes], ...]]) -> t
     return layout(descriptor(index, INDEX), blobs=(index, *blobs)), digest_of(index)
 
 
+def _registries(lines: list[str]) -> Registries:
+    """Registries that no test asks, with a log."""
+    log = Log(captured=True, stream=io.BytesIO(), write_line=lines.append)
+    return Registries(("/nowhere",), {}, "", NO_RETRIES, log)
+
+
 def _run(folder: Path, members: Mapping[str, bytes], digest: str, **more: str) -> tuple[RunResult, dict[str, str]]:
     """Write the attestations of a tar; return the result, and the predicate in each file."""
     write_tar(folder / "a.tar", dict(members))
@@ -57,8 +66,7 @@ def _run(folder: Path, members: Mapping[str, bytes], digest: str, **more: str) -
     target = more.get("target", "")
     result = RunResult({target: AttributedBuild(None, (made,))}, None, bake=bool(target))
     lines: list[str] = []
-    log = Log(captured=True, stream=None, write_line=lines.append)  # type: ignore[arg-type]
-    done = with_attestations(result, folder, "out", None, log)
+    done = with_attestations(result, folder, "out", None, _registries(lines))
     out = folder / "out"
     files = {
         file.relative_to(out).as_posix(): json.loads(file.read_bytes())["predicate"]
@@ -150,9 +158,8 @@ def test_a_link_of_a_files_name_is_replaced_and_not_followed(tmp_path: Path) -> 
 
 def test_an_image_that_is_nowhere_any_more_is_a_warning_that_says_what_helps(tmp_path: Path) -> None:
     gone = digest_of(b"gone")
-    result = RunResult({"": AttributedBuild("b/n/r", (replace(exporter("a"), digest=gone),))}, None)
-    log = Log(captured=True, stream=None, write_line=lambda _: None)  # type: ignore[arg-type]
-    done = with_attestations(result, tmp_path, "out", None, log)
+    result = RunResult({"": AttributedBuild("b/n/r", (replace(exporter("a", push=False), digest=gone),))}, None)
+    done = with_attestations(result, tmp_path, "out", None, _registries([]))
     (warning,) = done.warnings
     assert warning.startswith(f"attestations: those of exporter a (image) are not all written: image {gone}: {gone} ")
     assert "add an output type=oci with dest" in warning
