@@ -1,8 +1,8 @@
 """The files of the input `attestations`: the SBOM and provenance of each exporter's image, byte for byte.
 
-They come from the tar or folder that an output wrote, or else from BuildKit's content store. The registry can only give
-indexes and manifests: `imagetools inspect --raw` refuses a statement (buildx 0.29), because its `subject` is a list. The
-record has a provenance of its own, which is no exporter's.
+They come from the tar or folder that an output wrote, or else from BuildKit's content store. The registry gives indexes
+and manifests only: `imagetools inspect --raw` refuses a statement, as its `subject` is a list (buildx 0.29). The record
+has a provenance of its own, which is no exporter's.
 """
 
 from __future__ import annotations

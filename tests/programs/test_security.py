@@ -19,8 +19,12 @@ _NETWORK = {
     *("asyncio", "ftplib", "github", "http", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket"),
     *("socketserver", "ssl", "telnetlib", "urllib3", "xmlrpc"),
 }
-_NAMED_ONLY = {"docs.docker.com", "json-schema.org", "raw.githubusercontent.com"}
-"""Hosts in messages and in identifiers of schemas, which nothing requests."""
+_NAMED_ONLY = {
+    *("docs.docker.com", "json-schema.org", "raw.githubusercontent.com"),
+    # Kinds of in-toto statements.
+    *("cyclonedx.org", "slsa.dev", "spdx.dev"),
+}
+"""Hosts in messages and in identifiers, which nothing requests."""
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
