@@ -128,7 +128,7 @@ def _write(image: _Image, folder: Path, place: Sequence[str]) -> set[str]:
     """Write the statements about an image; return their kinds."""
     source = f"{image.exporter.type} {image.digest}"
     statements = find_statements(image.digest, image.document, source)
-    for statement, name in zip(statements, _files(statements), strict=True):
+    for statement, name in zip(statements, statement_files(statements), strict=True):
         check_size(statement, source)
         data = image.blob(statement.digest)
         if data is None or len(data) != statement.size:
@@ -138,8 +138,12 @@ def _write(image: _Image, folder: Path, place: Sequence[str]) -> set[str]:
     return {statement.kind for statement in statements}
 
 
-def _files(statements: Sequence[Statement]) -> list[tuple[str, str]]:
-    """Return the folder and the file of each statement; a second one of the same kind is `sbom-2.json`."""
+def statement_files(statements: Sequence[Statement]) -> list[tuple[str, str]]:
+    """Return the folder and the file of each statement; a second one of the same kind is `sbom-2.json`.
+
+    Args:
+        statements: the statements about one image.
+    """
     subjects = dict.fromkeys((each.platform or "unknown", each.subject) for each in statements)
     seen: set[str] = set()
     folders = {}

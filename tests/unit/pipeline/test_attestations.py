@@ -11,6 +11,7 @@ import pytest
 
 from action.buildx.imagetools import Registries
 from action.dataclass import replace
+from action.errors import SlowEvidenceError
 from action.exporters.attributed import AttributedBuild
 from action.inputs.policy import NO_RETRIES
 from action.oci import attestations as reader
@@ -164,3 +165,26 @@ def test_an_image_that_is_nowhere_any_more_is_a_warning_that_says_what_helps(tmp
     assert warning.startswith(f"attestations: those of exporter a (image) are not all written: image {gone}: {gone} ")
     assert "add an output type=oci with dest" in warning
     assert not (tmp_path / "out").exists()
+
+
+class _SlowSource:
+    """BuildKit that does not answer."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def blob(self, ref: str, digest: str) -> bytes | None:
+        self.asked += 1
+        raise SlowEvidenceError(f"{ref} is slow, {digest}")
+
+
+def test_a_builder_that_does_not_answer_is_waited_for_once(tmp_path: Path) -> None:
+    made = replace(exporter("a", push=False), digest=digest_of(b"a"))
+    builds = {name: AttributedBuild("b/n/r", (made,)) for name in ("one", "two", "three")}
+    source = _SlowSource()
+    result = RunResult(builds, None, bake=True)
+    done = with_attestations(result, tmp_path, "out", source, _registries([]))  # type: ignore[arg-type]
+    assert source.asked == 1
+    assert [warning.partition(":")[2].partition(":")[0] for warning in done.warnings] == [
+        f" those of target {name}" for name in builds
+    ]
