@@ -113,6 +113,19 @@ class Registries:
 
         return self._with_retries(attempt)
 
+    def config(self, reference: str) -> bytes:
+        """Return the config of an image as buildx prints it: its standard members only, without empty ones.
+
+        Args:
+            reference: a manifest of one image, by digest.
+
+        Raises:
+            RegistryError: the registry does not have it, refuses the request, or fails in every attempt.
+            ProgramError: the buildx plugin is missing, or does not answer within the time limit.
+        """
+        command = ("imagetools", "inspect", *optional("--builder", self.builder), "--format", "{{json .Image}}")
+        return self._with_retries(lambda: _stdout(self._query((*command, reference)), reference))
+
     def preview(self, arguments: tuple[str, ...]) -> bytes:
         """Return the index that `imagetools create` would push, without pushing it.
 

@@ -5,7 +5,8 @@ Config and layers are compared, and these do not count:
 - attestations and annotations: they are beside config and layers;
 - times: `created` of the config and of its history, and the label `org.opencontainers.image.created`. BuildKit takes
   the times of cached steps from the cache, but a build without that cache makes the same layers at another time;
-- what a builder keeps for itself in the config: the inline cache, and BuildKit's former build information;
+- members of the config that the OCI specification does not define, such as the inline cache, and empty members: buildx
+  prints neither;
 - how a layer is compressed: layers are compared by their diff IDs, the digests of their uncompressed tars.
 """
 
@@ -16,7 +17,13 @@ from collections.abc import Mapping, Sequence
 
 from action.dataclass import dataclass
 
-_NOT_COMPARED = frozenset(("created", "moby.buildkit.cache.v0", "moby.buildkit.buildinfo.v1"))
+_COMPARED = frozenset(
+    ("author", "architecture", "os", "os.version", "os.features", "variant", "config", "rootfs", "history")
+)
+_DOCKER_MEMBERS = {"Healthcheck": "HEALTHCHECK", "OnBuild": "ONBUILD", "Shell": "SHELL"}
+"""Members of a config that only Docker defines, to the instruction in the history that sets them. buildx does not print
+them (docker/buildx 0.38, util/imagetools/loader.go)."""
+
 _CREATED_LABEL = "org.opencontainers.image.created"
 
 
@@ -49,11 +56,13 @@ class PlatformContent:
         config: its config, in JSON values.
         config_size: the size of the config in bytes.
         layers: its layers, the first one at the bottom.
+        printed: whether the config is what buildx prints of it, without the members that only Docker defines.
     """
 
     config: Mapping[str, object]
     config_size: int
     layers: tuple[Layer, ...]
+    printed: bool = False
 
     @property
     def size(self) -> int:
@@ -142,7 +151,7 @@ def _compare(platform: str | None, built: PlatformContent | None, other: Platfor
     if built is not None and other is not None:
         # The order of layers counts too; a config names it only if it has diff IDs.
         same = [_identity(layer) for layer in built.layers] == [_identity(layer) for layer in other.layers]
-        changed = not same or comparable(built.config) != comparable(other.config)
+        changed = not same or not _same_configs(built, other)
     return PlatformComparison(
         platform=platform,
         changed=changed,
@@ -153,19 +162,45 @@ def _compare(platform: str | None, built: PlatformContent | None, other: Platfor
     )
 
 
+def _same_configs(built: PlatformContent, other: PlatformContent) -> bool:
+    configs = [comparable(built.config), comparable(other.config)]
+    if built.printed or other.printed:
+        # BuildKit writes the instruction with its whole value into the history (frontend/dockerfile/dockerfile2llb,
+        # `commitToHistory`), which is compared.
+        if not all(map(_is_recorded, configs)):
+            return False
+        configs = [_without_docker_members(config) for config in configs]
+    return configs[0] == configs[1]
+
+
+def _is_recorded(config: Mapping[str, object]) -> bool:
+    """Return whether the history of a config has each member that only Docker defines."""
+    inner, history = config.get("config"), config.get("history")
+    made_by = " ".join(str(entry) for entry in history) if isinstance(history, list) else ""
+    members = inner if isinstance(inner, dict) else {}
+    return all(instruction in made_by for member, instruction in _DOCKER_MEMBERS.items() if member in members)
+
+
+def _without_docker_members(config: Mapping[str, object]) -> Mapping[str, object]:
+    inner = config.get("config")
+    if not isinstance(inner, dict):
+        return config
+    return {**config, "config": {name: value for name, value in inner.items() if name not in _DOCKER_MEMBERS}}
+
+
 def comparable(config: Mapping[str, object]) -> Mapping[str, object]:
     """Return a config without what does not count."""
-    kept = {key: value for key, value in config.items() if key not in _NOT_COMPARED}
+    kept = {key: value for key, value in config.items() if key in _COMPARED and value}
     if isinstance(history := kept.get("history"), list):
         kept["history"] = [_without(entry, "created") for entry in history]
-    if isinstance(inner := kept.get("config"), dict) and isinstance(inner.get("Labels"), dict):
-        labels = _without(inner["Labels"], _CREATED_LABEL)
-        kept["config"] = {**inner, "Labels": labels} if labels else _without(inner, "Labels")
+    if isinstance(inner := kept.get("config"), dict):
+        kept["config"] = _without({**inner, "Labels": _without(inner.get("Labels"), _CREATED_LABEL)}, "")
     return kept
 
 
 def _without(value: object, key: str) -> object:
-    return {name: each for name, each in value.items() if name != key} if isinstance(value, dict) else value
+    """Return an object without a member and without empty ones; any other value as it is."""
+    return {name: each for name, each in value.items() if name != key and each} if isinstance(value, dict) else value
 
 
 def _difference(layers: Sequence[Layer], others: Sequence[Layer]) -> tuple[Layer, ...]:

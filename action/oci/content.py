@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 
@@ -36,7 +37,7 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
 
     Args:
         digest: the digest of the manifest or index.
-        blobs: returns manifests and configs by their digest.
+        blobs: returns manifests and configs by their digest; for a config also what buildx prints of it.
         source: the name of the image in errors.
 
     Raises:
@@ -88,7 +89,9 @@ def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None,
         # Python reads no number of more than 4300 digits, which the model above ignores.
         message = f"{source}: {described.digest}: expected JSON: {error}"
         raise EvidenceError(message) from None
-    return _name(config), PlatformContent(value, described.size, layers)
+    # What buildx prints of a config is not the bytes that the digest names.
+    printed = hashlib.sha256(data).hexdigest() != described.digest.partition(":")[2]
+    return _name(config), PlatformContent(value, described.size, layers, printed)
 
 
 def _layers(descriptors: Sequence[Descriptor], config: _Config) -> tuple[Layer, ...]:

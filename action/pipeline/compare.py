@@ -23,6 +23,7 @@ from action.inputs.policy import RetryPolicy
 from action.oci.comparison import Comparison, PlatformContent, compare_platforms
 from action.oci.content import read_contents
 from action.oci.layout import open_layout, read_blob
+from action.oci.models import Document, parse
 from action.oci.reference import check_digest
 from action.pipeline.compared_images import Answer, ComparedImage, builder_of, compared_images, digest_of
 from action.pipeline.live_source import LiveSource
@@ -144,11 +145,7 @@ def _read_other(image: ComparedImage, answers: Mapping[str, Answer], registries:
             with contextlib.suppress(RegistryError):
                 check_digest(data, named := reference.partition("@")[2], reference)
                 known[named] = data
-
-    def blobs(digest: str) -> bytes:
-        return known[digest] if digest in known else _served(registries, image.repository, digest)
-
-    return _Other(digest, read_contents(digest, blobs, image.reference))
+    return _Other(digest, read_contents(digest, _Served(registries, image.repository, known).blob, image.reference))
 
 
 def _top(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> bytes | None:
@@ -221,12 +218,13 @@ class _Sources:
                 with open_layout(file) as layout:
                     return read_contents(exporter.digest, partial(read_blob, layout), str(exporter.dest))
         pushed = references((exporter,))
+        served = _Served(self.registries, pushed[0].partition("@")[0], {}) if pushed else None
 
         def blob(digest: str) -> bytes | None:
             # A registry limits the number of requests, and each takes a program of buildx.
             data = self.engine.blob(ref, digest)
-            if data is None and pushed:
-                return _served(self.registries, pushed[0].partition("@")[0], digest)
+            if data is None and served:
+                return served.blob(digest)
             if data is None:
                 raise EvidenceError(_NOWHERE)
             return data
@@ -234,8 +232,44 @@ class _Sources:
         return read_contents(exporter.digest, blob, pushed[0] if pushed else "BuildKit's store")
 
 
-def _served(registries: Registries, repository: str, digest: str) -> bytes:
-    reference = f"{repository}@{digest}"
-    data = registries.manifest(reference)
-    check_digest(data, digest, reference)
-    return data
+class _Served:
+    """The manifests and configs of a repository.
+
+    Args:
+        registries: reads from registries.
+        repository: the full name of the repository.
+        known: digest to the bytes of what is known already.
+    """
+
+    def __init__(self, registries: Registries, repository: str, known: Mapping[str, bytes]) -> None:
+        self._registries = registries
+        self._repository = repository
+        self._known = known
+        self._manifests = {config: digest for digest, data in known.items() for config in _config_of(data)}
+
+    def blob(self, digest: str) -> bytes:
+        """Return a manifest, an index, or the config of a manifest that was returned before.
+
+        Raises:
+            BuildDigestsError: the registry does not serve it, or serves other bytes.
+        """
+        if digest in self._known:
+            return self._known[digest]
+        if digest in self._manifests:
+            # Not as the bytes that a digest names: some registries answer 500 if a config is requested as a manifest,
+            # after which buildx 0.38 does not request it as a blob.
+            return self._registries.config(f"{self._repository}@{self._manifests[digest]}")
+        reference = f"{self._repository}@{digest}"
+        data = self._registries.manifest(reference)
+        check_digest(data, digest, reference)
+        self._manifests |= dict.fromkeys(_config_of(data), digest)
+        return data
+
+
+def _config_of(data: bytes) -> tuple[str, ...]:
+    """Return the digest of the config that a manifest names; nothing for other documents."""
+    try:
+        config = parse(Document, data, "").config
+    except EvidenceError:
+        return ()
+    return (config.digest,) if config else ()

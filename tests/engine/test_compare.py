@@ -224,6 +224,24 @@ def test_something_that_is_no_image_is_not_compared(work: Workplace) -> None:
     _not_known(step, "it is not the image of a container")
 
 
+def test_a_registry_that_does_not_serve_a_config_by_its_digest_is_asked_for_what_buildx_prints(work: Workplace) -> None:
+    text = 'FROM scratch\nCOPY hello.txt /\nHEALTHCHECK --interval={}s CMD true\nEXPOSE 80\nSHELL ["/sh"]\nLABEL a=b\n'
+    (work.folder / "Dockerfile").write_text(text.format(5))
+    _push(work, "main")
+    config = _parts(work.image, "main")[0]["config"]["digest"]
+    with registry_proxy(work.registry) as proxy:
+        # buildx 0.38 takes the 500 of this registry for a manifest with a config's digest as final; 0.29 goes on.
+        proxy.faults = [Fault("HEAD", f"/(?:manifests|blobs)/{config}", 500)]
+        name = f"{proxy.address}/{work.name}:main"
+        step = work.step(push="true", tags=f"{work.image}:pr", no_cache="true", compare=name)
+        assert proxy.faulted
+        assert _changed(step) == {"0": False}
+        (work.folder / "Dockerfile").write_text(text.format(6))
+        step = work.step(push="true", tags=f"{work.image}:pr", compare=name)
+    assert _changed(step) == {"0": True}
+    assert [each["added"] for each in _comparison(step)["platforms"]] == [[]]
+
+
 @pytest.fixture
 def private(work: Workplace, second_registry: str) -> Iterator[Proxy]:
     """Another registry, which needs a password, and has the image of the workplace as `main`."""

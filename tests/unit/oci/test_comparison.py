@@ -81,6 +81,9 @@ def _changed(store: Store, change: Callable[[dict[str, Any]], object], layers: t
         lambda config: config["config"]["Labels"].pop("org.opencontainers.image.created"),
         lambda config: config.update({"moby.buildkit.cache.v0": "bGF5ZXJz"}),
         lambda config: config.update({"moby.buildkit.buildinfo.v1": "e30="}),
+        lambda config: config.update(author="", variant="", docker_version="28.5.2"),
+        lambda config: config["config"].update(Cmd=None, Entrypoint=[], User="", ArgsEscaped=False),
+        lambda config: config["history"][0].update(empty_layer=False, comment=""),
     ],
 )
 def test_times_and_what_a_builder_keeps_are_no_change(store: Store, change: Callable[[dict[str, Any]], object]) -> None:
@@ -92,17 +95,39 @@ def test_times_and_what_a_builder_keeps_are_no_change(store: Store, change: Call
     [
         lambda config: config["config"].update(Env=["A=2"]),
         lambda config: config["config"].update(User="1000"),
+        lambda config: config["config"].update(ExposedPorts={"80/tcp": {}}),
+        lambda config: config["config"].update(Healthcheck={"Test": ["NONE"]}),
         lambda config: config["config"]["Labels"].update({"org.opencontainers.image.revision": "c0ffee"}),
         lambda config: config["config"].pop("Labels"),
         lambda config: config["history"][0].update(created_by="COPY c /"),
         lambda config: config["rootfs"]["diff_ids"].reverse(),
         lambda config: config["rootfs"]["diff_ids"].__setitem__(0, "sha256:" + "3" * 64),
         lambda config: config.update(variant="v2"),
-        lambda config: config.update(unknown=1),
     ],
 )
 def test_anything_else_in_the_config_is_a_change(store: Store, change: Callable[[dict[str, Any]], object]) -> None:
     assert _changed(store, change) is True
+
+
+@pytest.mark.parametrize(
+    ("history", "other", "changed"),
+    [
+        ("HEALTHCHECK &{a}", "HEALTHCHECK &{a}", False),
+        ("HEALTHCHECK &{a}", "HEALTHCHECK &{b}", True),
+        # Nothing says that the other image has it too.
+        ("COPY", "COPY", True),
+    ],
+)
+def test_what_buildx_does_not_print_of_a_config_is_compared_by_the_history(
+    store: Store, history: str, other: str, *, changed: bool
+) -> None:
+    own = {**CONFIG, "config": {"Env": ["A=1"], "Healthcheck": {"Test": ["a"]}}, "history": [{"created_by": history}]}
+    printed = {**CONFIG, "config": {"Env": ["A=1"]}, "history": [{"created_by": other}]}
+    first, second = store.image(own), store.image({**own, "created": "2027"})
+    config = json.loads(store.blobs[second["digest"]])["config"]["digest"]
+    assert [each.changed for each in store.compare(first["digest"], second["digest"])] == [False]
+    store.blobs[config] = json.dumps(printed).encode()
+    assert [each.changed for each in store.compare(first["digest"], second["digest"])] == [changed]
 
 
 def test_another_compression_is_no_change(store: Store) -> None:
