@@ -45,7 +45,7 @@ def comparison_parts(builds: Mapping[str, AttributedBuild | None]) -> Iterator[t
     lines = [
         [
             *([code(name)] if target else []),
-            *(code(exporter.key), code(platform.platform or _NOTHING), *_layer(sign, layer)),
+            *(code(exporter.key), code(platform.platform or _NOTHING), code(sign), *layer_cells(layer)),
         ]
         for name, exporter, platform, sign, layer in layers[:_MAX_LAYERS]
     ]
@@ -139,6 +139,7 @@ def _change(platform: PlatformComparison) -> str:
     return ", ".join(counts) or "config"
 
 
-def _layer(sign: str, layer: Layer) -> tuple[str, ...]:
+def layer_cells(layer: Layer) -> tuple[str, str, str]:
+    """Return the size, the short digest and the instruction of a layer as cells of a Markdown table."""
     short = code(layer.digest[:_DIGEST_LENGTH], title=layer.digest)
-    return code(sign), size_text(layer.size), short, code(one_line(layer.created_by, 120)) if layer.created_by else ""
+    return size_text(layer.size), short, code(one_line(layer.created_by, 120)) if layer.created_by else ""

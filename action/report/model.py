@@ -9,6 +9,7 @@ from action.dataclass import dataclass, field, replace
 from action.evidence.record import StatusLog
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.report.comparison import masked_comparison
+from action.report.layers import BuiltLayer, masked_layers
 from action.report.safe_text import visible
 
 
@@ -40,6 +41,7 @@ class Report:
         failure: the end of buildx's log, starting with the failed step, or empty.
         inputs: input name to its text, without inputs that contain secrets.
         sizes: path of each written file to its size in bytes.
+        layers: the largest layers of its images.
         secrets: texts that must not be shown.
     """
 
@@ -51,6 +53,7 @@ class Report:
     failure: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
+    layers: tuple[BuiltLayer, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -91,5 +94,6 @@ def masked(report: Report) -> Report:
         errors=tuple(map(without, report.errors)),
         warnings=tuple(map(without, report.warnings)),
         failure=without(report.failure),
+        layers=masked_layers(report.layers, without),
         inputs={name: without(text) for name, text in report.inputs.items()},
     )

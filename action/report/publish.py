@@ -36,6 +36,7 @@ from action.pipeline.run_result import RunResult, Trace, refs_of
 from action.report.annotations import FindFile, print_annotation, read_annotations
 from action.report.comment import LIMIT as COMMENT_LIMIT
 from action.report.comment import CommentSource, comment_text
+from action.report.layers import BuiltLayer, largest_layers
 from action.report.model import Report, Target
 from action.report.request import ReportRequest
 from action.report.safe_text import one_line
@@ -164,8 +165,14 @@ def _report(result: RunResult, request: ReportRequest, refs: Mapping[str, str]) 
         failure=failure_excerpt(result.trace.log) if buildx_failed and result.trace else "",
         inputs=shown_inputs(request.inputs, _HIDDEN_INPUTS),
         sizes=_sizes(targets, Path(request.folder)),
+        layers=_layers(result, refs) if request.report_options.summary else (),
         secrets=request.secrets,
     )
+
+
+def _layers(result: RunResult, refs: Mapping[str, str]) -> tuple[BuiltLayer, ...]:
+    live = result.trace.live if result.trace else None
+    return largest_layers(result.builds or {}, refs, live) if live else ()
 
 
 def _read_records(trace: Trace | None, refs: Sequence[str]) -> tuple[dict[str, StatusLog], dict[str, Image]]:

@@ -9,6 +9,7 @@ from action.evidence.record import Step
 from action.exporters.attributed import AttributedExporter
 from action.oci.reference import parse_reference
 from action.report.comparison import comparison_parts, size_text
+from action.report.layers import layers_part
 from action.report.model import Report, masked
 from action.report.safe_text import block, code, details, one_line, table, visible
 from action.report.timeline import MAX_STEPS, timeline
@@ -21,6 +22,7 @@ LIMIT = 1024 * 1024
 _SPARE = 4096
 _DIGEST_LENGTH = 12
 _MAX_WARNINGS = 12
+_MAX_BLOCKS = 5
 _MAX_EXCERPT = 16 * 1024
 _MAX_EXCERPT_LINES = 100
 _LAST_LINES = 20
@@ -196,7 +198,11 @@ def _optional(report: Report) -> Iterator[tuple[str, str]]:
         yield "what failed", "#### What failed\n\n" + block(report.failure[-_MAX_EXCERPT:], "text")
     yield from comparison_parts({target.name: target.results for target in report.targets})
     if lines := list(_full_digests(report)):
-        yield "the digests in full", details("Digests in full", block("\n".join(lines), "text"))
+        # GitHub puts a button to copy on each block.
+        parts = lines if len(lines) <= _MAX_BLOCKS else ["\n".join(lines)]
+        yield "the digests in full", details("Digests in full", "\n".join(block(part, "text") for part in parts))
+    if largest := layers_part(report.layers):
+        yield "the largest layers", largest
     steps = [(target.name, step) for target in report.targets if target.progress for step in target.progress.steps]
     if drawn := timeline(steps):
         yield "the steps over time", "#### Steps over time\n\n" + block(drawn, "mermaid") + _legend(steps)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import os
+import re
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,3 +85,22 @@ def test_the_size_of_a_single_output_is_known_once_its_summary_is_written(work: 
     step = work.step(push="true", tags=f"{work.image}:2", summary="false")
     (image,) = _results(step.outputs)["exporters"]
     assert image["size"] is None
+
+
+def test_the_summary_lists_the_largest_layers_with_their_instructions(work: Workplace) -> None:
+    for number in range(12):
+        (work.folder / f"file{number}").write_bytes(os.urandom(1000 * (number + 1)))
+    copies = "".join(f"COPY file{number} /\n" for number in range(12))
+    (work.folder / "Dockerfile").write_text(f"FROM scratch\n{copies}LABEL a=b\n")
+    summary = work.folder / "summary.md"
+    work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
+    outputs = lines(f"type=image,name={work.image}:1,push=true", "type=oci,dest=o.tar")
+    step = work.step(outputs=outputs, provenance="false")
+    assert step.code == 0, step.log
+    (part,) = re.findall(r"<summary>Largest layers</summary>\n\n(.*?)\n\n</details>", summary.read_text(), re.DOTALL)
+    shown = [html.unescape(line) for line in part.splitlines()[2:]]
+    layers = sorted(served(work.image, "1")[1]["layers"], key=lambda layer: -layer["size"])[:10]
+    assert len(shown) == len(layers)
+    for line, layer, number in zip(shown, layers, range(11, 1, -1), strict=True):
+        assert f'title="{layer["digest"]}"' in line
+        assert f"COPY file{number} /" in line
