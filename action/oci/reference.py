@@ -85,15 +85,22 @@ def check_digest(data: bytes, digest: str, reference: str) -> None:
     Raises:
         RegistryError: the bytes have another digest, or one of an unknown algorithm.
     """
-    algorithm, _, encoded = digest.partition(":")
+    algorithm = digest.partition(":")[0]
     if algorithm not in _HASHES:
         raise RegistryError(f"{reference}: a digest by {algorithm} cannot be checked; expected sha256 or sha512")
-    found = _HASHES[algorithm](data).hexdigest()
-    if found != encoded:
+    found = digest_like(digest, data)
+    if found != digest:
         raise RegistryError(
-            f"{reference}: the registry serves {algorithm}:{found}, and not {digest}; it was changed after it was "
+            f"{reference}: the registry serves {found}, and not {digest}; it was changed after it was "
             "pushed, or something between here and the registry changes what it serves"
         )
+
+
+def digest_like(digest: str, data: bytes) -> str:
+    """Return the digest of bytes by the algorithm of another digest, or by sha256 if that one is unknown."""
+    algorithm = digest.partition(":")[0]
+    algorithm = algorithm if algorithm in _HASHES else "sha256"
+    return f"{algorithm}:{_HASHES[algorithm](data).hexdigest()}"
 
 
 def _split_tag(name: str) -> tuple[str, str | None]:

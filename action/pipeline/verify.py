@@ -14,7 +14,7 @@ from action.evidence.record import ARTIFACT_TYPES, is_passed_on
 from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY
-from action.oci.reference import Reference, check_digest, parse_reference
+from action.oci.reference import Reference, check_digest, digest_like, parse_reference
 from action.oci.verify import check_artifact
 from action.pipeline.run_result import RunResult
 from action.process.log import Log
@@ -93,13 +93,15 @@ def _verified_caches(
     caches: tuple[AttributedCache, ...], folder: Path, registries: Registries
 ) -> tuple[tuple[AttributedCache, ...], list[BuildDigestsError]]:
     """Return the caches, without each digest that fails its check; and an error for each of these."""
-    places = {place: f"{reference.repository}@{cache.digest}" for place, cache, reference in _in_registries(caches)}
-    found = dict(zip(places, registries.call_concurrently(_failure, places.values()), strict=True))
-    found |= {place: _cache_fault(cache, folder) for place, cache in enumerate(caches) if place not in places}
+    remote = [(place, cache, reference) for place, cache, reference in _in_registries(caches)]
+    served = registries.call_concurrently(_moved, [(reference, cache.digest or "") for _, cache, reference in remote])
+    found: dict[int, BuildDigestsError | None] = dict(zip((place for place, _, _ in remote), served, strict=True))
+    found |= {place: _cache_fault(cache, folder) for place, cache in enumerate(caches) if place not in found}
     errors: list[BuildDigestsError] = [
         VerificationError(
-            f"cache {caches[place].key} ({caches[place].type}) is not verified: the metadata file says "
-            f"{caches[place].digest}, but {found[place]}; its digest is not reported"
+            f"cache {caches[place].key} ({caches[place].type}) is not verified: "
+            f"{_SOURCES[caches[place].evidence or 'response']} says {caches[place].digest}, but {found[place]}; its "
+            "digest is not reported"
         )
         for place in sorted(found)
         if found[place] is not None
@@ -109,6 +111,26 @@ def _verified_caches(
         for place, cache in enumerate(caches)
     )
     return verified_caches, errors
+
+
+def _moved(registries: Registries, cache: tuple[Reference, str]) -> BuildDigestsError | None:
+    """Return why the tag of a cache does not name its digest, or None if it does.
+
+    Builds read a cache by its tag, so that a digest which the registry still has is not enough.
+    """
+    reference, digest = cache
+    tagged = f"{reference.repository}:{reference.tag or 'latest'}"
+    try:
+        data = registries.manifest(tagged)
+    except BuildDigestsError as error:
+        return error
+    found = digest_like(digest, data)
+    if found == digest:
+        return None
+    return VerificationError(
+        f"the tag {tagged} names {found}: another build wrote its cache to that tag meanwhile; give each build a tag "
+        "of its own in cache-to, or let one run at a time"
+    )
 
 
 def _in_registries(caches: tuple[AttributedCache, ...]) -> Iterator[tuple[int, AttributedCache, Reference]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from action.dataclass import dataclass, field, replace
 from action.evidence.record import StatusLog
-from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter
 from action.report.comparison import masked_comparison
 from action.report.layers import BuiltLayer, masked_layers
 from action.report.safe_text import visible
@@ -79,10 +79,15 @@ def masked(report: Report) -> Report:
         comparison = masked_comparison(exporter.comparison, without) if exporter.comparison else None
         return replace(exporter, names=tuple(map(without, exporter.names)), dest=dest, comparison=comparison)
 
+    def masked_cache(cache: AttributedCache) -> AttributedCache:
+        ref, dest = (None if text is None else without(text) for text in (cache.ref, cache.dest))
+        return replace(cache, ref=ref, dest=dest)
+
     def masked_target(target: Target) -> Target:
         results, progress = target.results, target.progress
         if results is not None:
-            results = replace(results, exporters=tuple(map(masked_exporter, results.exporters)))
+            exporters, caches = map(masked_exporter, results.exporters), map(masked_cache, results.caches)
+            results = replace(results, exporters=tuple(exporters), caches=tuple(caches))
         if progress is not None:
             steps = tuple(replace(step, name=without(step.name), error=without(step.error)) for step in progress.steps)
             progress = replace(progress, steps=steps)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from action.evidence.record import Step
 from action.exporters.attributed import AttributedExporter
 from action.oci.reference import parse_reference
+from action.report.caches import cache_parts, full_cache_digests
 from action.report.comparison import comparison_parts, size_text
 from action.report.layers import layers_part
 from action.report.model import Report, masked
@@ -197,6 +198,7 @@ def _optional(report: Report) -> Iterator[tuple[str, str]]:
     if report.failure:
         yield "what failed", "#### What failed\n\n" + block(report.failure[-_MAX_EXCERPT:], "text")
     yield from comparison_parts({target.name: target.results for target in report.targets})
+    yield from cache_parts({target.name: target.results for target in report.targets})
     if lines := list(_full_digests(report)):
         # GitHub puts a button to copy on each block.
         parts = lines if len(lines) <= _MAX_BLOCKS else ["\n".join(lines)]
@@ -222,7 +224,7 @@ def _legend(steps: Sequence[tuple[str, Step]]) -> str:
 
 
 def _full_digests(report: Report) -> Iterator[str]:
-    """Yield `name@digest` of each pushed image, and key and digest of every other output, ready to be copied."""
+    """Yield `name@digest` of each pushed image, and key and digest of all other outputs and caches, to be copied."""
     for target in report.targets:
         for exporter in target.results.exporters if target.results else ():
             if exporter.digest is None:
@@ -232,6 +234,7 @@ def _full_digests(report: Report) -> Iterator[str]:
             named = list(dict.fromkeys(f"{each.repository}@{exporter.digest}" for each in references))
             label = " ".join(part for part in (one_line(target.name), exporter.key) if part)
             yield from (named if named and exporter.push else [f"{label} {exporter.digest}"])
+        yield from full_cache_digests(target.name, target.results) if target.results else ()
 
 
 def _slowest(steps: Sequence[tuple[str, Step]]) -> str:

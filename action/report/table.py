@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.report.caches import CACHE_COLUMNS, cache_cells
 from action.report.comparison import comparison_lines, size_text
 from action.report.safe_text import log_line
 
@@ -23,7 +24,7 @@ _WIDE = 10_000
 
 
 def print_table(results: AttributedBuild, file: TextIO) -> None:
-    """Print each exporter with its digest, as a table, or as two lines for each exporter if the terminal is narrow.
+    """Print each exporter and cache with its digest, as tables, or as two lines for each if the terminal is narrow.
 
     Args:
         results: the results of one build.
@@ -34,9 +35,18 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
     colors: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     console = Console(file=file, highlight=False, emoji=False, markup=False, color_system=colors)
     sizes = any(exporter.size is not None for exporter in results.exporters)
-    rows = [_cells(exporter, sizes=sizes) for exporter in results.exporters]
+    columns = (*_COLUMNS[:_SIZE], *(["SIZE"] if sizes else []), *_COLUMNS[_SIZE:])
+    _print(console, columns, [_cells(exporter, sizes=sizes) for exporter in results.exporters])
+    _print(console, CACHE_COLUMNS, [cache_cells(cache) for cache in results.caches])
+    for line in comparison_lines(results):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _print(console: Console, columns: Sequence[str], rows: Sequence[tuple[str, ...]]) -> None:
+    if not rows:
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in (*_COLUMNS[:_SIZE], *(["SIZE"] if sizes else []), *_COLUMNS[_SIZE:]):
+    for column in columns:
         table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
@@ -47,8 +57,6 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
         console.print(table)
     else:
         _print_lines(console, rows)
-    for line in comparison_lines(results):
-        console.print(Text(line), soft_wrap=True)
 
 
 def _print_lines(console: Console, rows: Sequence[tuple[str, ...]]) -> None:

@@ -91,7 +91,7 @@ def print_results(
     from action.report.table import print_table  # noqa: PLC0415  # rich is only for this
 
     for name, build in builds.items():
-        if not build.exporters:
+        if not build.exporters and not build.caches:
             continue
         if name:
             target.write(f"{log_line(name)}:\n")

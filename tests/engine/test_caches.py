@@ -14,6 +14,7 @@ import pytest
 
 from tests.engine.conftest import STAGES, Step, Workplace, lines, workplace
 from tests.engine.other_end import served, served_digest, tar_digest
+from tests.engine.test_moved_tag import rival
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -315,6 +316,24 @@ def test_a_cache_in_a_registry_and_one_in_a_folder_have_a_digest_each(work: Work
     blob = work.folder / "cache/blobs/sha256" / found["near"].removeprefix("sha256:")
     assert found["near"] == f"sha256:{hashlib.sha256(blob.read_bytes()).hexdigest()}"
     assert found["near"] != found["far"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_verify_refuses_the_tag_of_a_cache_that_was_moved_meanwhile(work: Workplace, *, several: bool) -> None:
+    with rival(work, "cache") as (proxy, image):
+        caches = [
+            f"type=registry,ref={image}:cache,image-manifest=false,id=main",
+            *(["type=local,dest=cache"] if several else []),
+        ]
+        step = work.step(push="true", tags=f"{work.image}:1", cache_to=lines(*caches), verify="true")
+    assert step.code == 1
+    (error,) = [line for line in step.log.splitlines() if line.startswith("::error::")]
+    source = "the build record" if several else "the metadata file"
+    assert error.startswith(f"::error::cache main (registry) is not verified: {source} says sha256:")
+    served = served_digest(work.image, "cache")
+    assert f"the tag {proxy.address}/{work.name}:cache names {served}: another build wrote its cache" in error
+    assert json.loads(step.outputs["caches"]).keys() == ({"1"} if several else set())
+    assert step.digests == {"0": served_digest(work.image, "1")}
 
 
 def test_of_several_caches_one_that_cannot_be_written_has_no_digest_and_a_warning(work: Workplace) -> None:

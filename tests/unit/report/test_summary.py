@@ -8,6 +8,7 @@ import pytest
 
 from action.dataclass import replace
 from action.evidence.record import StatusLog, Step
+from action.exporters.attributed import AttributedCache
 from action.report.model import Report, Target
 from action.report.summary import LIMIT, failure_excerpt, outputs_table, render, shown_inputs
 from tests.golden_files import FOLDER, assert_golden
@@ -64,6 +65,33 @@ def test_every_output_has_a_row_with_its_destination() -> None:
     ]
     assert f'title="{digest_of("image").replace(":", "&#58;")}"' in text
     assert f"\nghcr.io/octo/app@{digest_of('image')}\n" in text
+
+
+@pytest.mark.parametrize("target", ["", "web"])
+def test_caches_have_a_table_and_their_places_are_masked(target: str) -> None:
+    written = AttributedCache(
+        key="main",
+        index=0,
+        id="main",
+        type="registry",
+        ref="ghcr.io/octo/hunter2:cache",
+        dest=None,
+        digest=digest_of("cache"),
+        evidence="response",
+    )
+    failed = replace(written, key="1", type="local", ref=None, dest="out/hunter2", digest=None)
+    text = render(report(Target(target, replace(results(RELEASE), caches=(written, failed))), secrets=("hunter2",)))
+    cells = Page(html(text)).cells
+    expected = [
+        *(["web"] if target else []),
+        *("main", "registry", "ghcr.io/octo/***:cache", digest_of("cache")[:19]),
+        *(["web"] if target else []),
+        *("1", "local", "out/***", "-"),
+    ]
+    assert cells[-len(expected) :] == expected
+    label = f"{target} cache main" if target else "cache main"
+    assert f"\n{label} {digest_of('cache')}\n" in text
+    assert "hunter2" not in text
 
 
 def test_a_bake_has_a_row_for_each_target_and_output() -> None:

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from action.dataclass import replace
-from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter
 from action.report.table import print_table
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -42,6 +42,30 @@ def test_a_pipe_gets_one_line_for_each_exporter_of_any_length() -> None:
     file = io.StringIO()
     print_table(AttributedBuild(None, (exporter("x", A, "n" * 500),)), file)
     assert [line.split() for line in file.getvalue().splitlines()[2:]] == [["x", "image", "n" * 500, A, "record"]]
+
+
+def cache(key: str, digest: str | None, *, ref: str | None = None, dest: str | None = None) -> AttributedCache:
+    return AttributedCache(
+        key=key,
+        index=0,
+        id=None,
+        type="registry",
+        ref=ref,
+        dest=dest,
+        digest=digest,
+        evidence="response" if digest else None,
+    )
+
+
+def test_caches_have_a_table_of_their_own() -> None:
+    file = io.StringIO()
+    caches = (cache("main", A, ref="h/a:c"), cache("1", None, dest="folder\x1b[31m"))
+    print_table(AttributedBuild(None, (exporter("x", B, "n"),), caches), file)
+    rows = [line.split() for line in file.getvalue().splitlines() if line.strip("─ ")]
+    assert rows[1] == ["x", "image", "n", B, "record"]
+    assert rows[2] == ["CACHE", "TYPE", "REF", "OR", "DEST", "DIGEST", "EVIDENCE"]
+    assert rows[3:] == [["main", "registry", "h/a:c", A, "response"], ["1", "registry", "folder", "-", "-"]]
+    assert "\x1b" not in file.getvalue()
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "120"])
