@@ -54,7 +54,12 @@ class Policy:
     @property
     def reads_images(self) -> bool:
         """Whether images are read after the build, from registries or from BuildKit."""
-        return self.verify or bool(self.compare) or self.platform_subjects or bool(self.attestations)
+        return self.verify or bool(self.compare) or self.reads_builder
+
+    @property
+    def reads_builder(self) -> bool:
+        """Whether images are read from BuildKit after the build."""
+        return self.platform_subjects or bool(self.attestations)
 
     def check_folder(self, folder: str) -> None:
         """Check that the folder for attestations can be one, before anything is built.

@@ -118,7 +118,7 @@ def _with_images_read(
     if policy.verify:
         result = verify.verified(result, folder, executed.buildx, log)
     if policy.platform_subjects:
-        result = subjects.with_platforms(result, request, executed.buildx, log)
+        result = subjects.with_platforms(result, request, trace.live, buildx=executed.buildx, log=log)
         result = replace(result, platform_subjects=True)
     if policy.compare and request.builds:
         result = compare.compared(

@@ -151,7 +151,7 @@ def evidence_items(request: Request, policy: Policy) -> tuple[PreloadItem, ...]:
         policy: the rules for the run, such as `verify`.
     """
     asks_registry = policy.reads_images
-    record = _may_need_record(request) or bool(policy.attestations)
+    record = _may_need_record(request) or policy.reads_builder
     reads = record or any(requested.may_write_artifact for requested in request.targets.values())
     return (
         *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or asks_registry else ()),

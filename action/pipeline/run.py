@@ -35,7 +35,7 @@ def run_request(request: Request, workspace: Path, policy: Policy, log: Log, pre
         ProgramError: buildx is not installed, or cannot be started.
         Interrupted: a signal arrived while buildx was not running.
     """
-    with live_connections(request, wanted=bool(policy.attestations)) as connections:
+    with live_connections(request, wanted=policy.reads_builder) as connections:
         executed = execute(request, workspace, policy, log, preloader=preloader, connections=connections)
         return result_of(request, executed, workspace, policy, log=log, preloader=preloader)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from action.buildx.imagetools import Registries
@@ -15,18 +16,22 @@ from action.oci.layout import MAX_JSON_BYTES
 from action.oci.models import Descriptor, Document, parse
 from action.oci.reference import check_digest
 from action.pipeline.compared_images import builder_of
+from action.pipeline.live_source import LiveSource
 from action.pipeline.run_result import RunResult
 from action.process.log import Log
 
 
-def with_platforms(result: RunResult, request: Request, buildx: tuple[str, ...], log: Log) -> RunResult:
-    """Return the result with the platforms of each image that was pushed, read from its registry if they are missing.
+def with_platforms(
+    result: RunResult, request: Request, live: LiveSource | None, *, buildx: tuple[str, ...], log: Log
+) -> RunResult:
+    """Return the result with the platforms of each image that was pushed.
 
-    An image whose platforms cannot be read has a warning.
+    If they are missing, they are read from the builder, or else from the registry. Without them there is a warning.
 
     Args:
         result: the result of the run.
         request: what was run; its builder's settings of registries apply.
+        live: reads from BuildKit's content store, or None.
         buildx: the command that runs buildx.
         log: the destination of the log, for retries of registries.
 
@@ -34,11 +39,22 @@ def with_platforms(result: RunResult, request: Request, buildx: tuple[str, ...],
         Interrupted: a signal ended it.
     """
     builds = result.builds or {}
-    exporters = [each for build in builds.values() for each in build.exporters if not each.platforms]
     # Several outputs can push one image, and one output to several repositories.
-    asked = {pushed[0].partition("@")[2]: pushed[0] for each in exporters if (pushed := references((each,)))}
+    asked = {
+        pushed[0].partition("@")[2]: (pushed[0], build.ref)
+        for build in builds.values()
+        for each in build.exporters
+        if not each.platforms and (pushed := references((each,)))
+    }
+    answers: dict[str, tuple[PlatformImage, ...] | BuildDigestsError] = {}
+    with contextlib.suppress(EvidenceError):
+        for digest, (reference, ref) in asked.items():
+            # Without a process for each; the index of an image is a result in the build's record.
+            if live is not None and ref is not None and (data := live.blob(ref, digest)) is not None:
+                answers[digest] = _named_by(data, reference)
+    left = {digest: reference for digest, (reference, _) in asked.items() if digest not in answers}
     registries = Registries(buildx, os.environ, builder_of(request), RETRY_POLICY, log)
-    answers = dict(zip(asked, registries.call_concurrently(_platforms, asked.values()), strict=True))
+    answers |= zip(left, registries.call_concurrently(_served, left.values()), strict=True)
 
     def filled(exporter: AttributedExporter) -> AttributedExporter:
         answer = answers.get(exporter.digest or "", ())
@@ -50,23 +66,28 @@ def with_platforms(result: RunResult, request: Request, buildx: tuple[str, ...],
         name: replace(build, exporters=tuple(map(filled, build.exporters))) for name, build in builds.items()
     }
     warnings = tuple(
-        f"platform-subjects: refs and checksums lack the platforms of {asked[digest]}: {answer}"
+        f"platform-subjects: refs and checksums lack the platforms of {asked[digest][0]}: {answer}"
         for digest, answer in answers.items()
         if isinstance(answer, BuildDigestsError)
     )
     return replace(result, builds=found, warnings=(*result.warnings, *warnings))
 
 
-def _platforms(registries: Registries, reference: str) -> tuple[PlatformImage, ...] | BuildDigestsError:
-    """Return what an index names besides attestations; nothing for a manifest; or why it is not known."""
+def _served(registries: Registries, reference: str) -> tuple[PlatformImage, ...] | BuildDigestsError:
+    """Return the platforms of an image that a registry serves, or why they are not known."""
     try:
         data = registries.manifest(reference)
         check_digest(data, reference.partition("@")[2], reference)
-        if len(data) > MAX_JSON_BYTES:
-            return EvidenceError(f"it has {len(data)} bytes, more than the {MAX_JSON_BYTES} that are read")
-        entries = parse(Document, data, reference).manifests or ()
+        return _named_by(data, reference)
     except BuildDigestsError as error:
         return error
+
+
+def _named_by(data: bytes, source: str) -> tuple[PlatformImage, ...]:
+    """Return what an index names besides attestations; nothing for a manifest."""
+    if len(data) > MAX_JSON_BYTES:
+        raise EvidenceError(f"{source}: it has {len(data)} bytes, more than the {MAX_JSON_BYTES} that are read")
+    entries = parse(Document, data, source).manifests or ()
     return tuple(_platform(entry) for entry in entries if not entry.is_attestation)
 
 

@@ -46,7 +46,7 @@ def run_step(
     """
     log = step_log()
     needed = (*evidence_items(request, policy), *report_items(report_options))
-    wanted = has_summary(report_options) or bool(policy.attestations)
+    wanted = has_summary(report_options) or policy.reads_builder
     with (
         temporary_folder() as workspace,
         live_connections(request, wanted=wanted) as connections,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Step, Workplace, lines, push_and_load
+from tests.engine.conftest import ASKS_FOR_RECORD, Step, Workplace, fake_docker, lines, push_and_load
 from tests.engine.other_end import image_manifests, served, served_digest
 from tests.engine.registry_proxy import Fault, registry_proxy
 
@@ -120,7 +120,11 @@ def test_platform_subjects_of_a_bake_are_those_of_each_target(work: Workplace) -
     assert check_refs(step).count(f"{work.image}@{served_digest(work.image, 'plain')}") == 1
 
 
-def test_platforms_that_a_registry_does_not_tell_are_missing_and_a_warning_names_the_image(work: Workplace) -> None:
+def test_a_registry_is_asked_for_platforms_that_the_builder_does_not_tell(work: Workplace) -> None:
+    fake_docker(work, f'{ASKS_FOR_RECORD} && exit 1\nexec "$REAL" "$@"')
+    step = work.step(push="true", tags=f"{work.image}:1", platforms=_TWO, platform_subjects="true")
+    assert step.code == 0, step.log
+    assert check_refs(step) == _subjects(work.image, "1")
     with registry_proxy(work.registry) as proxy:
         image = f"{proxy.address}/{work.name}"
         proxy.faults = [Fault("GET", "/manifests/sha256:", 403)]
