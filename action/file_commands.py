@@ -40,6 +40,7 @@ FORMAT = click.option(
 )
 @click.option("--output", "-o", "outputs", multiple=True, metavar="SPEC", help="An output, as given to the build.")
 @click.option("--tag", "-t", "tags", multiple=True, help="A tag of the build.")
+@click.option("--cache-to", "cache_to", multiple=True, metavar="SPEC", help="A cache that the build wrote.")
 @click.option("--push", is_flag=True, help="The build had --push.")
 @click.option("--load", is_flag=True, help="The build had --load.")
 @FORMAT

@@ -90,9 +90,10 @@ def inspect(
     tags: Texts = (),
     push: bool = False,
     load: bool = False,
+    cache_to: Entries = (),
     on_message: OnMessage = None,
 ) -> BuildResults:
-    """Return what each exporter of a build made, from files that the build left behind.
+    """Return what each exporter and cache exporter of a build made, from files that the build left behind.
 
     Example:
         results = inspect("metadata.json", record="build.dockerbuild", outputs=["type=image,push=true", "type=local"])
@@ -104,6 +105,7 @@ def inspect(
         tags: the tags of the build.
         push: whether the build had `--push`.
         load: whether the build had `--load`.
+        cache_to: the caches that the build wrote, in their order; they need its metadata file.
         on_message: is called with each warning, such as why a digest is missing.
 
     Raises:
@@ -112,7 +114,11 @@ def inspect(
         DisagreementError: two sources contradict each other about a digest.
     """
     given = {"outputs": keyword.records("outputs", outputs), "tags": keyword.texts("tags", tags)}
+    caches = keyword.records("cache_to", cache_to)
     if is_record(Path(metadata)) and record is None:
+        if caches:
+            rule = "give the build's metadata file, and the record as `record`"
+            raise InputError("cache_to", "a record alone does not say what a cache wrote", rule)
         records, warnings = inspect_records(Path(metadata), **given, push=push, load=load)
         if len(records) > 1:
             rule = "give a file with one, or call `build-digests inspect`"
@@ -120,7 +126,7 @@ def inspect(
         found = records[0].build
     else:
         record_file = Path(record) if record is not None else None
-        found, warnings = inspect_files(Path(metadata), record_file, **given, push=push, load=load)
+        found, warnings = inspect_files(Path(metadata), record_file, **given, push=push, load=load, cache_to=caches)
     tell(on_message, warnings)
     return build_results(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from action.buildx.local_state import build_id
@@ -12,18 +13,20 @@ from action.buildx.pushed_digests import proved_digests
 from action.documents.strict_json import read_document
 from action.errors import EvidenceError, InputError, ProgramError
 from action.evidence.metadata_file import MetadataFile, read_metadata_file
-from action.evidence.record import Record
+from action.evidence.record import Record, StatusLog
 from action.evidence.record_file import read_record
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild
 from action.exporters.attribution import attribute
 from action.exporters.build_evidence import BuildEvidence
-from action.exporters.output import Output, is_id, parse_outputs
+from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_course
+from action.exporters.output import Output, is_id, parse_caches, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image
 from action.packages.sets import SCHEMAS, provide
 from action.pipeline.collect import collect_artifacts, is_multi_node, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
+from action.pipeline.local_caches import holds
 from action.pipeline.package_readers import READERS
 from action.process.docker import find_buildx
 
@@ -45,8 +48,9 @@ def inspect_files(
     *,
     push: bool,
     load: bool,
+    cache_to: Sequence[str] = (),
 ) -> tuple[AttributedBuild, list[str]]:
-    """Return the digest of each exporter of a build.
+    """Return the digest of each exporter and cache of a build.
 
     Args:
         metadata_file: the file that `--metadata-file` wrote.
@@ -55,17 +59,19 @@ def inspect_files(
         tags: the build's tags.
         push: whether the build had `--push`.
         load: whether the build had `--load`.
+        cache_to: the build's entries of `--cache-to`, in their order.
 
     Returns:
-        The build with its exporters; and warnings, such as why digests are missing.
+        The build with its exporters and caches; and warnings, such as why digests are missing.
 
     Raises:
         DocumentError: the metadata file is invalid.
-        InputError: an output breaks a rule, the record cannot be read, the metadata file is a file of another kind, or
-            the outputs of the build are not known.
+        InputError: an output or a cache breaks a rule, the record cannot be read, the metadata file is of another kind,
+            or the outputs of the build are not known.
         DisagreementError: two sources claim different images for one exporter.
     """
     requested = requested_exporters(parse_outputs(outputs, source="--output"), tags=tuple(tags), push=push, load=load)
+    entries = parse_caches(cache_to, source="--cache-to")
     read = read_metadata_file(metadata_file)
     _check_kind(metadata_file, read)
     for fault in read.faults:
@@ -86,7 +92,16 @@ def inspect_files(
     evidence = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))
     attribution = attribute(requested, with_engine_facts(evidence, requested, _prove))
     warnings = deviation_warnings(read.deviations) + missing_digests(attribution)
-    return AttributedBuild(ref, attribution.exporters), warnings
+    course = _course(record_file, ref) if record_file is not None and needs_course(entries) else None
+    several = CacheEvidence(course, partial(holds, Path()))
+    warnings += missing_caches(entries, evidence, several)
+    return AttributedBuild(ref, attribution.exporters, attribute_caches(entries, evidence, several)), warnings
+
+
+def _course(record_file: Path, ref: str | None) -> StatusLog | None:
+    """Return the course of a build from the file with its record, or None if it is not in it."""
+    courses = READERS.courses(record_file)
+    return next((course for course in courses if ref is not None and course.ref == build_id(ref)), None)
 
 
 def _check_kind(file: Path, read: MetadataFile) -> None:

@@ -26,6 +26,7 @@ def print_inspected(
     tags: Sequence[str],
     push: bool,
     load: bool,
+    cache_to: Sequence[str] = (),
 ) -> None:
     """Print the digest of each exporter of a build, or of each build of a file with records; and warnings.
 
@@ -38,6 +39,7 @@ def print_inspected(
         tags: the build's tags.
         push: whether the build had `--push`.
         load: whether the build had `--load`.
+        cache_to: the build's entries of `--cache-to`, in their order.
 
     Raises:
         InputError: the files or the outputs cannot be used.
@@ -47,7 +49,7 @@ def print_inspected(
     _check_presence(file)
     if not is_record(file):
         try:
-            build, warnings = inspect_files(file, record_file, outputs, tags, push=push, load=load)
+            build, warnings = inspect_files(file, record_file, outputs, tags, push=push, load=load, cache_to=cache_to)
         except DocumentError:
             # A file that is no JSON at all is something else, of which `validate` knows what.
             for fault in check_file(file, "metadata").faults if read_document(file).fault else ():
@@ -62,6 +64,9 @@ def print_inspected(
     if record_file is not None:
         rule = "name the metadata file there, or leave out --record"
         raise InputError("inspect", f"{file} is a record itself", rule)
+    if cache_to:
+        rule = "name the build's metadata file, with the record as --record FILE"
+        raise InputError("--cache-to", "a record alone does not say what a cache wrote", rule)
     records, warnings = inspect_records(file, outputs, tags, push=push, load=load)
     _print_warnings(warnings)
     _print_records(records, form, target)
