@@ -91,7 +91,7 @@ def missing_caches(
         if entry in writers and entry.ignores_error and failed and not evidence.multi_node:
             yield (
                 f"cache {entry.key} ({entry.type}) has no digest: BuildKit reports none, as of a cache that cannot be "
-                "written and has ignore-error=true; the log of the build says why"
+                "written and has ignore-error=true, or of a build without layers; the log of the build says which"
             )
         elif entry.id is not None:
             yield f"cache {entry.key} ({entry.type}) has no digest: {_why(entry, writers, evidence, course)}"
@@ -103,7 +103,7 @@ def _why(entry: CacheEntry, writers: Sequence[CacheEntry], evidence: BuildEviden
     if evidence.multi_node:
         return "several nodes built it, and each wrote a cache of its own to the same place"
     if len(writers) == 1:
-        return "the metadata file has none"
+        return "the metadata file has none; BuildKit writes no cache of a build without layers"
     if course is None:
         return f"{len(writers)} caches of this build have one, and the record that tells them apart is missing"
     if Counter(each.type for each in writers)[entry.type] > 1:
@@ -111,7 +111,7 @@ def _why(entry: CacheEntry, writers: Sequence[CacheEntry], evidence: BuildEviden
             f"several caches of this build have the type {entry.type} and different digests, and BuildKit does not say "
             "which wrote which; write each in a build of its own"
         )
-    return "the course of the build has none"
+    return "the course of the build has none; BuildKit writes no cache of a build without layers"
 
 
 def _written(writers: Sequence[CacheEntry], several: CacheEvidence) -> dict[int, str]:

@@ -344,6 +344,18 @@ def test_of_several_caches_one_that_cannot_be_written_has_no_digest_and_a_warnin
     assert "::warning::cache 0 (registry) has no digest: BuildKit reports none" in step.log
 
 
+def test_a_build_without_layers_writes_no_cache(work: Workplace) -> None:
+    (work.folder / "Dockerfile").write_text("FROM scratch\nLABEL a=b\n")
+    step = work.step(push="true", tags=f"{work.image}:1", cache_to="type=local,dest=cache,id=main", verify="true")
+    assert step.code == 0, step.log
+    assert not (work.folder / "cache/index.json").exists()
+    assert json.loads(step.outputs["caches"]) == {}
+    (warning,) = [line for line in step.log.splitlines() if line.startswith("::warning::")]
+    assert (
+        "cache main (local) has no digest: the metadata file has none; BuildKit writes no cache of a build" in warning
+    )
+
+
 def test_a_cache_that_cannot_be_written_fails_the_step_with_what_buildx_says(work: Workplace) -> None:
     step = work.step(push="true", tags=f"{work.image}:1", cache_to="type=registry,ref=localhost:1/app:cache")
     assert step.code == 1
