@@ -6,7 +6,6 @@ trace of the whole bake. A record is identified by its build's reference, whatev
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -76,7 +75,7 @@ class LiveRecords:
 
     def _error_of_node(self, node: _Node, ids: Sequence[str], deadline: float) -> EvidenceError | None:
         try:
-            self._call_node(node, deadline, partial(self._read, ids))
+            self._call_node(node, deadline, partial(self._read, node, ids))
         except EvidenceError as error:
             return error
         return None
@@ -154,16 +153,23 @@ class LiveRecords:
                 self._open[node] = GrpcConnection(self._connections.connect(self._buildx, *node))
             return use(self._open[node], deadline)
         except EvidenceError:
-            # Calls may still be running in it.
-            self._open.pop(node, None)
-            self._connections.disconnect(*node)
+            self._drop(node)
             raise
 
-    def _read(self, ids: Sequence[str], connection: GrpcConnection, deadline: float) -> None:
+    def _drop(self, node: _Node) -> None:
+        """End a connection after an error: calls may still be running in it."""
+        self._open.pop(node, None)
+        self._connections.disconnect(*node)
+
+    def _read(self, node: _Node, ids: Sequence[str], connection: GrpcConnection, deadline: float) -> None:
         found = self._read_records(ids, connection, deadline)
         wanted = dict.fromkeys(digest for record in found for digest in record.blobs)
         blobs = _read_blobs(wanted, connection, deadline)
-        blobs |= _read_manifests(found, blobs, connection)
+        try:
+            blobs |= _read_manifests(found, blobs, connection, deadline)
+        except EvidenceError:
+            # Only sizes and image IDs of platforms are missing then.
+            self._drop(node)
         for record in found:
             self._found[record.ref] = record
             self._results[record.ref] = _with_blobs(record, blobs)
@@ -230,14 +236,13 @@ def _read_blobs(digests: Iterable[str], connection: GrpcConnection, deadline: fl
 
 
 def _read_manifests(
-    records: Sequence[LiveRecord], blobs: Mapping[str, bytes], connection: GrpcConnection
+    records: Sequence[LiveRecord], blobs: Mapping[str, bytes], connection: GrpcConnection, deadline: float
 ) -> dict[str, bytes]:
     """Return digest to bytes of the manifests that the records' indexes name; no digest depends on them."""
-    with contextlib.suppress(EvidenceError):
-        named = dict.fromkeys(digest for record in records for digest in record.manifests_in(blobs))
-        wanted = [digest for digest in named if digest not in blobs][:_MAX_MANIFESTS]
-        return _read_blobs(wanted, connection, time.monotonic() + _MANIFEST_SECONDS) if wanted else {}
-    return {}
+    named = dict.fromkeys(digest for record in records for digest in record.manifests_in(blobs))
+    wanted = [digest for digest in named if digest not in blobs][:_MAX_MANIFESTS]
+    until = min(deadline, time.monotonic() + _MANIFEST_SECONDS)
+    return _read_blobs(wanted, connection, until) if wanted else {}
 
 
 def _read_courses(

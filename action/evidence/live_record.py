@@ -10,7 +10,7 @@ from action.errors import EvidenceError
 from action.evidence.buildkit_messages import ContentResponse, HistoryEvent, reading, seconds
 from action.evidence.record import Record, RecordedExporter
 from action.evidence.record_file import MAX_EXPORTERS, RecordDescriptor
-from action.oci.image import INDEX_TYPES, MANIFEST_TYPES
+from action.oci.image import INDEX_TYPES, MANIFEST_TYPES, Image
 from action.oci.models import Descriptor, Index, describe, parse, validate
 
 SOURCE = "BuildKit's API"
@@ -76,8 +76,16 @@ class LiveRecord:
             EvidenceError: a blob does not have the form of its media type.
         """
         own = {digest: blobs[digest] for digest in self.blobs if digest in blobs}
-        images = {position: describe(result, blobs.get) for position, result in self.results.items()}
+        images = {position: _image(result, blobs, own) for position, result in self.results.items()}
         return Record(SOURCE, self.ref, self.exporters, images, own, self.succeeded)
+
+
+def _image(result: Descriptor, blobs: Mapping[str, bytes], own: Mapping[str, bytes]) -> Image:
+    try:
+        return describe(result, blobs.get)
+    except EvidenceError:
+        # A manifest of an index that cannot be read costs the image its sizes, and not its digest.
+        return describe(result, own.get)
 
 
 def read_event(message: bytes) -> LiveRecord | None:

@@ -10,7 +10,7 @@ from action.oci.comparison import Comparison, Layer, PlatformComparison
 from action.report.safe_text import code, details, log_line, one_line, table
 
 _NOTHING = "-"
-_KIBI = 1024
+_KILO = 1000
 _MAX_LAYERS = 20
 _DIGEST_LENGTH = 19
 
@@ -91,13 +91,18 @@ def masked_comparison(comparison: Comparison, without: Callable[[str], str]) -> 
 
 
 def size_text(size: int) -> str:
-    """Return a size in bytes with a binary unit, such as `12.3 MiB`."""
-    amount = float(size)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < _KIBI:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= _KIBI
-    return f"{amount:.1f} GiB"
+    """Return a size in bytes with a decimal unit, as registries and `docker image ls` show it, such as `28.7 MB`."""
+    if size < _KILO:
+        return f"{size} B"
+    scale = _KILO
+    for unit in ("kB", "MB"):
+        # Whole numbers: a manifest may name a size that no float holds.
+        tenths = (size * 10 + scale // 2) // scale
+        if tenths < _KILO * 10:
+            return f"{tenths // 10}.{tenths % 10} {unit}"
+        scale *= _KILO
+    tenths = (size * 10 + scale // 2) // scale
+    return f"{tenths // 10}.{tenths % 10} GB"
 
 
 def _compared(

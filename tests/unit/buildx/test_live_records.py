@@ -157,6 +157,34 @@ def test_a_blob_with_other_bytes_than_its_digest_says_is_not_used(api: Api) -> N
     assert (record.images[0].digest, record.images[0].imageid) == (digest, None)
 
 
+def _index(api: Api, manifest: object) -> tuple[str, str]:
+    """Keep an index of one manifest, and return the digests of both."""
+    inner = api.blob(manifest)
+    platform = {"os": "linux", "architecture": "amd64"}
+    entry = {"mediaType": f"{TYPES}manifest.v1+json", "digest": inner, "size": 7, "platform": platform}
+    outer = api.blob({"manifests": [entry]})
+    api.record("first", {0: (f"{TYPES}index.v1+json", outer)})
+    return outer, inner
+
+
+def test_an_index_has_the_size_of_the_images_in_it(api: Api) -> None:
+    config = {"mediaType": f"{TYPES}config.v1+json", "digest": f"sha256:{'c' * 64}", "size": 2}
+    layers = [{"mediaType": f"{TYPES}layer.v1.tar+gzip", "digest": f"sha256:{'d' * 64}", "size": 40}]
+    outer, inner = _index(api, {"config": config, "layers": layers})
+    (record,) = api.records().read([REF]).values()
+    assert isinstance(record, Record)
+    assert (record.images[0].digest, record.images[0].size) == (outer, 42)
+    assert [(each.digest, each.size) for each in record.images[0].platforms] == [(inner, 42)]
+
+
+def test_a_manifest_that_cannot_be_read_costs_an_image_its_size_and_not_its_digest(api: Api) -> None:
+    outer, inner = _index(api, {"config": "none"})
+    (record,) = api.records().read([REF]).values()
+    assert isinstance(record, Record)
+    assert (record.images[0].digest, record.images[0].size) == (outer, None)
+    assert [(each.digest, each.size) for each in record.images[0].platforms] == [(inner, None)]
+
+
 def test_many_records_take_one_connection_and_each_blob_is_read_once(api: Api) -> None:
     digest = api.blob({"manifests": []})
     refs = [f"made/made0/build{number}" for number in range(100)]

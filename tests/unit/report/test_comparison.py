@@ -48,8 +48,8 @@ def test_summary_and_comment_have_a_row_for_each_platform() -> None:
     for text in (render(REPORT), outputs_table(REPORT, 50_000)):
         assert _cells(text)[:7] == [
             ["Output", "Compared with", "Platform", "Size", "Difference", "Changed"],
-            ["release", MAIN, "linux/amd64", "11.9 MiB", "+1.4 MiB", "1 layer added, 1 layer removed"],
-            ["release", MAIN, "linux/arm64", "9.8 KiB", "±0 B", "no"],
+            ["release", MAIN, "linux/amd64", "12.5 MB", "+1.5 MB", "1 layer added, 1 layer removed"],
+            ["release", MAIN, "linux/arm64", "10.0 kB", "±0 B", "no"],
             ["release", MAIN, "linux/s390x", "-", "-", "platform is gone"],
             ["release", MAIN, "linux/arm/v7", "900 B", "-100 B", "config"],
             ["1", MAIN, "-", "-", "-", "there was no such image"],
@@ -57,9 +57,9 @@ def test_summary_and_comment_have_a_row_for_each_platform() -> None:
         ]
         cells = Page(html(text)).cells
         added = cells.index("+")
-        assert cells[added : added + 4] == ["+", "2.4 MiB", digest_of("new")[:19], "RUN make TOKEN=***"]
+        assert cells[added : added + 4] == ["+", "2.5 MB", digest_of("new")[:19], "RUN make TOKEN=***"]
         removed = cells.index("-", added)
-        assert cells[removed : removed + 4] == ["-", "976.6 KiB", digest_of("old")[:19], "RUN make"]
+        assert cells[removed : removed + 4] == ["-", "1.0 MB", digest_of("old")[:19], "RUN make"]
         assert "hunter2" not in text
 
 
@@ -109,8 +109,8 @@ def test_a_terminal_has_a_line_for_each_platform() -> None:
     out = io.StringIO()
     print_table(results(RELEASE, FIRST, UNKNOWN), out)
     assert out.getvalue().splitlines()[-6:] == [
-        f"release linux/amd64, against {MAIN}: 1 layer added, 1 layer removed; 11.9 MiB (+1.4 MiB)",
-        f"release linux/arm64, against {MAIN}: no change; 9.8 KiB (±0 B)",
+        f"release linux/amd64, against {MAIN}: 1 layer added, 1 layer removed; 12.5 MB (+1.5 MB)",
+        f"release linux/arm64, against {MAIN}: no change; 10.0 kB (±0 B)",
         f"release linux/s390x, against {MAIN}: platform is gone",
         f"release linux/arm/v7, against {MAIN}: config; 900 B (-100 B)",
         f"1, against {MAIN}: there was no such image",

@@ -59,7 +59,7 @@ def test_every_output_has_a_row_with_its_destination() -> None:
     rows = [cells[start : start + 6] for start in range(6, len(cells), 6)]
     assert rows[:4] == [
         ["release", "image", "ghcr.io/octo/app:1", digest_of("image")[:19], "-", "linux/amd64 linux/arm64"],
-        ["tar", "oci", "out/app.tar 3.3 MiB", digest_of("t")[:19], "-", "-"],
+        ["tar", "oci", "out/app.tar 3.5 MB", digest_of("t")[:19], "-", "-"],
         ["kept", "image", "app:1 (not pushed)", digest_of("k")[:19], "-", "-"],
         ["files", "local", "-", "-", "-", "-"],
     ]
