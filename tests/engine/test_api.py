@@ -137,10 +137,14 @@ def test_results_of_builds_and_their_files_merge_to_the_image_that_the_registry_
 @pytest.mark.usefixtures("here")
 def test_inspect_finds_the_digests_from_the_files_that_the_build_left() -> None:
     output = {"type": "oci", "dest": "app.tar"}
-    built = build(["--metadata-file=m.json", "."], outputs=output)
+    cache = {"type": "local", "dest": "cache", "id": "main"}
+    built = build(["--metadata-file=m.json", "."], outputs=output, cache_to=cache)
     assert validate("m.json") == []
     messages: list[str] = []
-    assert inspect("m.json", outputs=output, on_message=messages.append).digest == built.digest
+    found = inspect("m.json", outputs=output, cache_to=cache, on_message=messages.append)
+    assert found.digest == built.digest
+    (written,) = json.loads(Path("cache/index.json").read_text())["manifests"]
+    assert found.cache_digests == built.cache_digests == {"main": written["digest"]}
     document = json.loads(Path("m.json").read_text())
     Path("m.json").write_text(json.dumps({**document, "containerimage.digest": 1}))
     assert [fault.pointer for fault in validate("m.json", schema="metadata")] == ["/containerimage.digest"]
