@@ -104,3 +104,14 @@ def test_the_summary_lists_the_largest_layers_with_their_instructions(work: Work
     for line, layer, number in zip(shown, layers, range(11, 1, -1), strict=True):
         assert f'title="{layer["digest"]}"' in line
         assert f"COPY file{number} /" in line
+
+
+def test_the_classic_image_store_names_no_manifest_and_the_size_is_null(classic: Workplace) -> None:
+    summary = classic.folder / "summary.md"
+    classic.environment = {**classic.environment, "GITHUB_STEP_SUMMARY": str(summary)}
+    step = classic.step(outputs=lines(f"type=image,name={classic.image}:1,push=true", "type=tar,dest=o.tar"))
+    assert step.code == 0, step.log
+    image, tar = _results(step.outputs)["exporters"]
+    assert image["digest"] == served(classic.image, "1")[0]
+    assert (image["size"], tar["size"]) == (None, None)
+    assert "Image ID | Platforms |" in summary.read_text()
