@@ -161,6 +161,16 @@ def test_a_deployment_of_an_image_that_has_not_changed_is_skipped(act: Act) -> N
         assert bool(deploys.search(ran.log)) is deployed, ran.log
 
 
+def test_an_image_that_is_larger_than_it_may_be_fails_its_job(act: Act) -> None:
+    text = _for_this_machine((ROOT / "examples/sizes.yml").read_text(encoding="utf-8"), act.own_registry)
+    for limit, result in (("50000000", True), ("10", False)):
+        folder = act.folder / limit
+        folder.mkdir()
+        ran = replace(act, folder=folder).run(text.replace("50000000", limit))
+        assert (ran.code == 0) is result, ran.log
+        assert f"{'Success' if result else 'Failure'} - Main Check the size" in ran.log
+
+
 def _for_this_machine(text: str, registry: str) -> str:
     """The example with this checkout's action, the registry on loopback, and no step that needs GitHub's services."""
     text, used = re.subn(r"uses: build-digests/build-digests((?:/\w+)*)@v1", r"uses: .\1/", text)
