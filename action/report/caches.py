@@ -35,10 +35,10 @@ def cache_parts(builds: Mapping[str, AttributedBuild | None]) -> Iterator[tuple[
         yield "the caches", "#### Caches\n\n" + table([*target, "Cache", "Type", "Went to", "Digest"], rows)
 
 
-def full_cache_digests(target: str, build: AttributedBuild) -> Iterator[str]:
-    """Yield target (empty for a build), key and digest of each cache that has one, to be copied."""
+def full_cache_digests(target: str, build: AttributedBuild) -> Iterator[tuple[str, str]]:
+    """Yield a label of target (empty for a build) and key, and the digest, of each cache that has one."""
     for key, digest in build.cache_digests.items():
-        yield " ".join(part for part in (one_line(target), "cache", key, digest) if part)
+        yield " ".join(part for part in (one_line(target), "cache", key) if part), digest
 
 
 def cache_cells(cache: AttributedCache) -> tuple[str, ...]:

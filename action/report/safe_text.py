@@ -9,6 +9,7 @@ stands in a fence that is longer than any run of backticks in it (section 4.5).
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from unicodedata import category
 
@@ -25,6 +26,15 @@ _BREAKS = re.compile(r"[\n\t]+")
 _TICKS = re.compile(r"`+")
 _MAX_LINE = 300
 _ASCII_END = 0x80
+
+# Parts of a long word, each with the character that it ends with.
+_PARTS = re.compile(r".{4,19}?[/:@,=]|.{1,20}")
+_MAX_WORD = 20
+
+# A block of code in a summary of 900 pixels shows 105 characters.
+_WIDTH = 100
+_MAX_LABEL = 28
+_MAX_BLOCKS = 5
 
 
 def visible(text: str) -> str:
@@ -66,7 +76,9 @@ def code(text: str, title: str = "") -> str:
     # Not backticks: in a table, `|` ends the cell inside a code span too (GitHub Flavored Markdown, section 4.10), and
     # a code span has no escapes.
     attribute = f' title="{_escaped(one_line(title))}"' if title else ""
-    return f"<code{attribute}>{_escaped(one_line(text))}</code>"
+    # A browser breaks a long name only where it may, and a table of names that it cannot break has to be scrolled.
+    words = (_PARTS.findall(word) if len(word) > _MAX_WORD else [word] for word in one_line(text).split(" "))
+    return f"<code{attribute}>{' '.join('<wbr>'.join(map(_escaped, parts)) for parts in words)}</code>"
 
 
 def block(text: str, language: str = "") -> str:
@@ -79,6 +91,28 @@ def block(text: str, language: str = "") -> str:
     content = visible(text).strip("\n")
     fence = "`" * max(3, 1 + max((len(ticks) for ticks in _TICKS.findall(content)), default=0))
     return f"{fence}{language}\n{content}\n{fence}\n"
+
+
+def digest_blocks(digests: Sequence[tuple[str, str]]) -> str:
+    """Return digests as Markdown, a few in a block each, which GitHub copies with one click, or many in one block.
+
+    Args:
+        digests: pairs of a label and a digest.
+    """
+    if len(digests) > _MAX_BLOCKS:
+        return block("\n".join(f"{digest} {_end(label)}" for label, digest in digests), "text")
+    return "\n".join(f"{code(label)}\n\n{block(digest, 'text')}" for label, digest in digests)
+
+
+def _end(label: str) -> str:
+    """Return the end of a label, which fits on a line with a digest."""
+    return label if len(label) <= _MAX_LABEL else f"…{label[1 - _MAX_LABEL :]}"
+
+
+def wrapped(text: str) -> str:
+    """Return text with long lines broken, so that a block of it can be read without scrolling."""
+    wrapper = textwrap.TextWrapper(_WIDTH, subsequent_indent="    ", drop_whitespace=False, break_on_hyphens=False)
+    return "\n".join("\n".join(wrapper.wrap(line)) for line in visible(text).expandtabs(4).splitlines())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

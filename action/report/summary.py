@@ -12,7 +12,7 @@ from action.report.caches import cache_parts, full_cache_digests
 from action.report.comparison import comparison_parts, size_text
 from action.report.layers import layers_part
 from action.report.model import Report, masked
-from action.report.safe_text import block, code, details, one_line, table, visible
+from action.report.safe_text import block, code, details, digest_blocks, one_line, table, visible, wrapped
 from action.report.timeline import MAX_STEPS, timeline
 
 # GitHub shows nothing of a larger summary: "upload aborted, supports content up to a size of 1024k".
@@ -23,7 +23,6 @@ LIMIT = 1024 * 1024
 _SPARE = 4096
 _DIGEST_LENGTH = 12
 _MAX_WARNINGS = 12
-_MAX_BLOCKS = 5
 _MAX_EXCERPT = 16 * 1024
 _MAX_EXCERPT_LINES = 100
 _LAST_LINES = 20
@@ -148,19 +147,21 @@ def _columns(report: Report) -> list[str]:
         "Type",
         "Went to",
         "Digest",
-        "Image ID",
-        *(["Size"] if _has_sizes(report) else []),
+        *_optional_columns(report),
         "Platforms",
     ]
 
 
-def _has_sizes(report: Report) -> bool:
-    exporters = (exporter for target in report.targets if target.results for exporter in target.results.exporters)
-    return any(exporter.size is not None for exporter in exporters)
+def _optional_columns(report: Report) -> list[str]:
+    """Return the columns that say something: many engines know an image by its digest, and a size may be unknown."""
+    exporters = [exporter for target in report.targets if target.results for exporter in target.results.exporters]
+    imageids = any(exporter.imageid not in {None, exporter.digest} for exporter in exporters)
+    sizes = any(exporter.size is not None for exporter in exporters)
+    return [*(["Image ID"] if imageids else []), *(["Size"] if sizes else [])]
 
 
 def _rows(report: Report) -> Iterator[list[str]]:
-    bake, sizes = any(target.name for target in report.targets), _has_sizes(report)
+    bake, optional = any(target.name for target in report.targets), _optional_columns(report)
     for target in report.targets:
         for exporter in target.results.exporters if target.results else ():
             cells = [
@@ -168,8 +169,8 @@ def _rows(report: Report) -> Iterator[list[str]]:
                 code(exporter.type),
                 _where(exporter, report.sizes),
                 _short(exporter.digest),
-                _short(exporter.imageid),
-                *([_NOTHING if exporter.size is None else size_text(exporter.size)] if sizes else []),
+                *([_short(exporter.imageid)] if "Image ID" in optional else []),
+                *([_NOTHING if exporter.size is None else size_text(exporter.size)] if "Size" in optional else []),
                 " ".join(code(each.platform) for each in exporter.platforms if each.platform) or _NOTHING,
             ]
             yield [*([code(target.name)] if bake else []), *cells]
@@ -196,13 +197,11 @@ def _short(digest: str | None) -> str:
 def _optional(report: Report) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each further part, the most important first."""
     if report.failure:
-        yield "what failed", "#### What failed\n\n" + block(report.failure[-_MAX_EXCERPT:], "text")
+        yield "what failed", "#### What failed\n\n" + block(wrapped(report.failure[-_MAX_EXCERPT:]), "text")
     yield from comparison_parts({target.name: target.results for target in report.targets})
     yield from cache_parts({target.name: target.results for target in report.targets})
     if lines := list(_full_digests(report)):
-        # GitHub puts a button to copy on each block.
-        parts = lines if len(lines) <= _MAX_BLOCKS else ["\n".join(lines)]
-        yield "the digests in full", details("Digests in full", "\n".join(block(part, "text") for part in parts))
+        yield "the digests in full", details("Digests in full", digest_blocks(lines))
     if largest := layers_part(report.layers):
         yield "the largest layers", largest
     steps = [(target.name, step) for target in report.targets if target.progress for step in target.progress.steps]
@@ -223,17 +222,17 @@ def _legend(steps: Sequence[tuple[str, Step]]) -> str:
     return f"\n{' '.join(sentences)}\n" if sentences else ""
 
 
-def _full_digests(report: Report) -> Iterator[str]:
-    """Yield `name@digest` of each pushed image, and key and digest of all other outputs and caches, to be copied."""
+def _full_digests(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield the repository and digest of each pushed image, and key and digest of all other outputs and caches."""
     for target in report.targets:
         for exporter in target.results.exporters if target.results else ():
             if exporter.digest is None:
                 continue
-            # Two tags of one repository give the same `name@digest`.
+            # Two tags of one repository are one image.
             references = [reference for name in exporter.names if (reference := parse_reference(name))]
-            named = list(dict.fromkeys(f"{each.repository}@{exporter.digest}" for each in references))
+            named = list(dict.fromkeys(each.repository for each in references))
             label = " ".join(part for part in (one_line(target.name), exporter.key) if part)
-            yield from (named if named and exporter.push else [f"{label} {exporter.digest}"])
+            yield from ((name, exporter.digest) for name in (named if named and exporter.push else [label]))
         yield from full_cache_digests(target.name, target.results) if target.results else ()
 
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-_VOID = frozenset(("br", "hr", "img"))
+_VOID = frozenset(("br", "hr", "img", "wbr"))
 
 
 def html(markdown: str) -> str:
@@ -46,7 +46,9 @@ class Page(HTMLParser):
         assert self._open == [], f"not closed: {self._open}"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
+        # It only says where a line may be broken.
+        if tag != "wbr":
+            self.elements.append(tag)
         self.attributes |= {name for name, _ in attrs}
         if tag in {"td", "th"}:
             self.cells.append("")
