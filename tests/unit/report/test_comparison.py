@@ -70,8 +70,8 @@ def test_without_a_comparison_there_is_no_such_part() -> None:
 
 
 def test_a_comment_that_is_full_has_no_comparison() -> None:
-    text = outputs_table(REPORT, 900)
-    assert len(text.encode()) <= 900
+    text = outputs_table(REPORT, 800)
+    assert len(text.encode()) <= 800
     assert "Layers added" not in text
 
 

@@ -45,7 +45,7 @@ def test_summary_and_comment_have_a_column_with_the_size_of_each_image() -> None
     for text in (render(REPORT), outputs_table(REPORT, 50_000)):
         cells = Page(html(text)).cells
         column = cells.index("Size")
-        assert [cells[column], cells[column + 7], cells[column + 14]] == ["Size", "28.7 MB", "-"]
+        assert [cells[column], cells[column + 6], cells[column + 12]] == ["Size", "28.7 MB", "-"]
     assert "Largest layers" not in outputs_table(REPORT, 50_000)
 
 
