@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from action.dataclass import dataclass, replace
 from action.errors import EvidenceError
-from action.exporters.attributed import FILE_TYPES, AttributedBuild
+from action.exporters.attributed import AttributedBuild
 from action.oci.comparison import Layer
 from action.oci.content import read_contents
 from action.pipeline.live_source import LiveSource
@@ -72,7 +72,7 @@ def _images(builds: Mapping[str, AttributedBuild]) -> Iterator[tuple[str, str, s
     seen: set[str] = set()
     for target, build in builds.items():
         for exporter in build.exporters:
-            if exporter.digest is None or exporter.type in FILE_TYPES or exporter.digest in seen:
+            if exporter.digest is None or exporter.digest in seen:
                 continue
             if len(seen) == _MAX_IMAGES:
                 return

@@ -115,3 +115,18 @@ def test_the_classic_image_store_names_no_manifest_and_the_size_is_null(classic:
     assert image["digest"] == served(classic.image, "1")[0]
     assert (image["size"], tar["size"]) == (None, None)
     assert "Image ID | Platforms |" in summary.read_text()
+
+
+def test_an_image_that_is_only_in_a_tar_has_its_layers_in_the_summary(work: Workplace) -> None:
+    summary = work.folder / "summary.md"
+    work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
+    step = work.step(outputs="type=oci,dest=o.tar")
+    assert step.code == 0, step.log
+    (manifest,) = _sizes_in_tar(work.folder / "o.tar")
+    with tarfile.open(work.folder / "o.tar") as tar:
+        member = tar.extractfile(f"blobs/sha256/{manifest.removeprefix('sha256:')}")
+        assert member is not None
+        layers = [layer["digest"] for layer in json.load(member)["layers"]]
+    (part,) = re.findall(r"<summary>Largest layers</summary>(.*?)</details>", summary.read_text(), re.DOTALL)
+    assert re.findall(r'title="([^"]*)"', html.unescape(part)) == layers
+    assert len(layers) == 1
