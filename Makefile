@@ -89,6 +89,7 @@ demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and
 
 pictures: setup ## Draw the pictures of the README from what the demo prints.
 	@$(RUN) -m engine run -- $(RUN) examples/pictures.py
+	@$(RUN) -m engine run -- $(RUN) examples/summary_picture.py
 
 dist: setup ## Build the files of a release into dist/: packages, the archive of the action, a bill of materials.
 	@$(RUN) -m release files --folder dist
