@@ -108,7 +108,8 @@ class LiveRecords:
             seconds: the time limit.
 
         Returns:
-            Digest to the bytes of each blob that is there.
+            Digest to the bytes of each blob that is there. BuildKit removes what nothing refers to, such as a pushed
+            image's manifests, a second or more after the build.
 
         Raises:
             EvidenceError: the node does not answer.
@@ -119,24 +120,6 @@ class LiveRecords:
         for node in _by_node([ref]):
             found |= self._call_node(node, deadline, partial(_read_blobs, wanted))
         return found
-
-    def blob(self, ref: str, digest: str, *, seconds: float) -> bytes | None:
-        """Return a blob in the content store of the node that a build ran on, or None if it is not there.
-
-        BuildKit removes what nothing refers to, such as a pushed image's manifests, a second or more after the build.
-
-        Args:
-            ref: `builder/node/ref` of the build.
-            digest: the blob's digest.
-            seconds: the time limit.
-
-        Raises:
-            EvidenceError: the node cannot be asked, or is too slow.
-        """
-        deadline = time.monotonic() + seconds
-        for node in _by_node([ref]):
-            return self._call_node(node, deadline, partial(_read_blobs, [digest])).get(digest)
-        return None
 
     def _call_node(self, node: _Node, deadline: float, use: Callable[[GrpcConnection, float], _T]) -> _T:
         """Use the connection to a node; if it has ended since it was opened, use another one."""

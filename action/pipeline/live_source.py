@@ -20,8 +20,6 @@ class _Reader(Protocol):
 
     def courses(self, refs: Sequence[str], *, seconds: float) -> list[StatusLog]: ...
 
-    def blob(self, ref: str, digest: str, *, seconds: float) -> bytes | None: ...
-
     def blobs(self, ref: str, digests: Sequence[str], *, seconds: float) -> Mapping[str, bytes]: ...
 
 
@@ -75,17 +73,8 @@ class LiveSource:
         return self._reader.blobs(ref, digests, seconds=seconds) if self._load() and self._reader is not None else {}
 
     def blob(self, ref: str, digest: str, *, seconds: float = SECONDS) -> bytes | None:
-        """Return a blob of the node that a build ran on, or None if the node or the packages do not have it.
-
-        Args:
-            ref: `builder/node/ref` of the build.
-            digest: the blob's digest.
-            seconds: the time limit.
-
-        Raises:
-            EvidenceError: the node cannot be asked, or is too slow.
-        """
-        return self._reader.blob(ref, digest, seconds=seconds) if self._load() and self._reader is not None else None
+        """Return a blob as `blobs` does, or None if it is not there."""
+        return self.blobs(ref, (digest,), seconds=seconds).get(digest)
 
     def _load(self) -> bool:
         """Return whether there is a reader, and make it if its packages are there."""
