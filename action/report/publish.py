@@ -165,7 +165,8 @@ def _report(result: RunResult, request: ReportRequest, refs: Mapping[str, str]) 
         failure=failure_excerpt(result.trace.log) if buildx_failed and result.trace else "",
         inputs=shown_inputs(request.inputs, _HIDDEN_INPUTS),
         sizes=_sizes(targets, Path(request.folder)),
-        layers=_layers(result, refs) if request.report_options.summary else (),
+        # An engine that gave no record is not asked again.
+        layers=_layers(result, refs) if request.report_options.summary and progress else (),
         secrets=request.secrets,
     )
 

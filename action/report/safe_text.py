@@ -28,7 +28,7 @@ _MAX_LINE = 300
 _ASCII_END = 0x80
 
 # Parts of a long word, each with the character that it ends with.
-_PARTS = re.compile(r".{4,19}?[/:@,=]|.{1,20}")
+_PARTS = re.compile(r".{4,19}?[/:@,=._-]|.{1,20}")
 _MAX_WORD = 20
 
 # A block of code in a summary of 900 pixels shows 105 characters.

@@ -315,7 +315,7 @@ def test_summary_and_comment_show_the_difference(work: Workplace, github: GitHub
     assert step.code == 0, step.log
     (pr, _) = _parts(work.image, "pr")
     assert _size(pr) > 5000
-    row = ["0", name, "linux/amd64", f"{_size(pr) / 1024:.1f} KiB", f"+{(_size(pr) - _size(main)) / 1024:.1f} KiB"]
+    row = ["0", name, "linux/amd64", f"{_size(pr) / 1000:.1f} kB", f"+{(_size(pr) - _size(main)) / 1000:.1f} kB"]
     (comment,) = github.own
     for text in (summary.read_text(), comment):
         cells = Page(html(text)).cells

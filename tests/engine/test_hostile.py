@@ -111,7 +111,19 @@ def test_nothing_in_a_build_is_taken_for_an_output(work: Workplace, summary: Pat
     assert step.digests == {"release": digest}
     assert INJECTED not in "".join(value for key, value in step.outputs.items() if key != "metadata")
     assert set(step.outputs) <= {
-        *("digest", "imageid", "metadata", "digests", "imageids", "exporters", "ref", "refs", "checksums", "results"),
+        *(
+            "digest",
+            "imageid",
+            "metadata",
+            "digests",
+            "imageids",
+            "exporters",
+            "caches",
+            "ref",
+            "refs",
+            "checksums",
+            "results",
+        ),
     }
     assert json.loads(step.outputs["metadata"])["containerimage.digest"] == digest
     check_log(step)

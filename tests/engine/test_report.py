@@ -45,7 +45,7 @@ def _steady(text: str, names: Mapping[str, str]) -> str:
         text = text.replace(name, steady).replace(name.replace(":", "&#58;").replace("_", "&#95;"), steady)
     text = re.sub(r"sha256(:|&#58;)[0-9a-f]{64}", r"sha256\1<64>", text)
     text = re.sub(r"sha256(:|&#58;)[0-9a-f]{12}", r"sha256\1<12>", text)
-    text = re.sub(r"\d+(\.\d+)? (B|KiB)\b", "<size>", text)
+    text = re.sub(r"\d+(\.\d+)? (B|kB|MB)\b", "<size>", text)
     text = re.sub(r"\d+\.\d s", "<time>", text)
     text = re.sub(r"ref [a-z0-9]{20,}(::|&#58;&#58;)[a-z0-9]+", r"ref <ref>", text)
     return re.sub(r"2000-01-01 \d\d:\d\d:\d\d\.\d{3}", "2000-01-01 00:00:00.000", text)
