@@ -41,6 +41,8 @@ def summary(work: Workplace) -> Path:
 
 def _steady(text: str, names: Mapping[str, str]) -> str:
     """A summary without what is another each time: digests, times, names."""
+    # Where a name may be broken depends on its length.
+    text = text.replace("<wbr>", "")
     for name, steady in names.items():
         text = text.replace(name, steady).replace(name.replace(":", "&#58;").replace("_", "&#95;"), steady)
     text = re.sub(r"sha256(:|&#58;)[0-9a-f]{64}", r"sha256\1<64>", text)
