@@ -18,7 +18,7 @@ from action.errors import ProgramError, RegistryError, TransientError
 from action.inputs.policy import RetryPolicy
 from action.process.log import Log
 from action.process.program import CompletedProgram, ProgramGroup, capture_output, run_program
-from action.process.search import quick_start
+from action.process.search import query_environment
 from action.process.signals import Interrupted
 
 
@@ -191,7 +191,10 @@ class Registries:
 
     def _query(self, arguments: tuple[str, ...]) -> CompletedProgram:
         return capture_output(
-            (*self.buildx, *arguments), quick_start(self.environment), seconds=self.seconds, programs=self.programs
+            (*self.buildx, *arguments),
+            query_environment(self.environment),
+            seconds=self.seconds,
+            programs=self.programs,
         )
 
 

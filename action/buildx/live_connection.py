@@ -20,7 +20,7 @@ from types import TracebackType
 from action.buildx.local_state import changes_of_nodes, platform_of_node, refs_of_node, state_folder
 from action.errors import EvidenceError
 from action.process.connected_program import ConnectedProgram
-from action.process.search import quick_start
+from action.process.search import query_environment
 
 WINDOW = 4 * 1024 * 1024
 """Bytes that BuildKit may send of one answer, and of all answers, before they are read."""
@@ -106,7 +106,7 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
         if platform is None:
             raise EvidenceError(f"buildx cannot be told to connect to the node {node} of the builder {builder}")
         options = ("--builder", builder, *(("--platform", platform) if platform else ()))
-        program = ConnectedProgram((*buildx, "dial-stdio", *options), quick_start(self._environment))
+        program = ConnectedProgram((*buildx, "dial-stdio", *options), query_environment(self._environment))
         try:
             program.send(OPENING, time.monotonic() + _SEND_SECONDS)
         except EvidenceError:

@@ -54,6 +54,7 @@ class LiveRecords:
         self._open: dict[_Node, GrpcConnection] = {}
         self._found: dict[str, LiveRecord] = {}
         self._results: dict[str, Record | EvidenceError] = {}
+        self._manifests: dict[str, bytes] = {}
 
     def read(self, refs: Iterable[str], *, seconds: float = SECONDS) -> dict[str, Record | EvidenceError]:
         """Return the record of each build, or why it is missing.
@@ -116,9 +117,10 @@ class LiveRecords:
         """
         deadline = time.monotonic() + seconds
         wanted = tuple(digests)
-        found: dict[str, bytes] = {}
-        for node in _by_node([ref]):
-            found |= self._call_node(node, deadline, partial(_read_blobs, wanted))
+        found = {digest: self._manifests[digest] for digest in wanted if digest in self._manifests}
+        left = [digest for digest in wanted if digest not in found]
+        for node in _by_node([ref]) if left else ():
+            found |= self._call_node(node, deadline, partial(_read_blobs, left))
         return found
 
     def _call_node(self, node: _Node, deadline: float, use: Callable[[GrpcConnection, float], _T]) -> _T:
@@ -153,6 +155,7 @@ class LiveRecords:
         except EvidenceError:
             # Only sizes and image IDs of platforms are missing then.
             self._drop(node)
+        self._manifests |= blobs
         for record in found:
             self._found[record.ref] = record
             self._results[record.ref] = _with_blobs(record, blobs)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from action.dataclass import dataclass
 from action.errors import EvidenceError
 from action.oci.image import normal_platform
-from action.oci.layout import MAX_JSON_BYTES, MAX_LONG_BYTES
-from action.oci.models import Blobs, Descriptor, Document, parse
+from action.oci.layout import MAX_LONG_BYTES
+from action.oci.models import Blobs, Descriptor, Document, document_bytes, parse
 
 MAX_STATEMENTS = 1000
 """Maximum number of statements of one image."""
@@ -98,11 +98,4 @@ def _statement(layer: Descriptor, subject: str, platform: str | None) -> Stateme
 
 
 def _document(digest: str, blobs: Blobs, source: str) -> Document:
-    data = blobs(digest)
-    if data is None:
-        message = f"{source}: {digest} is missing; {MISSING}"
-        raise EvidenceError(message)
-    if len(data) > MAX_JSON_BYTES:
-        message = f"{source}: {digest} has {len(data)} bytes, more than the {MAX_JSON_BYTES} that are read"
-        raise EvidenceError(message)
-    return parse(Document, data, f"{source}: {digest}")
+    return parse(Document, document_bytes(digest, blobs, source, missing=MISSING), f"{source}: {digest}")

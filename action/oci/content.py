@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from action.errors import EvidenceError
 from action.oci.comparison import Layer, PlatformContent
 from action.oci.image import CONFIG_TYPES, INDEX_TYPES, normal_platform
-from action.oci.layout import MAX_JSON_BYTES
-from action.oci.models import Blobs, Descriptor, Digest, Document, Items, OciModel, Platform, parse
+from action.oci.models import Blobs, Descriptor, Digest, Document, Items, OciModel, Platform, document_bytes, parse
 
 MAX_PLATFORMS = 200
 """Maximum number of images in an index: each is read by a request of its own."""
@@ -72,7 +71,7 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
 
 
 def _document(digest: str, blobs: Blobs, source: str) -> Document:
-    return parse(Document, _whole(digest, blobs, source), f"{source}: {digest}")
+    return parse(Document, document_bytes(digest, blobs, source), f"{source}: {digest}")
 
 
 def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None, PlatformContent]:
@@ -80,7 +79,7 @@ def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None,
     if described is None or described.media_type not in CONFIG_TYPES:
         message = f"{source}: it is not the image of a container"
         raise EvidenceError(message)
-    data = _whole(described.digest, blobs, source)
+    data = document_bytes(described.digest, blobs, source)
     config = parse(_Config, data, f"{source}: {described.digest}")
     layers = _layers(manifest.layers or (), config)
     try:
@@ -119,14 +118,3 @@ def _name(platform: Platform) -> str | None:
     """Return the normal name of a platform, with the version of Windows that an image is for."""
     name = normal_platform(str(platform))
     return f"{name} ({platform.os_version})" if name and platform.os_version else name
-
-
-def _whole(digest: str, blobs: Blobs, source: str) -> bytes:
-    data = blobs(digest)
-    if data is None:
-        message = f"{source}: {digest} is missing"
-        raise EvidenceError(message)
-    if len(data) > MAX_JSON_BYTES:
-        message = f"{source}: {digest} has {len(data)} bytes, more than the {MAX_JSON_BYTES} that are read"
-        raise EvidenceError(message)
-    return data

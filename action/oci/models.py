@@ -30,6 +30,7 @@ from action.oci.image import (
     PlatformImage,
     total_size,
 )
+from action.oci.layout import MAX_JSON_BYTES
 
 _DIGEST = re.compile(DIGEST_PATTERN)
 
@@ -210,6 +211,26 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
 
 Blobs = Callable[[str], bytes | None]
 """Returns the bytes of a blob by its digest, checked against it, or None if the blob is not available."""
+
+
+def document_bytes(digest: str, blobs: Blobs, source: str, *, missing: str = "") -> bytes:
+    """Return the bytes of a manifest, an index or a config, which is there and not too long.
+
+    Args:
+        digest: its digest.
+        blobs: returns blobs by their digest.
+        source: the name of the image in errors.
+        missing: what to do if it is missing, for the error.
+
+    Raises:
+        EvidenceError: it is missing, or longer than MAX_JSON_BYTES.
+    """
+    data = blobs(digest)
+    if data is None:
+        raise EvidenceError(f"{source}: {digest} is missing" + (f"; {missing}" if missing else ""))
+    if len(data) > MAX_JSON_BYTES:
+        raise EvidenceError(f"{source}: {digest} has {len(data)} bytes, more than the {MAX_JSON_BYTES} that are read")
+    return data
 
 
 def describe(descriptor: Descriptor, blobs: Blobs) -> Image:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from action.dataclass import dataclass, replace
-from action.errors import EvidenceError
+from action.errors import EvidenceError, SlowEvidenceError
 from action.exporters.attributed import AttributedBuild
 from action.oci.comparison import Layer
 from action.oci.content import read_contents
@@ -58,8 +58,10 @@ def largest_layers(
 
         try:
             contents = read_contents(digest, blob, key)
+        except SlowEvidenceError:
+            break
         except EvidenceError:
-            # An image of another kind, or an engine that is slow or does not keep it.
+            # An image of another kind, or one that the engine does not keep.
             continue
         for platform, content in contents.items():
             for layer in content.layers:

@@ -40,7 +40,7 @@ class Cache:
 
     def manifest(self, work: Workplace) -> tuple[str, dict[str, Any]]:
         """The digest and the document that its other end has."""
-        if "type=registry" in self.text:
+        if "{image}" in self.text:
             return served(work.image, self.text.partition("{image}:")[2].partition(",")[0])
         return local_manifest(work.folder / self.text.partition("dest=")[2].partition(",")[0])
 
@@ -64,6 +64,7 @@ CACHES = {
     "local-manifest": Cache(
         "type=local,dest=cache,image-manifest=true,oci-mediatypes=true", kinds=frozenset((MANIFEST,))
     ),
+    "name": Cache("{image}:cache"),
     "inline": Cache("type=inline", kinds=frozenset()),
 }
 
@@ -194,6 +195,15 @@ def test_a_bake_with_a_cache_works_in_the_terminal(work: Workplace, any_cache: C
     assert digests == _bake_digests(work)
     assert_silent(done.stderr)
     check_cache(any_cache, work, json.loads((work.folder / "m.json").read_text())["cached"])
+
+
+def test_a_cache_of_a_bake_may_be_an_object(work: Workplace) -> None:
+    cache = {"type": "registry", "ref": f"{work.image}:cache", "mode": "max", "id": "main"}
+    target = {"tags": [f"{work.image}:1"], "output": ["type=registry"], "cache-to": [cache]}
+    (work.folder / "docker-bake.json").write_text(json.dumps({"target": {"default": target}}))
+    step = work.bake_step(source=".")
+    assert step.code == 0, step.log
+    assert json.loads(step.outputs["caches"]) == {"default": {"main": served_digest(work.image, "cache")}}
 
 
 @pytest.mark.parametrize("action", ["build", "bake"])

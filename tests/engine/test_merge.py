@@ -399,7 +399,7 @@ def test_the_summary_has_a_row_for_the_merged_image(work: Workplace, jobs: Jobs)
     text = summary.read_text()
     digest = served_digest(work.image, "1")
     assert text.startswith("### ✅ Merge\n")
-    assert f"\n{digest}\n" in text
+    assert f"{work.image.partition('/')[2]}</code>\n\n```text\n{digest}\n```" in text.replace("<wbr>", "")
     assert "<code>linux/amd64</code>" in text
     assert "<code>linux/arm64</code>" in text
     assert json.loads(step.outputs["refs"]) == [f"{work.image}@{digest}"]

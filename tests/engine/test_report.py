@@ -70,7 +70,8 @@ def test_the_summary_of_a_build(work: Workplace, summary: Path) -> None:
     step = work.step(outputs=outputs, build_args="A=1", secrets="KEY=hunter2hunter2")
     assert step.code == 0, step.log
     text = summary.read_text()
-    assert f"```text\n{served_digest(work.image, '1')}\n```" in text
+    label = work.image.partition("/")[2]
+    assert f"{label}</code>\n\n```text\n{served_digest(work.image, '1')}\n```" in text.replace("<wbr>", "")
     # Which export begins first is chance.
     text = re.sub(r"\d+ - exporting to (image|oci image format|client directory) :.*\n", "", text)
     text = re.sub(r"<details><summary>Slowest.*?</details>\n\n", "", text, flags=re.DOTALL)

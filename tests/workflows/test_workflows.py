@@ -131,7 +131,8 @@ def test_the_summary_and_the_files_of_a_build_are_there_for_later_steps(act: Act
     digest = served_digest(image, "1")
     # act has a file for each step, as GitHub's runner, and prints what a step wrote into it.
     summary = ran.log[ran.log.index("### ✅ Build\n") : ran.log.index("Main cp")]
-    assert f"\n{digest}\n" in summary
+    label = image.partition("/")[2].replace("_", "&#95;")
+    assert f"{label}</code>\n\n```text\n{digest}\n```" in summary.replace("<wbr>", "")
     assert "```mermaid\ngantt\n" in summary
     assert "hunter2" not in summary
     assert json.loads(ran.read("refs")) == [f"{image}@{digest}"]

@@ -239,6 +239,18 @@ def test_a_server_with_a_fault_is_tried_twice_and_then_named(
     assert len(api.starts) == 2
 
 
+def test_a_manifest_that_came_with_its_record_is_not_asked_for_again(api: Api) -> None:
+    data = {"config": {"mediaType": f"{TYPES}config.v1+json", "digest": f"sha256:{'c' * 64}", "size": 2}}
+    digest = api.blob(data)
+    api.record("first", {0: (f"{TYPES}manifest.v1+json", digest)})
+    records = api.records()
+    records.read([REF])
+    for file in (api.folder / "content").iterdir():
+        file.unlink()
+    found = records.blobs(REF, [digest, f"sha256:{'d' * 64}"], seconds=30)
+    assert {name: json.loads(blob) for name, blob in found.items()} == {digest: data}
+
+
 def test_a_silent_server_is_waited_for_once_and_not_for_long(api: Api) -> None:
     before = time.monotonic()
     records = api.records("silent")

@@ -124,7 +124,7 @@ def test_the_time_for_a_hostile_list_is_proportional_to_its_length(piece: str, a
             split_list("tags", piece * (length // len(piece)) + after)
 
     # The longest is as long as a variable can be.
-    assert growth(read, 12_500) < 1.6
+    assert growth(read, 12_500) < 1.5
 
 
 def test_outputs_keep_their_quotes() -> None:
