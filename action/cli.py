@@ -13,8 +13,13 @@ from typing import NoReturn, TextIO, TypeVar
 import click
 
 from action import __version__
-from action.buildx.command_line import read_bake_command_line, read_bake_options, read_build_command_line
-from action.buildx.installed import require_buildx, shows_help
+from action.buildx.command_line import (
+    read_bake_command_line,
+    read_bake_options,
+    read_build_command_line,
+    require_buildx,
+    shows_help,
+)
 from action.buildx.request import Request
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.file_commands import FORMAT, inspect, schema, validate

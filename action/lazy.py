@@ -23,5 +23,7 @@ class _LazyModule:
 
 difflib = _LazyModule("difflib")
 hashlib = _LazyModule("hashlib")
+http_client = _LazyModule("http.client")
 shutil = _LazyModule("shutil")
 tempfile = _LazyModule("tempfile")
+urllib_request = _LazyModule("urllib.request")

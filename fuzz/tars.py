@@ -12,12 +12,11 @@ import zlib
 from pathlib import Path
 
 from action.errors import EvidenceError
-from action.evidence.artifact_file import read_artifact
+from action.evidence.artifact_file import check_artifact, read_artifact
 from action.evidence.record_file import RECORD_TYPE, read_records
 from action.evidence.status_log import STATUS_TYPE, read_status_log
 from action.oci.layout import TarLayout
 from action.oci.tar import plain_files
-from action.oci.verify import check_artifact
 from action.report.model import Report, Target
 from action.report.summary import render
 from fuzz.reader import SEPARATOR, Reader, allowing_errors, folder, input_of, printable

@@ -13,9 +13,8 @@ from action.errors import InputError
 from action.exporters.output import parse_outputs
 from action.exporters.requested import requested_exporters
 from action.inputs.build import read_build_inputs
-from action.inputs.raw import parse_inputs
 from action.inputs.secrets import read_secrets, secret_values
-from action.inputs.values import csv_fields, csv_record, split_lines, split_list, split_raw_lines
+from action.inputs.values import csv_fields, csv_record, parse_inputs, split_lines, split_list, split_raw_lines
 from fuzz.reader import Reader, allowing_errors, input_of, printable, texts
 
 _MARKS = frozenset('",')

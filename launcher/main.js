@@ -7,13 +7,16 @@
 const { spawn } = require("node:child_process");
 const os = require("node:os");
 const path = require("node:path");
-const { separate } = require("./environment.js");
 const { candidates, isPython2, lacksLibrary } = require("./python.js");
 
 const WINDOWS = process.platform === "win32";
 const START = path.join(__dirname, "..", "action", "start.py");
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 const SIGNAL_CODES = 128;
+
+// The same as CACHE_SERVICE in action/process/search.py.
+const CACHE_SERVICE = /^ACTIONS_(?:CACHE|RESULTS|RUNTIME)_/u;
+const INPUT = "INPUT_";
 
 // Exit codes of programs that are no usable Python. No step has one of them.
 const TOO_OLD = 86; // of action/start.py
@@ -28,6 +31,31 @@ const UNUSABLE = new Map([
   [NOT_FOUND, "starts no Python"],
   [STORE, "is no Python"],
 ]);
+
+/**
+ * Separate the variables that the runner sets for a JavaScript action.
+ *
+ * The runner names the variable of an input after the input, in upper case, with `_` for a space; a hyphen stays
+ * (actions/runner 2.336, src/Runner.Worker/Handlers/Handler.cs, AddInputsToEnvironment).
+ *
+ * @param {Record<string, string>} whole The environment of this process.
+ * @returns {{message: string, environment: Record<string, string>}} The line for the step, and its environment.
+ */
+function separate(whole) {
+  const inputs = {};
+  const variables = {};
+  const environment = {};
+  for (const [name, value] of Object.entries(whole)) {
+    if (name.startsWith(INPUT)) {
+      inputs[name.slice(INPUT.length).toLowerCase()] = value;
+    } else if (CACHE_SERVICE.test(name)) {
+      variables[name] = value;
+    } else {
+      environment[name] = value;
+    }
+  }
+  return { message: `${JSON.stringify({ inputs, variables })}\n`, environment };
+}
 
 /**
  * Run a step with a program that may be a Python.

@@ -28,7 +28,7 @@ PROGRAMS = (
     *("python3", "python", "uv", "pip", "docker", "buildx", "docker-buildx", "docker-credential-desktop"),
     *("git", "sh", "bash", "gh", "keyring"),
 )
-NODE_MODULES = ("fs", "os", "path", "child_process", "main.js", "environment.js")
+NODE_MODULES = ("fs", "os", "path", "child_process", "main.js", "python.js")
 
 
 def write_hostile_workspace(folder: Path, mark: Path) -> None:

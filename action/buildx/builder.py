@@ -1,8 +1,9 @@
-"""The driver of the builder that a build is going to use, from the files of docker and buildx, and buildx's version.
+"""The builder that a build is going to use: its driver, buildx's version, and what both print about themselves.
 
-`docker buildx inspect` prints the driver too, but takes as long to start as a small build. The rules are those of
-docker/buildx 0.36 (store/store.go, store/storeutil, util/dockerutil) and docker/cli 28 (cli/command/cli.go,
-opts/hosts.go). The version is queried only if something depends on it, for the same reason.
+The driver is read from the files of docker and buildx, by the rules of docker/buildx 0.36 (store/store.go,
+store/storeutil, util/dockerutil) and docker/cli 28 (cli/command/cli.go, opts/hosts.go): `docker buildx inspect` prints
+it too, but takes as long to start as a small build. For the same reason the version is queried only if something
+depends on it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 from action.buildx.local_state import state_folder
 from action.errors import ProgramError
 from action.lazy import hashlib
-from action.process.program import capture_output
-from action.process.search import docker_folder
+from action.process.docker import find_buildx
+from action.process.program import ProgramGroup, capture_output
+from action.process.search import docker_folder, find_program
 
 DOCKER = "docker"
 """The driver that builds in the Docker Engine itself."""
@@ -164,7 +166,7 @@ _NEWEST: Version = (sys.maxsize, 0)
 
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)")
 _COMMIT = re.compile(r"\s[0-9a-f]{7}")
-_VERSION_SECONDS = 20.0
+_QUERY_SECONDS = 20.0
 
 
 def is_at_least(buildx: tuple[str, ...], environment: Mapping[str, str], version: Version) -> bool:
@@ -191,7 +193,7 @@ def query_version(buildx: tuple[str, ...], environment: Mapping[str, str]) -> Ve
         environment: buildx's whole environment.
     """
     try:
-        ended = capture_output((*buildx, "version"), environment, seconds=_VERSION_SECONDS)
+        ended = capture_output((*buildx, "version"), environment, seconds=_QUERY_SECONDS)
     except ProgramError:
         return None
     if ended.code:
@@ -201,3 +203,61 @@ def query_version(buildx: tuple[str, ...], environment: Mapping[str, str]) -> Ve
     # A buildx built from a commit without a tag prints the commit. It counts as the newest, as in
     # docker/actions-toolkit (src/buildx/buildx.ts, versionSatisfies).
     return _NEWEST if _COMMIT.search(ended.stdout) else None
+
+
+class Diagnostics:
+    """What docker and buildx print about themselves, queried while a build runs, so that no step waits for it.
+
+    Args:
+        builder: the builder of the run, or empty for the current one.
+        driver: its driver, or None if it is not known.
+        token: ACTIONS_RUNTIME_TOKEN, or empty.
+
+    Attributes:
+        driver: the builder's driver, or None if it is not known.
+        token: ACTIONS_RUNTIME_TOKEN, or empty.
+        texts: the arguments of a program, such as `docker version`, to what it printed, as far as that is known.
+    """
+
+    def __init__(self, builder: str, driver: str | None, token: str) -> None:
+        """Keep what is known already; `query` starts the programs."""
+        self.driver = driver
+        self.token = token
+        self.texts: dict[str, str] = {}
+        self._builder = builder
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Start no more programs; one that runs goes on."""
+        # Python's interpreter lock is held until a new program runs, which takes long on a busy machine.
+        self._stopped = True
+
+    def query(self, programs: ProgramGroup) -> None:
+        """Start one program after the other, at the lowest priority; a failure is part of the text.
+
+        Args:
+            programs: the group that can kill the programs.
+        """
+        docker = find_program("docker")
+        try:
+            buildx = find_buildx(os.environ)
+        except ProgramError:
+            # The run has reported it.
+            return
+        inspect = (*buildx, "inspect", *((self._builder,) if self._builder else ()))
+        self._query("docker version", (docker, "version") if docker else (), programs)
+        self._query("buildx version", (*buildx, "version"), programs)
+        self._query("buildx inspect", inspect, programs)
+        # The last one: docker starts each of its plugins for it.
+        self._query("docker info", (docker, "info") if docker else (), programs)
+
+    def _query(self, name: str, command: tuple[str, ...], programs: ProgramGroup) -> None:
+        if not command or self._stopped or programs.killed.is_set():
+            return
+        try:
+            ended = capture_output(command, os.environ, seconds=_QUERY_SECONDS, programs=programs, idle=True)
+        except ProgramError as error:
+            self.texts[name] = str(error)
+        else:
+            if not programs.killed.is_set():
+                self.texts[name] = ended.stdout + ended.stderr

@@ -1,22 +1,26 @@
-"""Command lines of `docker buildx build` and `bake`, read as far as the results depend on them.
+"""Command lines of `docker buildx build` and `bake`, read as far as the results depend on them, and their help.
 
 The arguments are passed on unchanged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 
-from action.buildx.options import ParsedOptions, read_options
+from action.buildx.options import ParsedOptions, option_names, read_options
 from action.buildx.request import Request
-from action.errors import InputError
+from action.errors import InputError, ProgramError, SlowProgramError
 from action.exporters.output import STDOUT_PATHS, parse_caches, parse_outputs
 from action.exporters.requested import requested_exporters
-from action.process.docker import find_buildx
+from action.process.docker import NO_BUILDX, NO_BUILDX_MESSAGES, find_buildx, has_plugin
+from action.process.program import capture_output, run_program
 
 # Options with which a bake builds nothing.
 _NO_BAKE = ("print", "list", "list-targets", "list-variables")
+
+_VERSION_SECONDS = 20.0
 
 
 def read_build_command_line(arguments: Sequence[str]) -> Request:
@@ -98,6 +102,42 @@ def read_bake_command_line(
         contexts={name: target.context for name, target in targets.items()},
         targets={name: target.requested for name, target in targets.items()},
     )
+
+
+def shows_help(name: str, arguments: Sequence[str]) -> bool:
+    """Show the help of a buildx command if the arguments ask for it, and return whether they do.
+
+    Args:
+        name: the command, such as `build`.
+        arguments: the arguments of buildx.
+
+    Raises:
+        ProgramError: buildx is not installed, or its help failed.
+    """
+    if "help" not in option_names(arguments):
+        return False
+    require_buildx()
+    ended = run_program((*find_buildx(os.environ), name, "--help"), os.environ)
+    if ended.code:
+        message = f"docker buildx {name} --help ended with exit code {ended.code}; its own message is above"
+        raise ProgramError(message)
+    return True
+
+
+def require_buildx() -> None:
+    """Check that there is a buildx, before docker prints pages of its own usage because it has none.
+
+    Raises:
+        ProgramError: there is none.
+    """
+    command = find_buildx(os.environ)
+    if has_plugin(command, os.environ):
+        return
+    # Only docker knows all the folders that it searches.
+    with contextlib.suppress(SlowProgramError):
+        ended = capture_output((*command, "version"), os.environ, seconds=_VERSION_SECONDS)
+        if ended.code and any(message in ended.stderr for message in NO_BUILDX_MESSAGES):
+            raise ProgramError(NO_BUILDX)
 
 
 def _builds_nothing(option: str) -> InputError:

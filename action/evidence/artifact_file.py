@@ -1,4 +1,4 @@
-"""Reads the image of a tar or a folder that an output wrote.
+"""Reads and verifies the image of a tar or a folder that an output wrote.
 
 A tar is written by its exporter. The `index.json` of a folder (`type=oci,tar=false`) is not: BuildKit's client writes
 it from the merged response (moby/buildkit 0.32, client/solve.go), so with several outputs it can name another
@@ -10,15 +10,17 @@ engines) whose `Config` names the image ID: https://github.com/moby/docker-image
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ConfigDict, Field, RootModel
 
 from action.errors import EvidenceError
-from action.oci.image import Image
-from action.oci.layout import FolderLayout, Layout, TarLayout, read_blob
-from action.oci.models import Blobs, DeferredModel, Index, Items, describe, parse
+from action.oci.image import INDEX_TYPES, MANIFEST_TYPES, Image
+from action.oci.layout import FolderLayout, Layout, TarLayout, blob_member, open_layout, read_blob
+from action.oci.models import Blobs, DeferredModel, Descriptor, Document, Index, Items, describe, parse
 
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
 
@@ -91,3 +93,77 @@ def _read(layout: Layout) -> Image:
 
 def _blobs(layout: Layout) -> Blobs:
     return lambda digest: read_blob(layout, digest)
+
+
+_MAX_BLOBS = 100_000
+
+
+def check_artifact(path: Path, digest: str) -> None:
+    """Check the bytes of an image's manifest or index, and of every blob that it names, against their digests.
+
+    Args:
+        path: a tar, or a folder, that an `oci` or `docker` output wrote.
+        digest: the digest of its manifest or index.
+
+    Raises:
+        EvidenceError: a blob is missing, is cut off, or has other bytes than its digest says.
+    """
+    with open_layout(path) as layout:
+        if blob_member(digest) and layout.chunks(blob_member(digest)) is None:
+            message = f"{layout.source}: it does not hold {digest}{_instead(layout)}"
+            raise EvidenceError(message)
+        document = _document(layout, digest)
+        pending = list(_named_by(document))
+        # Platforms share layers, so each blob is hashed once.
+        seen = {digest}
+        while pending:
+            blob = pending.pop()
+            if blob.digest in seen or "nondistributable" in blob.media_type or "foreign" in blob.media_type:
+                # A layer that must not be distributed is not in the tar: its descriptor has URLs instead.
+                continue
+            seen.add(blob.digest)
+            if blob.media_type in INDEX_TYPES | MANIFEST_TYPES:
+                pending += _named_by(_document(layout, blob.digest))
+                # A few indexes that name one another thousands of times would otherwise take minutes.
+                if len(pending) > _MAX_BLOBS:
+                    message = f"{layout.source}: {digest} names more than {_MAX_BLOBS} blobs"
+                    raise EvidenceError(message)
+            else:
+                _check_blob(layout, blob)
+
+
+def _document(layout: Layout, digest: str) -> Document:
+    data = read_blob(layout, digest)
+    if data is None:
+        message = f"{layout.source}: the manifest {digest} is not in it"
+        raise EvidenceError(message)
+    return parse(Document, data, f"{layout.source}: {digest}")
+
+
+def _named_by(document: Document) -> Iterator[Descriptor]:
+    yield from document.manifests or ()
+    yield from document.layers or ()
+    if document.config is not None:
+        yield document.config
+
+
+def _check_blob(layout: Layout, blob: Descriptor) -> None:
+    name = blob_member(blob.digest)
+    chunks = layout.chunks(name) if name else None
+    if chunks is None:
+        message = f"{layout.source}: the blob {blob.digest} is not in it"
+        raise EvidenceError(message)
+    found = hashlib.sha256()
+    for chunk in chunks:
+        found.update(chunk)
+    if found.hexdigest() != blob.digest.partition(":")[2]:
+        message = f"{layout.source}: the blob {blob.digest} has the bytes of sha256:{found.hexdigest()}"
+        raise EvidenceError(message)
+
+
+def _instead(layout: Layout) -> str:
+    data = layout.read("index.json")
+    if data is None:
+        return ""
+    named = sorted({entry.digest for entry in parse(Index, data, layout.source).manifests})
+    return f"; its index.json names {', '.join(named[:5]) or 'no image'}"

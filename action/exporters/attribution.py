@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from action.dataclass import dataclass, replace
 from action.evidence.responses import Metadata
 from action.exporters.attributed import FILE_TYPES, AttributedExporter
-from action.exporters.build_evidence import BuildEvidence, is_merged_index
+from action.exporters.build_evidence import BuildEvidence, ReportedExporter, as_reported, is_merged_index
 from action.exporters.claims import (
     Claim,
     Claims,
@@ -23,7 +23,6 @@ from action.exporters.claims import (
     why_no_digest,
 )
 from action.exporters.matching import BuildExporter, build_exporters
-from action.exporters.reported import ReportedExporter, as_reported
 from action.exporters.requested import Requested, RequestedExporter
 from action.inputs.values import go_boolean
 from action.oci.image import INDEX_TYPES, Image, PlatformImage, total_size, with_known_imageids

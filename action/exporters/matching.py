@@ -13,8 +13,14 @@ from collections.abc import Mapping, Sequence
 from action.dataclass import dataclass, replace
 from action.evidence.responses import Response
 from action.exporters.attributed import FILE_TYPES
-from action.exporters.build_evidence import BuildEvidence, has_merged_image
-from action.exporters.reported import ReportedExporter, exporters_in_metadata, exporters_in_record, full_names
+from action.exporters.build_evidence import (
+    BuildEvidence,
+    ReportedExporter,
+    exporters_in_metadata,
+    exporters_in_record,
+    full_names,
+    has_merged_image,
+)
 from action.exporters.requested import Requested, RequestedExporter, annotation_attribute
 from action.oci.image import Image
 

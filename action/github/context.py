@@ -8,10 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from action.dataclass import dataclass
-from action.errors import GitHubError
+from action.lazy import http_client, urllib_request
+
+_TIMEOUT = 10
+"""Seconds to wait for a connection, and for each part of an answer."""
+
+_MAX_BYTES = 1024 * 1024
+_DEFAULT_API = "https://api.github.com"
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,24 @@ def is_private(run: WorkflowRun, token: str, environment: Mapping[str, str]) -> 
         return run.private
     if not run.repository or not token:
         return True
-    from action.github.visibility import is_private_repository  # noqa: PLC0415  # urllib.request: rarely needed, 20 ms
+    return _is_private_by_api(run.repository, token, environment)
 
+
+def _is_private_by_api(repository: str, token: str, environment: Mapping[str, str]) -> bool:
+    """Ask GitHub's API whether a repository is private; return True if the API does not tell."""
+    # Not PyGithub, which `action.github.api` uses: the build would wait for the installation of its packages.
+    api = (environment.get("GITHUB_API_URL") or _DEFAULT_API).rstrip("/")
     try:
-        return is_private_repository(run.repository, token, environment)
-    except GitHubError:
+        request = urllib_request.Request(
+            f"{api}/repos/{quote(repository)}", headers={"Accept": "application/vnd.github+json"}
+        )
+        # urllib sends other headers to the host of a redirection too.
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+        with urllib_request.build_opener().open(request, timeout=_TIMEOUT) as answer:
+            document = json.loads(answer.read(_MAX_BYTES))
+    except (OSError, ValueError, RecursionError, http_client.HTTPException):
         return True
+    return _member(document, "private") is not False
 
 
 def _read_event(path: str) -> object:

@@ -1,1 +1,1 @@
-"""Images as the OCI specifications define them: references, platforms, manifests, tars, and their verification."""
+"""Images as the OCI specifications define them: references, platforms, manifests, tars and layouts."""

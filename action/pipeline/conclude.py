@@ -14,9 +14,8 @@ from action.evidence.record import StatusLog
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild, first_image_exporter
 from action.exporters.attribution import Attribution, attribute
-from action.exporters.build_evidence import makes_image, needs_record, uses_response
+from action.exporters.build_evidence import makes_image, needs_record, uses_response, with_reported_names
 from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_course
-from action.exporters.reported import with_reported_names
 from action.exporters.requested import Requested
 from action.pipeline.collect import RecordOf, Sources, collect, is_multi_node, misleading_folders, records_of
 from action.pipeline.local_caches import holds, misleading_caches

@@ -10,12 +10,12 @@ from action.buildx.imagetools import Registries
 from action.buildx.local_state import BuildRef
 from action.dataclass import replace
 from action.errors import BuildDigestsError, VerificationError
+from action.evidence.artifact_file import check_artifact
 from action.evidence.record import ARTIFACT_TYPES, is_passed_on
 from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY
 from action.oci.reference import Reference, check_digest, digest_like, parse_reference
-from action.oci.verify import check_artifact
 from action.pipeline.run_result import RunResult
 from action.process.log import Log
 

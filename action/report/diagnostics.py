@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from action.buildx.diagnostics import Diagnostics
+from action.buildx.builder import Diagnostics
 from action.github import workflow_commands
 from action.report.safe_text import visible
 

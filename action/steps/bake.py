@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 
 from action.buildx.bake_arguments import bake_request, read_bake
-from action.buildx.builder import GIT_QUERY, find_driver, query_version, satisfies
+from action.buildx.builder import GIT_QUERY, Diagnostics, find_driver, query_version, satisfies
 from action.buildx.definition import query_definition
-from action.buildx.diagnostics import Diagnostics
 from action.github.context import counts_as_private
 from action.inputs.bake import BAKE_NAMES, read_bake_inputs
-from action.inputs.raw import known_inputs, parse_inputs
+from action.inputs.values import known_inputs, parse_inputs
 from action.process.docker import find_buildx
 from action.process.launcher import Launch, launch_from_environment
 from action.report.request import read_report_options

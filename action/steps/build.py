@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 
 from action.buildx.build_arguments import build_request
-from action.buildx.builder import find_driver
-from action.buildx.diagnostics import Diagnostics
+from action.buildx.builder import Diagnostics, find_driver
 from action.github.context import counts_as_private
 from action.inputs.build import BUILD_NAMES, read_build_inputs
-from action.inputs.raw import known_inputs, parse_inputs
 from action.inputs.secrets import secret_values
+from action.inputs.values import known_inputs, parse_inputs
 from action.process.launcher import Launch, launch_from_environment
 from action.report.request import read_report_options
 from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, sends_query, warn

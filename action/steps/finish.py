@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from action.buildx.diagnostics import Diagnostics
+from action.buildx.builder import Diagnostics
 from action.errors import EvidenceError, PackagesError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, checksums, document_text, references
 from action.github import workflow_commands

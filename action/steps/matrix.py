@@ -15,7 +15,7 @@ from action.buildx.request import repeated
 from action.errors import InputError
 from action.github import workflow_commands
 from action.github.workflow_commands import set_outputs
-from action.inputs.raw import known_inputs, parse_inputs
+from action.inputs.values import known_inputs, parse_inputs
 from action.process.docker import find_buildx
 from action.process.launcher import Launch, launch_from_environment
 from action.steps.common import exit_code_of, mask_all, print_arguments, warn

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from action.github import workflow_commands
 from action.inputs.merge import MERGE_NAMES, read_merge_inputs
-from action.inputs.raw import known_inputs, parse_inputs
+from action.inputs.values import known_inputs, parse_inputs
 from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult

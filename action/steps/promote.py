@@ -9,7 +9,7 @@ from action.dataclass import replace
 from action.exporters.attributed import references
 from action.github import workflow_commands
 from action.inputs.promote import PROMOTE_NAMES, read_promote_inputs
-from action.inputs.raw import known_inputs, parse_inputs
+from action.inputs.values import known_inputs, parse_inputs
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
 from action.process.launcher import Launch, launch_from_environment

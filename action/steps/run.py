@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from action.buildx.diagnostics import Diagnostics
+from action.buildx.builder import Diagnostics
 from action.buildx.request import Request
 from action.github import workflow_commands
 from action.inputs.policy import Policy

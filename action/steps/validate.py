@@ -9,8 +9,7 @@ from pathlib import Path
 
 from action.errors import FAILED, InputError
 from action.github.workflow_commands import set_outputs
-from action.inputs.raw import known_inputs, parse_inputs
-from action.inputs.values import input_text, split_list
+from action.inputs.values import input_text, known_inputs, parse_inputs, split_list
 from action.packages.sets import MODELS, SCHEMAS, provide
 from action.process.launcher import Launch, launch_from_environment
 from action.steps.common import exit_code_of, mask_all, warn

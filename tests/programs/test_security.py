@@ -34,6 +34,8 @@ def _imports(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
             yield from (f"{node.module}.{each.name}" for each in node.names)
+            if node.module == "action.lazy":
+                yield from (each.name.replace("_", ".") for each in node.names)
 
 
 def _opens_connections(file: Path) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from action.buildx.diagnostics import Diagnostics
+from action.buildx.builder import Diagnostics
 from action.process.program import ProgramGroup
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from action.dataclass import replace
 from action.evidence.responses import Metadata, Response
+from action.exporters.build_evidence import ReportedExporter, as_reported, with_reported_names
 from action.exporters.matching import match
 from action.exporters.output import parse_outputs
-from action.exporters.reported import ReportedExporter, as_reported, with_reported_names
 from action.exporters.requested import Requested, requested_exporters
 
 

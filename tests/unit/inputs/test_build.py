@@ -9,7 +9,7 @@ import yaml
 from action.errors import InputError
 from action.inputs.build import BUILD_NAMES, BuildInputs, read_build_inputs
 from action.inputs.policy import NO_RETRIES, Policy, RetryPolicy
-from action.inputs.raw import parse_inputs
+from action.inputs.values import parse_inputs
 
 ACTION = yaml.safe_load((Path(__file__).parents[3] / "action.yml").read_text(encoding="utf-8"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from action.errors import EvidenceError
-from action.oci.verify import check_artifact
+from action.evidence.artifact_file import check_artifact
 from tests.unit.oci.layouts import (
     CONFIG,
     INDEX,

@@ -4,7 +4,7 @@ import pytest
 
 from action.errors import InputError
 from action.inputs.build import BUILD_NAMES
-from action.inputs.raw import known_inputs, parse_inputs
+from action.inputs.values import known_inputs, parse_inputs
 
 
 @pytest.mark.parametrize(
