@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from action.buildx.local_state import state_folder
+from action.dataclass import dataclass
 from action.errors import ProgramError
 from action.lazy import hashlib
 from action.process.docker import find_buildx
@@ -26,7 +27,9 @@ DOCKER = "docker"
 """The driver that builds in the Docker Engine itself."""
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9._-]*")
-_DEFAULT_CONTEXT = "default"
+DEFAULT_CONTEXT = "default"
+"""The docker context that DOCKER_HOST or the machine's own engine is."""
+
 _DEFAULT_HOST = "npipe:////./pipe/docker_engine" if os.name == "nt" else "unix:///var/run/docker.sock"
 # The engine's port, without and with TLS.
 _PORTS = {False: 2375, True: 2376}
@@ -49,9 +52,9 @@ def find_driver(environment: Mapping[str, str], builder: str = "") -> str | None
     if name:
         if _is_builder(folder, name):
             return _driver(folder, name)
-        return DOCKER if name == _DEFAULT_CONTEXT or _is_context(config, name) else None
+        return DOCKER if name == DEFAULT_CONTEXT or _is_context(config, name) else None
     context = _current_context(config, environment)
-    current = _current_builder(folder, _host(environment) if context == _DEFAULT_CONTEXT else context)
+    current = _current_builder(folder, engine_address(environment) if context == DEFAULT_CONTEXT else context)
     if current and _driver(folder, current) is not None:
         return _driver(folder, current)
     if _is_builder(folder, context):
@@ -111,17 +114,21 @@ def _driver(folder: Path, name: str) -> str | None:
 def _current_context(config: Path, environment: Mapping[str, str]) -> str:
     # DOCKER_HOST overrides every context.
     if environment.get("DOCKER_HOST"):
-        return _DEFAULT_CONTEXT
+        return DEFAULT_CONTEXT
     named = environment.get("DOCKER_CONTEXT") or _json(config / "config.json").get("currentContext")
-    return named if isinstance(named, str) and named else _DEFAULT_CONTEXT
+    return named if isinstance(named, str) and named else DEFAULT_CONTEXT
 
 
 def _is_context(config: Path, name: str) -> bool:
     return _is_there(config / "contexts" / "meta" / _hash(name))
 
 
-def _host(environment: Mapping[str, str]) -> str:
-    """Return the engine's address with its scheme and port, as docker completes it."""
+def engine_address(environment: Mapping[str, str]) -> str:
+    """Return the address of the context `default` with its scheme and port, as docker completes it.
+
+    Args:
+        environment: the environment variables; DOCKER_HOST and DOCKER_TLS_VERIFY are read.
+    """
     host = environment.get("DOCKER_HOST", "").strip()
     if not host:
         return _DEFAULT_HOST
@@ -142,6 +149,59 @@ def _json(file: Path) -> dict[str, object]:
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a builder.
+
+    Attributes:
+        builder: the builder's name.
+        name: the node's name.
+        driver: the builder's driver; `docker` if no user created the builder.
+        endpoint: the address of the engine that the node was created on; empty with the driver `docker`.
+        platform: a platform for which buildx chooses this node, such as `linux/arm64`; empty for the first node, which
+            it chooses without one; None if no platform is sure to do so.
+    """
+
+    builder: str
+    name: str
+    driver: str
+    endpoint: str
+    platform: str | None
+
+
+def find_node(folder: Path, builder: str, node: str) -> Node | None:
+    """Return a node of a builder, or None if the builder has no such node.
+
+    Args:
+        folder: buildx's folder.
+        builder: the builder's name.
+        node: the node's name.
+    """
+    group = _json(folder / "instances" / builder)
+    if not group:
+        # A Docker Engine has no file, and one node (docker/buildx 0.36, store/store.go).
+        return Node(builder, node, DOCKER, "", "")
+    nodes = group.get("Nodes")
+    earlier: set[str] = set()
+    for place, each in enumerate(nodes if isinstance(nodes, list) else []):
+        own = _platforms(each)
+        if isinstance(each, dict) and each.get("Name") == node:
+            platform = "" if not place else next((platform for platform in own if platform not in earlier), None)
+            return Node(builder, node, str(group.get("Driver")), str(each.get("Endpoint")), platform)
+        earlier.update(own)
+    return None
+
+
+def _platforms(node: object) -> list[str]:
+    """Return the platforms that a node was created with; buildx boots no node to find out more about these."""
+    listed = node.get("Platforms") if isinstance(node, dict) else None
+    return [
+        "/".join(str(each[part]) for part in ("os", "architecture", "variant") if each.get(part))
+        for each in (listed if isinstance(listed, list) else [])
+        if isinstance(each, dict)
+    ]
 
 
 GIT_QUERY = (0, 29)

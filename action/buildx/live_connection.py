@@ -1,4 +1,6 @@
-"""Connections to BuildKit's own API, opened while buildx builds: `docker buildx dial-stdio`, buildx 0.13 and later.
+"""Connections to BuildKit's own API, opened while buildx builds.
+
+They use the engine's socket (`engine_socket`), or else `docker buildx dial-stdio`, buildx 0.13 and later.
 
 A connection is opened once the build has begun, because a builder may have to be started first, and two clients that
 start one at the same time collide. buildx writes the file of a build (`refs/BUILDER/NODE/ID`) after it has started the
@@ -17,9 +19,12 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
-from action.buildx.local_state import changes_of_nodes, platform_of_node, refs_of_node, state_folder
+from action.buildx.builder import find_node
+from action.buildx.engine_socket import connect_engine
+from action.buildx.local_state import changes_of_nodes, refs_of_node, state_folder
 from action.errors import EvidenceError
-from action.process.connected_program import ConnectedProgram
+from action.process.connected_program import ConnectedProgram, Connection
+from action.process.docker import is_plugin
 from action.process.search import query_environment
 
 WINDOW = 4 * 1024 * 1024
@@ -41,7 +46,7 @@ SECONDS = 20.0
 """The time limit for reading records, in seconds. It takes some milliseconds on an idle machine."""
 
 _MAX_EARLY = 8
-_SEND_SECONDS = 5.0
+_OPEN_SECONDS = 5.0
 
 # A build that is wholly cached takes 0.3 s. A builder may be started, and its image pulled, for minutes.
 _FIRST_WAIT = 0.01
@@ -65,7 +70,8 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
         self._wanted = wanted
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._open: dict[tuple[str, str], ConnectedProgram] = {}
+        self._open: dict[tuple[str, str], Connection] = {}
+        self._ended: set[tuple[str, str]] = set()
 
     def watch(self, buildx: tuple[str, ...], known: frozenset[str]) -> None:
         """Wait in a thread until a build has begun, and connect to its node; to be called once buildx has started.
@@ -77,7 +83,7 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
         if self._wanted and not self._open:
             threading.Thread(target=self._watch, args=(buildx, known), daemon=True).start()
 
-    def connect(self, buildx: tuple[str, ...], builder: str, node: str) -> ConnectedProgram:
+    def connect(self, buildx: tuple[str, ...], builder: str, node: str) -> Connection:
         """Return the connection to a node, and open it if there is none.
 
         Args:
@@ -98,21 +104,21 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
     def disconnect(self, builder: str, node: str) -> None:
         """Close the connection to a node, if there is one: the next `connect` opens another."""
         with self._lock:
-            if program := self._open.pop((builder, node), None):
-                program.close()
+            if connection := self._open.pop((builder, node), None):
+                connection.close()
+                self._ended.add((builder, node))
 
-    def _connected(self, buildx: tuple[str, ...], builder: str, node: str) -> ConnectedProgram:
-        platform = platform_of_node(state_folder(self._environment), builder, node)
-        if platform is None:
+    def _connected(self, buildx: tuple[str, ...], builder: str, node: str) -> Connection:
+        found = find_node(state_folder(self._environment), builder, node)
+        if found is not None and (builder, node) not in self._ended and is_plugin(buildx):
+            with contextlib.suppress(EvidenceError):
+                deadline = time.monotonic() + _OPEN_SECONDS
+                if (connection := connect_engine(self._environment, found, deadline)) is not None:
+                    return _opened(connection)
+        if found is None or found.platform is None:
             raise EvidenceError(f"buildx cannot be told to connect to the node {node} of the builder {builder}")
-        options = ("--builder", builder, *(("--platform", platform) if platform else ()))
-        program = ConnectedProgram((*buildx, "dial-stdio", *options), query_environment(self._environment))
-        try:
-            program.send(OPENING, time.monotonic() + _SEND_SECONDS)
-        except EvidenceError:
-            program.close()
-            raise
-        return program
+        options = ("--builder", builder, *(("--platform", found.platform) if found.platform else ()))
+        return _opened(ConnectedProgram((*buildx, "dial-stdio", *options), query_environment(self._environment)))
 
     def _watch(self, buildx: tuple[str, ...], known: frozenset[str]) -> None:
         folder = state_folder(self._environment)
@@ -135,6 +141,16 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
         """Close all connections."""
         self._closed.set()
         with self._lock:
-            for program in self._open.values():
-                program.close()
+            for connection in self._open.values():
+                connection.close()
             self._open.clear()
+
+
+def _opened(connection: Connection) -> Connection:
+    """Send what a client sends first, or close the connection if that fails."""
+    try:
+        connection.send(OPENING, time.monotonic() + _OPEN_SECONDS)
+    except EvidenceError:
+        connection.close()
+        raise
+    return connection

@@ -162,38 +162,6 @@ def uses_docker_driver(folder: Path, ref: str) -> bool | None:
     return not (folder / "instances" / parsed.builder).is_file()
 
 
-def platform_of_node(folder: Path, builder: str, node: str) -> str | None:
-    """Return a platform for which buildx chooses a node, as for `--platform`; None if no platform is sure to do so.
-
-    Args:
-        folder: buildx's folder.
-        builder: the builder's name.
-        node: the name of one of its nodes.
-
-    Returns:
-        The platform, such as `linux/arm64`. Empty for the first node, which buildx chooses without a platform.
-    """
-    group = _read_json(folder / "instances" / builder)
-    nodes = group.get("Nodes") if isinstance(group, dict) else None
-    earlier: set[str] = set()
-    for place, each in enumerate(nodes if isinstance(nodes, list) else [{"Name": node}]):
-        own = _platforms(each)
-        if isinstance(each, dict) and each.get("Name") == node:
-            return "" if not place else next((platform for platform in own if platform not in earlier), None)
-        earlier.update(own)
-    return None
-
-
-def _platforms(node: object) -> list[str]:
-    """Return the platforms that a node was created with; buildx boots no node to find out more about these."""
-    listed = node.get("Platforms") if isinstance(node, dict) else None
-    return [
-        "/".join(str(each[part]) for part in ("os", "architecture", "variant") if each.get(part))
-        for each in (listed if isinstance(listed, list) else [])
-        if isinstance(each, dict)
-    ]
-
-
 def changes_of_nodes(folder: Path) -> dict[tuple[str, str], int]:
     """Return each node, `(builder, node)`, that has files of builds, to the time of their last change in nanoseconds.
 

@@ -1,4 +1,4 @@
-"""A program that this process exchanges bytes with while it runs, each time within a time limit."""
+"""Connections to programs and sockets, which this process exchanges bytes with, each time within a time limit."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _T = TypeVar("_T")
 
 _CHUNK = 65536
 _MESSAGE_BYTES = 4096
+_ENDED = "the connection to BuildKit's API ended"
 
 _WAIT_SECONDS = 0.2
 """Seconds of one system call that waits: the maximum delay of a signal that arrives just before it."""
@@ -29,62 +30,40 @@ _END_SECONDS = 1.0
 """Seconds that the program has to end by itself once its input has ended."""
 
 
-class ConnectedProgram:
-    """A running program whose standard input and output are one end of a socket; the other end is in this process.
-
-    If this process is killed, the program's input ends, so it needs no watchdog if it ends with its input.
+class Connection:
+    """A socket of this process whose operations have time limits.
 
     Args:
-        command: the program and its arguments.
-        environment: the program's environment; the variables of GitHub's cache service in it are left out.
-
-    Raises:
-        EvidenceError: the program cannot be started, or this system cannot connect it (Windows).
+        connected: the socket; whoever closes the connection closes it.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        with contextlib.ExitStack() as stack:
-            try:
-                self._errors = stack.enter_context(_temporary_file())
-                # A socket and not two pipes: its operations have time limits; a write to a full pipe blocks for ever.
-                self._socket, theirs = map(stack.enter_context, socket.socketpair())
-                self._process = subprocess.Popen(  # noqa: S603  # a list of arguments, and no shell
-                    list(command),
-                    env={**safe_environment(environment), **plugin_variables(command, environment)},
-                    stdin=theirs.fileno(),
-                    stdout=theirs.fileno(),
-                    stderr=self._errors,
-                    start_new_session=True,
-                )
-            except (OSError, ValueError) as error:
-                raise EvidenceError(f"{' '.join(command[:3])} cannot be started: {error}") from None
-            stack.pop_all()
-        theirs.close()
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
 
     def send(self, data: bytes, deadline: float) -> None:
-        """Send bytes to the program.
+        """Send bytes to the other end.
 
         Args:
             data: the bytes.
-            deadline: the time of `time.monotonic` after which the program is too slow.
+            deadline: the time of `time.monotonic` after which the other end is too slow.
 
         Raises:
-            SlowEvidenceError: the program does not read them in time.
-            EvidenceError: the program has ended.
+            SlowEvidenceError: the other end does not read them in time.
+            EvidenceError: the connection has ended.
         """
         rest = memoryview(data)
         while rest:
             rest = rest[self._wait_for(partial(self._socket.send, rest), deadline) :]
 
     def receive(self, deadline: float) -> bytes:
-        """Return the next bytes that the program writes, at most 64 KiB.
+        """Return the next bytes that the other end writes, at most 64 KiB.
 
         Args:
-            deadline: the time of `time.monotonic` after which the program is too slow.
+            deadline: the time of `time.monotonic` after which the other end is too slow.
 
         Raises:
             SlowEvidenceError: none come in time.
-            EvidenceError: the program has ended or closed its output.
+            EvidenceError: the connection has ended.
         """
         data = self._wait_for(partial(self._socket.recv, _CHUNK), deadline)
         if not data:
@@ -105,17 +84,59 @@ class ConnectedProgram:
                 raise EvidenceError(self._why_it_ended()) from None
 
     def _why_it_ended(self) -> str:
+        """Return why the connection ended, for the error."""
+        return _ENDED
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+
+class ConnectedProgram(Connection):
+    """A running program whose standard input and output are one end of a socket; the other end is in this process.
+
+    If this process is killed, the program's input ends, so it needs no watchdog if it ends with its input.
+
+    Args:
+        command: the program and its arguments.
+        environment: the program's environment; the variables of GitHub's cache service in it are left out.
+
+    Raises:
+        EvidenceError: the program cannot be started, or this system cannot connect it (Windows).
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        with contextlib.ExitStack() as stack:
+            try:
+                self._errors = stack.enter_context(_temporary_file())
+                # A socket and not two pipes: its operations have time limits; a write to a full pipe blocks for ever.
+                ours, theirs = map(stack.enter_context, socket.socketpair())
+                self._process = subprocess.Popen(  # noqa: S603  # a list of arguments, and no shell
+                    list(command),
+                    env={**safe_environment(environment), **plugin_variables(command, environment)},
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
+                    stderr=self._errors,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                raise EvidenceError(f"{' '.join(command[:3])} cannot be started: {error}") from None
+            stack.pop_all()
+        super().__init__(ours)
+        theirs.close()
+
+    def _why_it_ended(self) -> str:
         """Return the error that the program wrote to standard error."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _MESSAGE_BYTES))
         lines = self._errors.read(_MESSAGE_BYTES).decode("utf-8", "replace").strip().splitlines()
         errors = [line for line in lines if line.startswith("ERROR:")]
-        return (errors or lines or ["the connection to BuildKit's API ended"])[-1]
+        return (errors or lines or [_ENDED])[-1]
 
     def close(self) -> None:
         """End the program."""
-        self._socket.close()
+        super().close()
         # The number of a program that has ended may be another one's by now.
         if self._process.poll() is None:
             kill(self._process)

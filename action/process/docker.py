@@ -88,6 +88,15 @@ def has_plugin(command: Sequence[str], environment: Mapping[str, str]) -> bool:
         return False
 
 
+def is_plugin(command: Sequence[str]) -> bool:
+    """Return whether a command starts the plugin, which `find_buildx` chooses only if docker would add nothing.
+
+    Args:
+        command: the program and its arguments.
+    """
+    return Path(command[0]).name == _PLUGIN and tuple(command[1:2]) == (_BUILDX,)
+
+
 def plugin_variables(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that docker sets for a plugin, if a command starts the plugin of `find_buildx`.
 
@@ -95,7 +104,7 @@ def plugin_variables(command: Sequence[str], environment: Mapping[str, str]) -> 
         command: the program and its arguments.
         environment: the program's environment.
     """
-    if Path(command[0]).name != _PLUGIN or tuple(command[1:2]) != (_BUILDX,):
+    if not is_plugin(command):
         return {}
     return {_STARTED_BY_DOCKER: find_program("docker", environment.get("PATH")) or "docker"}
 

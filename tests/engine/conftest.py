@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from action.buildx.local_state import state_folder
+from action.process.docker import find_buildx
 from engine.docker import private_docker
 from engine.errors import EngineError
 from engine.node import input_variables, main_of
@@ -366,6 +368,20 @@ def fake_docker(work: Workplace, script: str) -> None:
     program.write_text(f"#!/bin/bash\nREAL={real}\n{script}\n")
     program.chmod(0o755)
     work.environment = {**work.environment, "PATH": f"{folder}:{work.environment['PATH']}"}
+
+
+def record_plugin(work: Workplace) -> Path:
+    """Put a plugin before the real one that records the command of each call in a file; return the file."""
+    real = find_buildx(work.environment)[0]
+    config = work.folder.with_name(f"{work.folder.name}-config")
+    calls = config / "calls"
+    program = config / "cli-plugins" / "docker-buildx"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\necho "$2" >> {calls}\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    state = str(state_folder(work.environment))
+    work.environment = {**work.environment, "DOCKER_CONFIG": str(config), "BUILDX_CONFIG": state}
+    return calls
 
 
 ASKS_FOR_RECORD = '[[ "$2" = history || "$2" = dial-stdio ]]'

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Step, Workplace, fake_docker, lines, workplace
+from tests.engine.conftest import Step, Workplace, fake_docker, lines, record_plugin, workplace
 from tests.engine.other_end import served_digest, tar_digest
 from tests.engine.test_failed_bake import define, digests
 
@@ -38,6 +38,17 @@ def _outputs(work: Workplace) -> str:
 def _check(work: Workplace, step: Step) -> None:
     assert step.code == 0, step.log
     assert step.digests == {"release": served_digest(work.image, "a"), "1": tar_digest(work.folder / "a.tar")}
+
+
+def test_the_engines_own_socket_is_used_if_buildx_would_use_it(work: Workplace) -> None:
+    calls, summary = record_plugin(work), work.folder / "summary.md"
+    work.environment = {**work.environment, "GITHUB_STEP_SUMMARY": str(summary)}
+    step = work.step(outputs=_outputs(work))
+    _check(work, step)
+    assert [each["evidence"] for each in step.exporters] == ["record", "record", None]
+    assert "COPY hello.txt" in summary.read_text()
+    assert "build" in calls.read_text().split()
+    assert _asked(calls) == []
 
 
 def test_no_record_is_exported_for_digests_and_a_summary(work: Workplace) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from action.process.docker import find_buildx, is_plugin
 from engine.buildkit import Node, buildkitd, buildx, container_image, remote_builder
 from engine.docker import Docker, private_docker
 from engine.errors import EngineError
-from tests.engine.conftest import Workplace, lines
+from tests.engine.conftest import Workplace, lines, record_plugin
 from tests.engine.other_end import served_digest, tar_digest
 from tests.matrix.conftest import MakeWorkplace
 from tests.matrix.engines import BUILDKIT
@@ -84,6 +85,8 @@ def test_a_builder_that_was_created_and_never_started_is_started_by_the_build_al
 ) -> None:
     image = container_image(docker, _RELEASE, registry)
     work = make_workplace(docker.environment)
+    alone = is_plugin(find_buildx(work.environment))
+    calls = record_plugin(work) if alone else None
     for number in range(BOOTS):
         name = f"created-{number}"
         options = ("--driver-opt", f"image={image}", "--driver-opt", "network=host")
@@ -95,3 +98,5 @@ def test_a_builder_that_was_created_and_never_started_is_started_by_the_build_al
             assert [each["evidence"] for each in step.exporters] == ["record", "record"]
         finally:
             buildx(docker.environment, "rm", "--force", name)
+    # If docker adds nothing to buildx, BuildKit is reached in its container over the engine's socket.
+    assert calls is None or {"build"} <= set(calls.read_text().split()) <= {"build", "version", "inspect"}

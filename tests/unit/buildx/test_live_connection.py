@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,3 +125,36 @@ def test_a_folder_that_buildx_has_not_made_yet_is_waited_for(folder: Path) -> No
         time.sleep(0.1)
         _build(folder, "one/one0/new")
         assert _eventually(lambda: _starts(folder) == ["dial-stdio --builder one"])
+
+
+def _plugin(folder: Path) -> tuple[str, ...]:
+    (folder / "buildx").rename(folder / "docker-buildx")
+    return (str(folder / "docker-buildx"), "buildx")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_over_a_socket_that_does_not_help_buildx_connects(folder: Path, *, answers: bool) -> None:
+    """The first connection fails at once, or later, as one does whose engine restarts."""
+    buildx = _plugin(folder)
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(folder / "docker.sock"))
+        engine.listen()
+
+        def serve() -> None:
+            connected, _ = engine.accept()
+            with connected:
+                connected.recv(65536)
+                connected.sendall(b"HTTP/1.1 101 UPGRADED\r\n\r\n" if answers else b"HTTP/1.1 404 Not Found\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        environment = {"PATH": "/usr/bin:/bin", "DOCKER_HOST": f"unix://{folder}/docker.sock"}
+        environment |= {"BUILDX_CONFIG": str(folder), "DOCKER_CONFIG": str(folder)}
+        with LiveConnections(environment, wanted=True) as connections:
+            connections.connect(buildx, "default", "default")
+            if answers:
+                assert _starts(folder) == []
+                connections.disconnect("default", "default")
+                connections.connect(buildx, "default", "default")
+            assert _eventually(lambda: _starts(folder) == ["buildx dial-stdio --builder default"])
+        thread.join()
