@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from action.buildx.local_state import state_folder
-from action.dataclass import dataclass
 from action.errors import ProgramError
 from action.lazy import hashlib
 from action.process.docker import find_buildx
@@ -70,7 +69,7 @@ def _current_builder(folder: Path, key: str) -> str:
         folder: buildx's folder.
         key: the docker context, or the engine's address if the context is `default`.
     """
-    current = _json(folder / "current")
+    current = read_json(folder / "current")
     name = str(current.get("Name") or "")
     # `use --global` selects a builder for all endpoints. One that was removed since then does not count.
     if name and current.get("Global") is True and _driver(folder, name) is not None:
@@ -107,7 +106,7 @@ def _driver(folder: Path, name: str) -> str | None:
     """Return the driver in a builder's file, or None if there is no such file."""
     if not _NAME.fullmatch(name):
         return None
-    driver = _json(folder / "instances" / name.lower()).get("Driver")
+    driver = read_json(folder / "instances" / name.lower()).get("Driver")
     return driver if isinstance(driver, str) and driver else None
 
 
@@ -115,7 +114,7 @@ def _current_context(config: Path, environment: Mapping[str, str]) -> str:
     # DOCKER_HOST overrides every context.
     if environment.get("DOCKER_HOST"):
         return DEFAULT_CONTEXT
-    named = environment.get("DOCKER_CONTEXT") or _json(config / "config.json").get("currentContext")
+    named = environment.get("DOCKER_CONTEXT") or read_json(config / "config.json").get("currentContext")
     return named if isinstance(named, str) and named else DEFAULT_CONTEXT
 
 
@@ -142,66 +141,13 @@ def engine_address(environment: Mapping[str, str]) -> str:
     return f"{scheme}://{address}"
 
 
-def _json(file: Path) -> dict[str, object]:
-    """Return the JSON object in a file, or an empty one if the file is missing or damaged."""
+def read_json(file: Path) -> dict[str, object]:
+    """Return the JSON object in a file of docker or buildx, or an empty one if it is missing or damaged."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
-
-
-@dataclass(frozen=True)
-class Node:
-    """A node of a builder.
-
-    Attributes:
-        builder: the builder's name.
-        name: the node's name.
-        driver: the builder's driver; `docker` if no user created the builder.
-        endpoint: the address of the engine that the node was created on; empty with the driver `docker`.
-        platform: a platform for which buildx chooses this node, such as `linux/arm64`; empty for the first node, which
-            it chooses without one; None if no platform is sure to do so.
-    """
-
-    builder: str
-    name: str
-    driver: str
-    endpoint: str
-    platform: str | None
-
-
-def find_node(folder: Path, builder: str, node: str) -> Node | None:
-    """Return a node of a builder, or None if the builder has no such node.
-
-    Args:
-        folder: buildx's folder.
-        builder: the builder's name.
-        node: the node's name.
-    """
-    group = _json(folder / "instances" / builder)
-    if not group:
-        # A Docker Engine has no file, and one node (docker/buildx 0.36, store/store.go).
-        return Node(builder, node, DOCKER, "", "")
-    nodes = group.get("Nodes")
-    earlier: set[str] = set()
-    for place, each in enumerate(nodes if isinstance(nodes, list) else []):
-        own = _platforms(each)
-        if isinstance(each, dict) and each.get("Name") == node:
-            platform = "" if not place else next((platform for platform in own if platform not in earlier), None)
-            return Node(builder, node, str(group.get("Driver")), str(each.get("Endpoint")), platform)
-        earlier.update(own)
-    return None
-
-
-def _platforms(node: object) -> list[str]:
-    """Return the platforms that a node was created with; buildx boots no node to find out more about these."""
-    listed = node.get("Platforms") if isinstance(node, dict) else None
-    return [
-        "/".join(str(each[part]) for part in ("os", "architecture", "variant") if each.get(part))
-        for each in (listed if isinstance(listed, list) else [])
-        if isinstance(each, dict)
-    ]
 
 
 GIT_QUERY = (0, 29)

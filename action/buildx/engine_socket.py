@@ -15,9 +15,11 @@ import json
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import quote
 
-from action.buildx.builder import DEFAULT_CONTEXT, DOCKER, Node, engine_address
+from action.buildx.builder import DEFAULT_CONTEXT, DOCKER, engine_address, read_json
+from action.dataclass import dataclass
 from action.errors import EvidenceError
 from action.process.connected_program import Connection
 
@@ -33,6 +35,59 @@ _END_OF_HEAD = b"\r\n\r\n"
 _WORDS = 2
 _SWITCHING_PROTOCOLS = 101
 _CREATED = 201
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a builder.
+
+    Attributes:
+        builder: the builder's name.
+        name: the node's name.
+        driver: the builder's driver; `docker` if no user created the builder.
+        endpoint: the address of the engine that the node was created on; empty with the driver `docker`.
+        platform: a platform for which buildx chooses this node, such as `linux/arm64`; empty for the first node, which
+            it chooses without one; None if no platform is sure to do so.
+    """
+
+    builder: str
+    name: str
+    driver: str
+    endpoint: str
+    platform: str | None
+
+
+def find_node(folder: Path, builder: str, node: str) -> Node | None:
+    """Return a node of a builder, or None if the builder has no such node.
+
+    Args:
+        folder: buildx's folder.
+        builder: the builder's name.
+        node: the node's name.
+    """
+    group = read_json(folder / "instances" / builder)
+    if not group:
+        # A Docker Engine has no file, and one node (docker/buildx 0.36, store/store.go).
+        return Node(builder, node, DOCKER, "", "")
+    nodes = group.get("Nodes")
+    earlier: set[str] = set()
+    for place, each in enumerate(nodes if isinstance(nodes, list) else []):
+        own = _platforms(each)
+        if isinstance(each, dict) and each.get("Name") == node:
+            platform = "" if not place else next((platform for platform in own if platform not in earlier), None)
+            return Node(builder, node, str(group.get("Driver")), str(each.get("Endpoint")), platform)
+        earlier.update(own)
+    return None
+
+
+def _platforms(node: object) -> list[str]:
+    """Return the platforms that a node was created with; buildx boots no node to find out more about these."""
+    listed = node.get("Platforms") if isinstance(node, dict) else None
+    return [
+        "/".join(str(each[part]) for part in ("os", "architecture", "variant") if each.get(part))
+        for each in (listed if isinstance(listed, list) else [])
+        if isinstance(each, dict)
+    ]
 
 
 def connect_engine(environment: Mapping[str, str], node: Node, deadline: float) -> Connection | None:

@@ -19,8 +19,7 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 
-from action.buildx.builder import find_node
-from action.buildx.engine_socket import connect_engine
+from action.buildx.engine_socket import connect_engine, find_node
 from action.buildx.local_state import changes_of_nodes, refs_of_node, state_folder
 from action.errors import EvidenceError
 from action.process.connected_program import ConnectedProgram, Connection

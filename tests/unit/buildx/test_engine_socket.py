@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from action.buildx.builder import Node
-from action.buildx.engine_socket import connect_engine
+from action.buildx.engine_socket import Node, connect_engine
 from action.errors import EvidenceError
 from action.process.connected_program import Connection
 
