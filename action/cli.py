@@ -21,10 +21,9 @@ from action.buildx.command_line import (
     shows_help,
 )
 from action.buildx.request import Request
+from action.commands import DRY_RUN, FORMAT, RESULTS, inspect, merge, promote, schema, terminal_log, validate
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
-from action.file_commands import FORMAT, inspect, schema, validate
 from action.inputs.policy import Policy
-from action.merge_commands import DRY_RUN, RESULTS, merge, promote, terminal_log
 from action.packages.preload import Preloader
 from action.pipeline.execute import EVALUATION, evidence_items, temporary_folder
 from action.pipeline.run import run_request
