@@ -1,19 +1,30 @@
-"""The text of a pull request comment: a hidden marker, then a part for each step of a job."""
+"""The comment on a pull request: a hidden marker, then a part for each step of a job."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 from collections.abc import Mapping
 
 from action.dataclass import dataclass
+from action.errors import GitHubError
+from action.github import workflow_commands
+from action.github.context import read_workflow_run
+from action.report.model import Report
+from action.report.request import ReportRequest
 from action.report.safe_text import code
+from action.report.summary import outputs_table
 
 LIMIT = 60_000
 """Largest size of a comment in bytes; GitHub accepts 65,536 characters."""
 
 _PART = re.compile(r"<!-- part ([0-9a-f]+) ([0-9a-f]*) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 _HASH_LENGTH = 16
+
+# Inputs that tell the steps of one job apart, so that each step replaces only its own part of a comment.
+_DISTINGUISHING_INPUTS = ("context", "file", "target", "source", "targets", "workdir", "keys")
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,55 @@ def comment_text(source: CommentSource, section: str, known: str) -> str:
     at_commit = f" at {code(commit[:7])}" if commit else ""
     written = "".join(f"<!-- part {part} {commit} -->\n{text}<!-- end -->\n" for part, text in parts.items())
     return f"{source.marker}\n{title}{at_commit}\n\n{written}"
+
+
+def write_comment(request: ReportRequest, report: Report) -> None:
+    """Write a run's part of the comment on the workflow run's pull request; without a pull request, say so.
+
+    Args:
+        request: the inputs of the step, and its token.
+        report: the content.
+
+    Raises:
+        GitHubError: GitHub does not accept the comment.
+    """
+    run = read_workflow_run(os.environ)
+    if run.pull_request is None:
+        workflow_commands.say("no comment is written: this run does not belong to a pull request")
+        return
+    if not request.token:
+        raise GitHubError("the input github-token is empty")
+    step = (request.title, *(request.inputs.get(name, "") for name in _DISTINGUISHING_INPUTS))
+    source = CommentSource(
+        workflow=os.environ.get("GITHUB_WORKFLOW", ""),
+        job=os.environ.get("GITHUB_JOB", ""),
+        leg=_leg(request.inputs.get("matrix", "")),
+        step="\0".join(step),
+        # GITHUB_SHA of a pull request's event is a merge commit that GitHub made, which nobody knows.
+        commit=run.pull_request_head or run.sha,
+    )
+
+    def text(known: str) -> str:
+        others = len(comment_text(source, "", known).encode())
+        return comment_text(source, outputs_table(report, LIMIT - others), known)
+
+    from action.github.api import put_comment  # noqa: PLC0415  # PyGithub: imported while the build ran
+
+    try:
+        put_comment(run.repository, run.pull_request, request.token, os.environ, marker=source.marker, body=text)
+    except GitHubError as error:
+        rule = "a comment needs the permission pull-requests: write, which a fork's token does not have"
+        raise GitHubError(f"{error}; {rule}") from None
+
+
+def _leg(text: str) -> dict[str, str]:
+    # The runner has no variable for the matrix leg: action.yml makes `toJSON(matrix)`, which is `null` without one, the
+    # default of an input.
+    try:
+        leg = json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return {}
+    return {name: str(value) for name, value in leg.items()} if isinstance(leg, dict) else {}
 
 
 def _hash(*texts: str) -> str:

@@ -6,7 +6,6 @@ This runs after the step outputs are written. Whatever goes wrong here is a warn
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,6 @@ from action.errors import (
     BuildDigestsError,
     BuildFailedError,
     EvidenceError,
-    GitHubError,
     NoRecordsError,
     ProgramError,
     SlowEvidenceError,
@@ -30,17 +28,15 @@ from action.evidence.record_file import read_records
 from action.evidence.status_log import read_status_log
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.github import workflow_commands
-from action.github.context import read_workflow_run
 from action.oci.image import Image
 from action.pipeline.run_result import RunResult, Trace, refs_of
 from action.report.annotations import FindFile, print_annotation, read_annotations
-from action.report.comment import LIMIT as COMMENT_LIMIT
-from action.report.comment import CommentSource, comment_text
+from action.report.comment import write_comment
 from action.report.layers import BuiltLayer, largest_layers
 from action.report.model import Report, Target
 from action.report.request import ReportRequest
 from action.report.safe_text import one_line
-from action.report.summary import LIMIT, failure_excerpt, outputs_table, render, shown_inputs
+from action.report.summary import LIMIT, failure_excerpt, render, shown_inputs
 
 # GitHub hides the others without a word (https://github.com/orgs/community/discussions/68471).
 MAX_ANNOTATIONS = 10
@@ -49,9 +45,6 @@ MAX_ANNOTATIONS = 10
 # Time limit for reading all records that only the summary needs. It is short, because the build is finished already and
 # the step waits only for the summary.
 _RECORD_SECONDS = 5.0
-
-# Inputs that tell the steps of one job apart, so that each step replaces only its own part of a comment.
-_DISTINGUISHING_INPUTS = ("context", "file", "target", "source", "targets", "workdir", "keys")
 
 # The matrix is no input that a user sets; the others contain secrets.
 _HIDDEN_INPUTS = ("github-token", "matrix", "secrets", "secret-envs", "secret-files")
@@ -85,7 +78,7 @@ def publish_report(result: RunResult, request: ReportRequest) -> Mapping[str, At
     if summary_file:
         _or_warn("job summary", lambda: _append(Path(summary_file), report))
     if options.comment:
-        _or_warn("comment", lambda: _comment(request, report))
+        _or_warn("comment", lambda: write_comment(request, report))
     return {target.name: target.results for target in report.targets if target.results is not None}
 
 
@@ -229,43 +222,3 @@ def _append(file: Path, report: Report) -> None:
     size = file.stat().st_size if file.exists() else 0
     with file.open("a", encoding="utf-8", newline="") as opened:
         opened.write(render(report, LIMIT - size))
-
-
-def _comment(request: ReportRequest, report: Report) -> None:
-    run = read_workflow_run(os.environ)
-    if run.pull_request is None:
-        workflow_commands.say("no comment is written: this run does not belong to a pull request")
-        return
-    if not request.token:
-        raise GitHubError("the input github-token is empty")
-    step = (request.title, *(request.inputs.get(name, "") for name in _DISTINGUISHING_INPUTS))
-    source = CommentSource(
-        workflow=os.environ.get("GITHUB_WORKFLOW", ""),
-        job=os.environ.get("GITHUB_JOB", ""),
-        leg=_leg(request.inputs.get("matrix", "")),
-        step="\0".join(step),
-        # GITHUB_SHA of a pull request's event is a merge commit that GitHub made, which nobody knows.
-        commit=run.pull_request_head or run.sha,
-    )
-
-    def text(known: str) -> str:
-        others = len(comment_text(source, "", known).encode())
-        return comment_text(source, outputs_table(report, COMMENT_LIMIT - others), known)
-
-    from action.github.api import put_comment  # noqa: PLC0415  # PyGithub: imported while the build ran
-
-    try:
-        put_comment(run.repository, run.pull_request, request.token, os.environ, marker=source.marker, body=text)
-    except GitHubError as error:
-        rule = "a comment needs the permission pull-requests: write, which a fork's token does not have"
-        raise GitHubError(f"{error}; {rule}") from None
-
-
-def _leg(text: str) -> dict[str, str]:
-    # The runner has no variable for the matrix leg: action.yml makes `toJSON(matrix)`, which is `null` without one, the
-    # default of an input.
-    try:
-        leg = json.loads(text or "null")
-    except (ValueError, RecursionError):
-        return {}
-    return {name: str(value) for name, value in leg.items()} if isinstance(leg, dict) else {}

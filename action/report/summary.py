@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from action.evidence.record import Step
 from action.exporters.attributed import AttributedExporter
 from action.oci.reference import parse_reference
-from action.report.caches import cache_parts, full_cache_digests
 from action.report.comparison import comparison_parts, size_text
 from action.report.layers import layers_part
 from action.report.model import Report, masked
 from action.report.safe_text import block, code, details, digest_blocks, one_line, table, visible, wrapped
-from action.report.timeline import MAX_STEPS, timeline
+from action.report.timeline import duration, slowest_steps, timeline_part
 
 # GitHub shows nothing of a larger summary: "upload aborted, supports content up to a size of 1024k".
 LIMIT = 1024 * 1024
@@ -26,7 +24,6 @@ _MAX_WARNINGS = 12
 _MAX_EXCERPT = 16 * 1024
 _MAX_EXCERPT_LINES = 100
 _LAST_LINES = 20
-_SECONDS_UNTIL = 60
 _NOTHING = "-"
 _RULE = re.compile(r"^-{5,}$")
 _STEP = re.compile(r"^ > ")
@@ -132,7 +129,7 @@ def _facts(report: Report) -> Iterator[str]:
     begun = [each.created for each in times if each.created is not None]
     ended = [each.completed for each in times if each.completed is not None]
     if begun and ended:
-        yield _duration(max(ended) - min(begun))
+        yield duration(max(ended) - min(begun))
     steps = [step for each in times for step in each.steps]
     if steps:
         cached = sum(1 for step in steps if step.cached)
@@ -199,27 +196,36 @@ def _optional(report: Report) -> Iterator[tuple[str, str]]:
     if report.failure:
         yield "what failed", "#### What failed\n\n" + block(wrapped(report.failure[-_MAX_EXCERPT:]), "text")
     yield from comparison_parts({target.name: target.results for target in report.targets})
-    yield from cache_parts({target.name: target.results for target in report.targets})
+    yield from _caches(report)
     if lines := list(_full_digests(report)):
         yield "the digests in full", details("Digests in full", digest_blocks(lines))
     if largest := layers_part(report.layers):
         yield "the largest layers", largest
     steps = [(target.name, step) for target in report.targets if target.progress for step in target.progress.steps]
-    if drawn := timeline(steps):
-        yield "the steps over time", "#### Steps over time\n\n" + block(drawn, "mermaid") + _legend(steps)
-    if slowest := _slowest(steps):
-        yield "the slowest steps", details("Slowest steps", slowest)
+    if drawn := timeline_part(steps):
+        yield "the steps over time", drawn
+    if slowest := slowest_steps(steps):
+        yield "the slowest steps", slowest
     if report.inputs:
         yield "the inputs", details("Inputs", block("\n".join(_yaml(report.inputs)), "yaml"))
 
 
-def _legend(steps: Sequence[tuple[str, Step]]) -> str:
-    sentences = [
-        *([f"The {MAX_STEPS} longest of {len(steps)} steps."] if len(steps) > MAX_STEPS else []),
-        *(["Grey: from the cache."] if any(step.cached for _, step in steps) else []),
-        *(["Red: failed."] if any(step.error for _, step in steps) else []),
+def _caches(report: Report) -> Iterator[tuple[str, str]]:
+    bake = any(target.name for target in report.targets)
+    rows = [
+        [
+            *([code(target.name)] if bake else []),
+            code(cache.key),
+            code(cache.type),
+            code(cache.ref or cache.dest or _NOTHING),
+            _short(cache.digest),
+        ]
+        for target in report.targets
+        for cache in (target.results.caches if target.results else ())
     ]
-    return f"\n{' '.join(sentences)}\n" if sentences else ""
+    if rows:
+        header = [*(["Target"] if bake else []), "Cache", "Type", "Went to", "Digest"]
+        yield "the caches", "#### Caches\n\n" + table(header, rows)
 
 
 def _full_digests(report: Report) -> Iterator[tuple[str, str]]:
@@ -233,22 +239,8 @@ def _full_digests(report: Report) -> Iterator[tuple[str, str]]:
             named = list(dict.fromkeys(each.repository for each in references))
             label = " ".join(part for part in (one_line(target.name), exporter.key) if part)
             yield from ((name, exporter.digest) for name in (named if named and exporter.push else [label]))
-        yield from full_cache_digests(target.name, target.results) if target.results else ()
-
-
-def _slowest(steps: Sequence[tuple[str, Step]]) -> str:
-    timed = sorted((each for each in steps if each[1].seconds > 0), key=lambda each: -each[1].seconds)[:MAX_STEPS]
-    bake = any(target for target, _ in steps)
-    rows = [
-        [
-            *([code(target)] if bake else []),
-            code(step.name),
-            _duration(step.seconds),
-            "cached" if step.cached else "failed" if step.error else "",
-        ]
-        for target, step in timed
-    ]
-    return table([*(["Target"] if bake else []), "Step", "Time", ""], rows) if rows else ""
+        for key, digest in target.results.cache_digests.items() if target.results else ():
+            yield " ".join(part for part in (one_line(target.name), "cache", key) if part), digest
 
 
 def _yaml(inputs: Mapping[str, str]) -> Iterator[str]:
@@ -280,12 +272,3 @@ def _fitting(rows: Sequence[Sequence[str]], limit: int) -> tuple[list[Sequence[s
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < _SECONDS_UNTIL:
-        # The times come from a record, which may contain an end before the start.
-        return f"{max(seconds, 0.0):.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from action.exporters.attributed import AttributedBuild, AttributedExporter
-from action.report.caches import CACHE_COLUMNS, cache_cells
+from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter
 from action.report.comparison import comparison_lines, size_text
 from action.report.safe_text import log_line
 
 _COLUMNS = ("KEY", "TYPE", "NAME OR DEST", "DIGEST", "EVIDENCE")
+_CACHE_COLUMNS = ("CACHE", "TYPE", "REF OR DEST", "DIGEST", "EVIDENCE")
 _SIZE = 4
 """The place of the column with sizes, which is there if one is known."""
 # Wider than any table, to measure how wide a table would be: rich never reports more than the width that it is given.
@@ -37,7 +37,7 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
     sizes = any(exporter.size is not None for exporter in results.exporters)
     columns = (*_COLUMNS[:_SIZE], *(["SIZE"] if sizes else []), *_COLUMNS[_SIZE:])
     _print(console, columns, [_cells(exporter, sizes=sizes) for exporter in results.exporters])
-    _print(console, CACHE_COLUMNS, [cache_cells(cache) for cache in results.caches])
+    _print(console, _CACHE_COLUMNS, [_cache_cells(cache) for cache in results.caches])
     for line in comparison_lines(results):
         console.print(Text(line), soft_wrap=True)
 
@@ -70,4 +70,9 @@ def _cells(exporter: AttributedExporter, *, sizes: bool) -> tuple[str, ...]:
     digest = exporter.digest or "-"
     size = "-" if exporter.size is None else size_text(exporter.size)
     cells = (exporter.key, exporter.type, made, digest, *([size] if sizes else []), exporter.evidence or "-")
+    return tuple(map(log_line, cells))
+
+
+def _cache_cells(cache: AttributedCache) -> tuple[str, ...]:
+    cells = (cache.key, cache.type, cache.ref or cache.dest or "-", cache.digest or "-", cache.evidence or "-")
     return tuple(map(log_line, cells))

@@ -1,4 +1,7 @@
-"""A build's steps over time, as a Mermaid Gantt diagram, which GitHub draws (https://mermaid.js.org/syntax/gantt.html)."""
+"""A build's steps for people: over time, and the slowest.
+
+GitHub draws the steps over time from a Mermaid Gantt diagram (https://mermaid.js.org/syntax/gantt.html).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
 from action.evidence.record import Step
-from action.report.safe_text import one_line
+from action.report.safe_text import block, code, details, one_line, table
 
 MAX_STEPS = 30
 """Largest number of steps in a diagram."""
@@ -19,6 +22,7 @@ _MAX_SECONDS = 10 * 365 * 86400.0
 # way to escape them.
 _MARKUP = re.compile(r"[^\w \[\]()/.,=+*@!?$&|~^'-]")
 _TENTHS_UNTIL = 10
+_SECONDS_UNTIL = 60
 _MINUTES_UNTIL = 3600
 
 
@@ -51,6 +55,57 @@ def timeline(steps: Sequence[tuple[str, Step]]) -> str:
             f"{number} - {mark}{_name(step.name, number)} :{tag}{_time(start)}, {_time(max(end, start + 0.001))}"
         )
     return "\n".join(lines) + "\n"
+
+
+def timeline_part(steps: Sequence[tuple[str, Step]]) -> str:
+    """Return the part of a summary with the steps over time, in Markdown, or empty if no step has completed.
+
+    Args:
+        steps: pairs of a target's name, empty for a build, and one of its steps.
+    """
+    drawn = timeline(steps)
+    return f"#### Steps over time\n\n{block(drawn, 'mermaid')}{_legend(steps)}" if drawn else ""
+
+
+def slowest_steps(steps: Sequence[tuple[str, Step]]) -> str:
+    """Return the part of a summary with the slowest steps, in Markdown, or empty if no step took time.
+
+    Args:
+        steps: pairs of a target's name, empty for a build, and one of its steps.
+    """
+    timed = sorted((each for each in steps if each[1].seconds > 0), key=lambda each: -each[1].seconds)[:MAX_STEPS]
+    bake = any(target for target, _ in steps)
+    rows = [
+        [
+            *([code(target)] if bake else []),
+            code(step.name),
+            duration(step.seconds),
+            "cached" if step.cached else "failed" if step.error else "",
+        ]
+        for target, step in timed
+    ]
+    if not rows:
+        return ""
+    return details("Slowest steps", table([*(["Target"] if bake else []), "Step", "Time", ""], rows))
+
+
+def duration(seconds: float) -> str:
+    """Return a number of seconds for people, such as `2 min 5 s`."""
+    if seconds < _SECONDS_UNTIL:
+        # The times come from a record, which may contain an end before the start.
+        return f"{max(seconds, 0.0):.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _legend(steps: Sequence[tuple[str, Step]]) -> str:
+    sentences = [
+        *([f"The {MAX_STEPS} longest of {len(steps)} steps."] if len(steps) > MAX_STEPS else []),
+        *(["Grey: from the cache."] if any(step.cached for _, step in steps) else []),
+        *(["Red: failed."] if any(step.error for _, step in steps) else []),
+    ]
+    return f"\n{' '.join(sentences)}\n" if sentences else ""
 
 
 def _axis(seconds: float) -> str:
