@@ -14,10 +14,9 @@ from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.inputs.merge import MergeRequest
 from action.inputs.promote import PromoteRequest
 from action.merging.check import MergedImage, exporter_result, platform_image
-from action.merging.copies import Copy, Manifests, read_manifests
+from action.merging.copies import ABSENT, Copy, Manifests, copy_referrers, find_referrers, read_manifests
 from action.merging.job_results import JobResults, read_results
 from action.merging.plan import PlannedImage, plan
-from action.merging.referrers import ABSENT, copy_referrers, find_referrers
 from action.oci.image import PlatformImage
 from action.oci.models import Descriptor, Document, parse
 from action.oci.reference import full_name
