@@ -21,8 +21,16 @@ from action.buildx.options import read_options
 from action.dataclass import replace
 from action.errors import InputError
 from action.inputs.policy import NO_RETRIES, Policy, read_retry_policy
-from action.pipeline.library_run import LogStream, OnMessage, builds_of, callers_log, run_for_caller, tell
-from action.pipeline.results_document import bake_results, build_results
+from action.pipeline.library_run import (
+    LogStream,
+    OnMessage,
+    bake_results,
+    build_results,
+    builds_of,
+    callers_log,
+    run_for_caller,
+    tell,
+)
 from action.pipeline.run_result import rewrite_image_id_file
 from action.results import BakeResults, BuildResults
 

@@ -16,8 +16,7 @@ from action.merging.run import run_merge
 from action.pipeline.execute import temporary_folder
 from action.pipeline.inspect import inspect_files
 from action.pipeline.inspect_records import inspect_records, is_record
-from action.pipeline.library_run import LogStream, OnMessage, builds_of, callers_log, tell
-from action.pipeline.results_document import build_results
+from action.pipeline.library_run import LogStream, OnMessage, build_results, builds_of, callers_log, tell
 from action.results import BakeResults, BuildResults
 
 

@@ -11,12 +11,11 @@ from action.dataclass import dataclass, replace
 from action.documents.schema import faults
 from action.documents.strict_json import read_document
 from action.errors import BuildDigestsError, DocumentError, InputError, MergeError
-from action.exporters.attributed import AttributedBuild, AttributedExporter
-from action.oci.image import PlatformImage
+from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter
+from action.oci.image import ManifestDescriptor, PlatformImage
 from action.oci.models import Document, first_problem, parse
 from action.oci.reference import parse_reference
-from action.pipeline.results_document import attributed_build
-from action.results import BakeResults, BuildResults
+from action.results import BakeResults, BuildResults, CacheResult, ExporterResult
 
 _MAX_FILES = 10_000
 
@@ -142,7 +141,7 @@ def read_results(path: Path, name: str, target: str) -> AttributedBuild:
         return _target(results, name, target)
     if target:
         raise MergeError(f"{name}: these are the results of a build, which has no target {target}: leave target empty")
-    return attributed_build(results)
+    return _attributed_build(results)
 
 
 def _model(value: object) -> type[BuildResults | BakeResults]:
@@ -154,7 +153,50 @@ def _target(results: BakeResults, name: str, target: str) -> AttributedBuild:
     if target:
         if target not in results.targets:
             raise MergeError(f"{name}: there is no target {target}; it has: {names}")
-        return attributed_build(results.targets[target])
+        return _attributed_build(results.targets[target])
     if len(results.targets) != 1:
         raise MergeError(f"{name}: these are the results of a bake with the targets {names}: set target to one of them")
-    return attributed_build(next(iter(results.targets.values())))
+    return _attributed_build(next(iter(results.targets.values())))
+
+
+def _attributed_build(results: BuildResults) -> AttributedBuild:
+    """Return what the exporters of a results document made."""
+    exporters = tuple(map(_attributed_exporter, results.exporters))
+    return AttributedBuild(results.ref, exporters, tuple(map(_attributed_cache, results.caches)))
+
+
+def _attributed_cache(cache: CacheResult) -> AttributedCache:
+    return AttributedCache(
+        key=cache.key,
+        index=cache.index,
+        id=cache.id,
+        type=cache.type,
+        ref=cache.ref,
+        dest=cache.dest,
+        digest=cache.digest,
+        evidence=cache.evidence,
+    )
+
+
+def _attributed_exporter(exporter: ExporterResult) -> AttributedExporter:
+    descriptor = exporter.descriptor
+    return AttributedExporter(
+        key=exporter.key,
+        index=exporter.index,
+        id=exporter.id,
+        type=exporter.type,
+        names=exporter.names,
+        push=exporter.push,
+        dest=exporter.dest,
+        digest=exporter.digest,
+        imageid=exporter.imageid,
+        descriptor=None
+        if descriptor is None
+        else ManifestDescriptor(media_type=descriptor.media_type, digest=descriptor.digest, size=descriptor.size),
+        platforms=tuple(
+            PlatformImage(platform=each.platform, digest=each.digest, imageid=each.imageid, size=each.size)
+            for each in exporter.platforms
+        ),
+        evidence=exporter.evidence,
+        size=exporter.size,
+    )

@@ -22,13 +22,13 @@ from action.exporters.attributed import other_pushed
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES
-from action.pipeline.collect import Readers, Sources
+from action.pipeline.collect import Readers, Sources, package_readers
 from action.pipeline.conclude import conclude
 from action.pipeline.execute import Executed
 from action.pipeline.run_result import RunResult, Trace
 from action.process.log import Log
 
-__all__ = ["Readers", "evaluate"]
+__all__ = ["Readers", "evaluate", "package_readers"]
 
 
 def evaluate(

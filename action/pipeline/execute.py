@@ -86,7 +86,6 @@ _NO_PROVENANCE = (
 EVALUATION = PreloadItem(None, ("action.pipeline.evaluate", "action.buildx.failures"))
 """The modules that every run needs after buildx has ended; they are loaded while it runs."""
 
-
 Answers = Callable[[], Mapping[str, "CompletedProgram | ProgramError"]]
 """Returns the answers of registries about the images of `compare`: reference to answer."""
 
@@ -138,6 +137,7 @@ def _may_need_record(request: Request) -> bool:
     return any(requested.may_need_record for requested in request.targets.values())
 
 
+_READERS = ("action.evidence.artifact_file", "action.evidence.record_file", "action.evidence.status_log")
 _FEW = ("action.pipeline.subjects", "action.pipeline.attestations")
 
 
@@ -154,7 +154,7 @@ def evidence_items(request: Request, policy: Policy) -> tuple[PreloadItem, ...]:
     record = _may_need_record(request) or policy.reads_builder
     reads = record or any(requested.may_write_artifact for requested in request.targets.values())
     return (
-        *((PreloadItem(MODELS, ("action.pipeline.package_readers",)),) if reads or asks_registry else ()),
+        *((PreloadItem(MODELS, _READERS),) if reads or asks_registry else ()),
         *((PreloadItem(MODELS, ("action.buildx.live_records",)),) if record else ()),
         *(
             (PreloadItem(RETRIES, ("action.pipeline.verify", "action.pipeline.compare", *_FEW)),)

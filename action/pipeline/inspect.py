@@ -24,10 +24,9 @@ from action.exporters.output import Output, is_id, parse_caches, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image
 from action.packages.sets import SCHEMAS, provide
-from action.pipeline.collect import collect_artifacts, is_multi_node, with_engine_facts
+from action.pipeline.collect import collect_artifacts, is_multi_node, package_readers, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
 from action.pipeline.local_caches import holds
-from action.pipeline.package_readers import READERS
 from action.process.docker import find_buildx
 
 _OTHER_KINDS = {
@@ -86,7 +85,7 @@ def inspect_files(
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
     if requested.may_default:
         requested = _listed_exporters(metadata_file, metadata, record)
-    artifacts, missing = collect_artifacts(requested, Path(), READERS)
+    artifacts, missing = collect_artifacts(requested, Path(), package_readers())
     if record is None:
         missing.append("no --record was given")
     evidence = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))
@@ -100,7 +99,7 @@ def inspect_files(
 
 def _course(record_file: Path, ref: str | None) -> StatusLog | None:
     """Return the course of a build from the file with its record, or None if it is not in it."""
-    courses = READERS.courses(record_file)
+    courses = package_readers().courses(record_file)
     return next((course for course in courses if ref is not None and course.ref == build_id(ref)), None)
 
 

@@ -15,10 +15,10 @@ from action.packages.preload import Preloader
 from action.packages.sets import PackageSet
 from action.pipeline import compare, evaluate, verify
 from action.pipeline.execute import temporary_folder
-from action.pipeline.results_document import results_of
 from action.pipeline.run import run_request
 from action.pipeline.run_result import RunResult
 from action.process.log import CallersStream, Log
+from action.results import BakeResults, BuildResults
 
 _NEEDED_LATER = (live_records, retry, schema, compare, evaluate, verify)
 """All that a run imports after buildx has started, with h2, jsonschema, protobuf, pydantic and tenacity: a library must
@@ -92,9 +92,20 @@ def builds_of(result: RunResult, on_message: OnMessage) -> Mapping[str, Attribut
     tell(on_message, (*result.notices, *result.warnings, *map(str, result.errors[1:])))
     for error in result.errors:
         error.log = result.trace.log if result.trace is not None else ""
-        error.results = results_of(result.builds, bake=result.bake) if result.builds else None
+        error.results = _results_of(result.builds, bake=result.bake) if result.builds else None
         raise error
     return result.builds or {}
+
+
+def build_results(build: AttributedBuild) -> BuildResults:
+    """Return the results of a build."""
+    return BuildResults.model_validate(build.document())
+
+
+def bake_results(builds: Mapping[str, AttributedBuild]) -> BakeResults:
+    """Return the results of a bake: target name to the results of its build."""
+    targets = {name: build.document() for name, build in builds.items()}
+    return BakeResults.model_validate({"version": 1, "targets": targets})
 
 
 def tell(on_message: OnMessage, messages: Iterable[str]) -> None:
@@ -113,3 +124,13 @@ def _check(request: Request) -> None:
             name = f"outputs of target {target}" if target else "outputs"
             problem = "one of them writes to standard output, which belongs to the program that uses this library"
             raise InputError(name, problem, "name a file: dest=app.tar")
+
+
+def _results_of(builds: Mapping[str, AttributedBuild], *, bake: bool) -> BuildResults | BakeResults:
+    """Return the results document's model.
+
+    Args:
+        builds: target name to what its build made; a build that is not of a bake has an empty name.
+        bake: whether the builds are those of a bake.
+    """
+    return bake_results(builds) if bake else build_results(builds[""])

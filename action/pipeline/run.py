@@ -69,7 +69,7 @@ def result_of(
         executed.known_groups,
         LiveSource(executed.connections, executed.buildx, preloader),
     )
-    from action.pipeline.evaluate import Readers, evaluate  # noqa: PLC0415  # loaded while buildx ran
+    from action.pipeline.evaluate import Readers, evaluate, package_readers  # noqa: PLC0415  # loaded while buildx ran
 
     missing: PackagesError | None = None
     # A tar that an output writes confirms its digest; if there is no record to tell exporters apart, it gives it.
@@ -84,9 +84,7 @@ def result_of(
             # The images are pushed, and most digests need no package.
             missing = error
             raise EvidenceError(_MISSING) from None
-        from action.pipeline.package_readers import READERS  # noqa: PLC0415  # its package is there only now
-
-        return READERS
+        return package_readers()
 
     readers = Readers(
         lambda file: loaded(preloader.wait).records(file),

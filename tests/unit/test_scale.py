@@ -14,9 +14,8 @@ from action.evidence.record_file import RECORD_TYPE
 from action.exporters.attributed import AttributedBuild
 from action.exporters.output import parse_outputs
 from action.exporters.requested import Requested, requested_exporters
-from action.pipeline.collect import Sources
+from action.pipeline.collect import Sources, package_readers
 from action.pipeline.conclude import conclude
-from action.pipeline.package_readers import READERS
 from tests.measured import measured
 from tests.unit.oci.layouts import INDEX, MANIFEST, descriptor, digest_of, encode, image, layout, tar_bytes, write_tar
 from tests.work import work
@@ -39,7 +38,7 @@ class Bake:
 
     def conclude(self) -> Mapping[str, AttributedBuild]:
         request = Request(arguments=("bake",), targets=self.targets, bake=True)
-        sources = Sources(self._export, _no_proof, READERS, self.metadata.parent)
+        sources = Sources(self._export, _no_proof, package_readers(), self.metadata.parent)
         read = read_metadata_file(self.metadata, bake=True)
         result = conclude(request, None, read, sources, require_digests=True)
         assert result.errors == ()

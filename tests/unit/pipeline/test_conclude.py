@@ -13,9 +13,8 @@ from action.evidence.metadata_file import MetadataFile, TargetMetadata
 from action.evidence.responses import Metadata, Response
 from action.exporters.output import parse_outputs
 from action.exporters.requested import Requested, requested_exporters
-from action.pipeline.collect import Export, Sources
+from action.pipeline.collect import Export, Sources, package_readers
 from action.pipeline.conclude import conclude
-from action.pipeline.package_readers import READERS
 from action.pipeline.run_result import RunResult
 from tests.unit.evidence.records import record_of_two_images, write_records
 from tests.unit.oci.layouts import digest_of, image
@@ -40,7 +39,7 @@ def conclude_bake(
     begun: Mapping[str, str] | None = None,
 ) -> RunResult:
     request = Request(arguments=("bake",), targets=targets, bake=True)
-    sources = Sources(export, no_proof, READERS, folder, begun or {})
+    sources = Sources(export, no_proof, package_readers(), folder, begun or {})
     return conclude(request, failed, read, sources, require_digests=require_digests)
 
 
