@@ -105,9 +105,12 @@ def connect_engine(environment: Mapping[str, str], node: Node, deadline: float) 
         EvidenceError: the engine does not answer, or refuses the connection.
     """
     address = engine_address(environment)
-    if not address.startswith(_UNIX) or environment.get("DOCKER_TLS_VERIFY") or not hasattr(socket, "AF_UNIX"):
-        return None
     path = address.removeprefix(_UNIX)
+    # A relative path starts in the folder that buildx runs in.
+    if path == address or not path.startswith("/"):
+        return None
+    if environment.get("DOCKER_TLS_VERIFY") or not hasattr(socket, "AF_UNIX"):
+        return None
     if node.driver == DOCKER and node.builder == DEFAULT_CONTEXT:
         connection = _EngineConnection(path, deadline)
         connection.upgrade("/grpc", "h2c", None, deadline)

@@ -47,6 +47,11 @@ SECONDS = 20.0
 _MAX_EARLY = 8
 _OPEN_SECONDS = 5.0
 
+# A run that is cancelled does not wait for an engine that hangs.
+_CLOSE_SECONDS = 0.5
+
+_CLOSED = "the connections to BuildKit's API are closed"
+
 # A build that is wholly cached takes 0.3 s. A builder may be started, and its image pulled, for minutes.
 _FIRST_WAIT = 0.01
 _LAST_WAIT = 0.25
@@ -95,9 +100,13 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
         """
         with self._lock:
             if self._closed.is_set():
-                raise EvidenceError("the connections to BuildKit's API are closed")
+                raise EvidenceError(_CLOSED)
             if (builder, node) not in self._open:
                 self._open[builder, node] = self._connected(buildx, builder, node)
+            if self._closed.is_set():
+                # The end of the `with` block did not wait for this.
+                self._close_all()
+                raise EvidenceError(_CLOSED)
             return self._open[builder, node]
 
     def disconnect(self, builder: str, node: str) -> None:
@@ -114,6 +123,8 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
                 deadline = time.monotonic() + _OPEN_SECONDS
                 if (connection := connect_engine(self._environment, found, deadline)) is not None:
                     return _opened(connection)
+        if self._closed.is_set():
+            raise EvidenceError(_CLOSED)
         if found is None or found.platform is None:
             raise EvidenceError(f"buildx cannot be told to connect to the node {node} of the builder {builder}")
         options = ("--builder", builder, *(("--platform", found.platform) if found.platform else ()))
@@ -139,10 +150,16 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
     ) -> None:
         """Close all connections."""
         self._closed.set()
-        with self._lock:
-            for connection in self._open.values():
-                connection.close()
-            self._open.clear()
+        if self._lock.acquire(timeout=_CLOSE_SECONDS):
+            try:
+                self._close_all()
+            finally:
+                self._lock.release()
+
+    def _close_all(self) -> None:
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
 
 
 def _opened(connection: Connection) -> Connection:

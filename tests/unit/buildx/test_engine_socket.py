@@ -173,6 +173,7 @@ def test_a_socket_that_is_not_there_is_named(tmp_path: Path) -> None:
     [
         ({"DOCKER_HOST": "tcp://127.0.0.1:1"}, _ENGINE),
         ({"DOCKER_HOST": "ssh://user@127.0.0.1"}, _ENGINE),
+        ({"DOCKER_HOST": "unix://here/docker.sock"}, _ENGINE),
         ({"DOCKER_HOST": "unix:///here", "DOCKER_TLS_VERIFY": "1"}, _ENGINE),
         # The builder of another docker context, and builders on other engines or of other drivers.
         ({"DOCKER_HOST": "unix:///here"}, Node("elsewhere", "elsewhere", "docker", "", "")),

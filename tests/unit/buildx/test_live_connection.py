@@ -158,3 +158,26 @@ def test_over_a_socket_that_does_not_help_buildx_connects(folder: Path, *, answe
                 connections.connect(buildx, "default", "default")
             assert _eventually(lambda: _starts(folder) == ["buildx dial-stdio --builder default"])
         thread.join()
+
+
+def test_the_end_does_not_wait_for_an_engine_that_hangs(folder: Path) -> None:
+    buildx = _plugin(folder)
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(folder / "docker.sock"))
+        engine.listen()
+        engine.settimeout(30)
+        environment = {"PATH": "/usr/bin:/bin", "DOCKER_HOST": f"unix://{folder}/docker.sock"}
+        environment |= {"BUILDX_CONFIG": str(folder), "DOCKER_CONFIG": str(folder)}
+        with LiveConnections(environment, wanted=True) as connections:
+            opening = threading.Thread(target=_refused, args=(connections, buildx))
+            opening.start()
+            connected, _ = engine.accept()
+        assert opening.is_alive()
+        connected.close()
+        opening.join(30)
+    assert _starts(folder) == []
+
+
+def _refused(connections: LiveConnections, buildx: tuple[str, ...]) -> None:
+    with pytest.raises(EvidenceError, match="are closed"):
+        connections.connect(buildx, "default", "default")
