@@ -176,7 +176,7 @@ def promote(*, results_file: Path | None, form: str, **options: Any) -> None:  #
 @click.option("--push", is_flag=True, help="The build had --push.")
 @click.option("--load", is_flag=True, help="The build had --load.")
 @FORMAT
-def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any) -> None:  # noqa: ANN401  # the same, and booleans
+def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any) -> None:  # noqa: ANN401  # texts, lists and booleans, as click passes options
     """Print the digest of each output of a build, from files that exist already.
 
     METADATA is the file that --metadata-file wrote. Give the outputs of the build in their order; the tars that they

@@ -24,18 +24,18 @@ class _Field:
 
 
 def field(*, default: object = _MISSING, default_factory: object = _MISSING, repr: bool = True) -> object:
-    """Return the description of a field, as `dataclasses.field`.
+    """Return the description of a field, as `dataclasses.field` does.
 
     Args:
         default: the default.
         default_factory: makes the default of each instance.
-        repr: whether `repr` shows the field; not if it contains a secret.
+        repr: whether `repr` shows the field; False for a secret.
     """
     return _Field(default, default_factory, repr=repr)
 
 
 def dataclass(cls: type | None = None, *, frozen: bool = False, kw_only: bool = False) -> type | Callable[[type], type]:
-    """Make a class a data class, as `dataclasses.dataclass`; without data classes as bases.
+    """Make a class a data class, as `dataclasses.dataclass` does; it cannot inherit from another data class.
 
     Args:
         cls: the class.
@@ -70,7 +70,7 @@ def dataclass(cls: type | None = None, *, frozen: bool = False, kw_only: bool = 
 
 
 def replace(instance: object, /, **changes: object) -> object:
-    """Return a copy of an instance of a data class with other values in some fields, as `dataclasses.replace`.
+    """Return a copy of an instance of a data class with other values in some fields, as `dataclasses.replace` does.
 
     Args:
         instance: the instance.
@@ -95,7 +95,7 @@ def _init_of(
     """
     factories = {name: each.default_factory for name, each in described.items()}
     made = [(name, factory) for name, factory in factories.items() if factory is not _MISSING]
-    fields, most = len(described), len(unnamed)
+    fields, max_unnamed = len(described), len(unnamed)
 
     def init(self: object, /, *arguments: object, **named: object) -> None:
         values = self.__dict__
@@ -109,9 +109,9 @@ def _init_of(
                 values[name] = factory()
         given = unnamed[: len(arguments)]
         unknown = named and (named.keys() - described.keys() or named.keys() & set(given))
-        if unknown or len(values) != fields or len(arguments) > most:
+        if unknown or len(values) != fields or len(arguments) > max_unnamed:
             raise TypeError(
-                f"{type(self).__qualname__}: {len(arguments)} of at most {most} arguments without a name; "
+                f"{type(self).__qualname__}: {len(arguments)} of at most {max_unnamed} arguments without a name; "
                 f"missing: {list(described.keys() - values.keys())}; unknown or given twice: {sorted(unknown)}"
             )
 

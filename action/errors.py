@@ -5,11 +5,11 @@ The message is for the user: what was wrong, where, what was expected, and what 
     BuildDigestsError
       InputError              an invalid input, option or environment variable
       ProgramError            buildx or the engine is missing, unreachable or too old
-        SlowProgramError        it did not end in time
+        SlowProgramError        it did not end within its time limit
       BuildFailedError        buildx failed
       DocumentError           an invalid JSON document
       EvidenceError           an unreadable record or artifact
-        SlowEvidenceError       it did not come in time
+        SlowEvidenceError       it did not come within its time limit
         NoRecordsError          there are no records
       DisagreementError       two sources that contradict each other
       MissingDigestError      no digest, with `require-digests`
@@ -39,7 +39,7 @@ class BuildDigestsError(Exception):
     """The end of buildx's log if buildx ran and its output was captured, at most 64 KiB; set by the Python API."""
 
     results: object = None
-    """The BuildResults or BakeResults of what is known although the run failed, or None; set by the Python API."""
+    """The BuildResults or BakeResults of a failed run, as far as they are known, or None; set by the Python API."""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let an error be pickled, as between the processes of a ProcessPoolExecutor."""
@@ -56,7 +56,7 @@ def _unpickled(kind: type[BuildDigestsError], arguments: tuple[object, ...]) -> 
 class InputError(BuildDigestsError):
     """Invalid input, option or environment variable.
 
-    Example: `InputError("push", "'perhaps' is no boolean", "write true or false")`.
+    Example: `InputError("push", "'perhaps' is not a boolean", "write true or false")`.
 
     Args:
         name: the input, option or environment variable, as the user writes it.
@@ -108,11 +108,11 @@ class EvidenceError(BuildDigestsError):
 
 
 class SlowEvidenceError(EvidenceError):
-    """Record that did not come in time; another attempt would take as long."""
+    """Record that did not come within its time limit; a retry would be as slow."""
 
 
 class NoRecordsError(EvidenceError):
-    """Records that cannot be had at all: this buildx exports none, or this BuildKit keeps none."""
+    """Records that do not exist: this buildx exports none, or this BuildKit keeps none."""
 
 
 class DisagreementError(BuildDigestsError):
@@ -132,7 +132,7 @@ class RegistryError(BuildDigestsError):
 
 
 class TransientError(RegistryError):
-    """Failure of a registry that passes by itself: it is busy, it broke down, or the connection was lost.
+    """Temporary failure of a registry: it is overloaded, it has an internal error, or the connection was lost.
 
     Args:
         message: the message for the user.
@@ -150,7 +150,7 @@ class MergeError(BuildDigestsError):
 
 
 class PackagesError(BuildDigestsError):
-    """Third-party packages that a step needs, and that are missing and cannot be installed."""
+    """Third-party packages that a step needs and that are missing and cannot be installed."""
 
 
 class GitHubError(BuildDigestsError):

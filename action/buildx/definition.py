@@ -75,7 +75,7 @@ def query_definition(
     """
     text = print_definition(buildx, environment, arguments, folder, version=version, dry_run=dry_run)
     return read_definition(
-        text, adds_both={"--push", "--load"}.issubset(arguments), by_chance=outputs_by_chance(arguments)
+        text, adds_both={"--push", "--load"}.issubset(arguments), outputs_may_vary=has_varying_outputs(arguments)
     )
 
 
@@ -112,7 +112,7 @@ def print_definition(
     return ended.stdout
 
 
-def outputs_by_chance(arguments: Sequence[str]) -> bool:
+def has_varying_outputs(arguments: Sequence[str]) -> bool:
     """Return whether each run of buildx may give the same targets other outputs.
 
     Args:
@@ -156,13 +156,13 @@ def _print_without_touching_files(
     return print_definition(None)
 
 
-def read_definition(text: str, *, adds_both: bool = False, by_chance: bool = False) -> dict[str, Target]:
+def read_definition(text: str, *, adds_both: bool = False, outputs_may_vary: bool = False) -> dict[str, Target]:
     """Read the JSON that `bake --print` printed.
 
     Args:
         text: the JSON.
         adds_both: whether the bake has both `--push` and `--load`.
-        by_chance: whether the bake itself may have other outputs; the return value of `outputs_by_chance`.
+        outputs_may_vary: whether the bake itself may have other outputs; the return value of `has_varying_outputs`.
 
     Returns:
         Target name to target, in the order of the text.
@@ -176,7 +176,7 @@ def read_definition(text: str, *, adds_both: bool = False, by_chance: bool = Fal
     except (TypeError, AttributeError) as error:
         raise ProgramError(f"{_UNREADABLE} ({error!r})") from None
     return {
-        name: replace(target, requested=replace(target.requested, reevaluated=True, by_chance=by_chance))
+        name: replace(target, requested=replace(target.requested, reevaluated=True, outputs_may_vary=outputs_may_vary))
         for name, target in read.items()
     }
 
@@ -204,7 +204,7 @@ def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Targ
     source = f"output of bake target {name}"
     written = target.get("output")
     listed = written if isinstance(written, list) else []
-    # Overrides are applied in random order, see `outputs_by_chance`; a key must not depend on it.
+    # Overrides are applied in random order, see `has_varying_outputs`; a key must not depend on it.
     if adds_both and listed in _REVERSED_DEFAULTS:
         listed = listed[::-1]
     outputs = tuple(_output(output, index, source) for index, output in enumerate(listed))

@@ -114,7 +114,7 @@ class GrpcConnection:
                 data = self._stream.receive(deadline)
                 left -= len(data)
                 if left < 0:
-                    raise EvidenceError(f"BuildKit's API sends more than the {max_bytes} bytes that are read")
+                    raise EvidenceError(f"BuildKit's API sends more than the limit of {max_bytes} bytes")
                 for event in self._http.receive_data(self._checked(data)):
                     self._handle(event)
         except H2Error as error:

@@ -81,15 +81,15 @@ class LiveRecords:
             return error
         return None
 
-    def courses(self, refs: Iterable[str], *, seconds: float) -> list[StatusLog]:
-        """Return the course of each build whose record was found.
+    def status_logs(self, refs: Iterable[str], *, seconds: float) -> list[StatusLog]:
+        """Return the status log of each build whose record was found.
 
         Args:
             refs: `builder/node/ref` of each build.
             seconds: the time limit.
 
         Raises:
-            EvidenceError: a course cannot be read.
+            EvidenceError: a status log cannot be read.
         """
         deadline = time.monotonic() + seconds
         logs: list[StatusLog] = []
@@ -97,7 +97,7 @@ class LiveRecords:
         for node, ids in _by_node(refs).items():
             records = [self._found[each] for each in ids if each in self._found]
             if records:
-                logs += self._call_node(node, deadline, partial(_read_courses, records, reader))
+                logs += self._call_node(node, deadline, partial(_read_status_logs, records, reader))
         return logs
 
     def blobs(self, ref: str, digests: Iterable[str], *, seconds: float) -> dict[str, bytes]:
@@ -231,7 +231,7 @@ def _read_manifests(
     return _read_blobs(wanted, connection, until) if wanted else {}
 
 
-def _read_courses(
+def _read_status_logs(
     records: Sequence[LiveRecord], reader: StatusReader, connection: GrpcConnection, deadline: float
 ) -> list[StatusLog]:
     steps: dict[str, dict[str, Step]] = {record.ref: {} for record in records}

@@ -75,7 +75,7 @@ StatusRequest: Any = _CLASSES["StatusRequest"]
 """Request of `/moby.buildkit.v1.Control/Status`: the build's ID."""
 
 StatusResponse: Any = _CLASSES["StatusResponse"]
-"""A part of the course of a build; a status log in a record consists of these."""
+"""A part of the status log of a build; a status log in a record consists of these."""
 
 HistoryRequest: Any = _CLASSES["HistoryRequest"]
 """Request of `/moby.buildkit.v1.Control/ListenBuildHistory`: the build's ID, and whether to wait for later events."""

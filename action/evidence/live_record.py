@@ -95,14 +95,14 @@ def read_event(message: bytes) -> LiveRecord | None:
         EvidenceError: the message cannot be read.
     """
     if len(message) > MAX_EVENT:
-        raise EvidenceError(f"{SOURCE}: a record has {len(message)} bytes, more than the {MAX_EVENT} that are read")
+        raise EvidenceError(f"{SOURCE}: a record has {len(message)} bytes, more than the limit of {MAX_EVENT}")
     with reading(f"{SOURCE}: a record"):
         event = HistoryEvent.FromString(message)
     record = event.record
     if event.type != _COMPLETE or not record.ref:
         return None
     if len(record.exporters) > MAX_EXPORTERS or len(record.result.results) > MAX_EXPORTERS:
-        raise EvidenceError(f"{SOURCE}: a record has more than the {MAX_EXPORTERS} exporters that are read")
+        raise EvidenceError(f"{SOURCE}: a record has more than the limit of {MAX_EXPORTERS} exporters")
     return LiveRecord(
         ref=record.ref,
         exporters=tuple(

@@ -1,4 +1,4 @@
-"""BuildKit's history record of a build, the course of the build, and the artifacts of its exporters, as plain data.
+"""BuildKit's history record of a build, the status log of the build, and the artifacts of its exporters, as plain data.
 
 Standard library only; `record_file`, `live_record`, `status_log` and `artifact_file` read them.
 """
@@ -93,7 +93,7 @@ class Step:
 
 @dataclass(frozen=True)
 class StatusLog:
-    """The course of a build.
+    """The status log of a build.
 
     Attributes:
         ref: the build's reference, the last part of `builder/node/ref`.
@@ -112,7 +112,7 @@ ARTIFACT_TYPES = frozenset(("oci", "docker"))
 """Exporter types whose tar names the image's digest."""
 
 
-def is_passed_on(path: Path) -> bool:
+def is_pipe_or_device(path: Path) -> bool:
     """Tell whether a path is a pipe or a device, from which nothing can be read later; a pipe would block for ever."""
     try:
         mode = path.stat().st_mode

@@ -125,7 +125,7 @@ def read_records(file: Path) -> list[Record]:
             records.append(_read(layout, manifest))
             exporters += len(records[-1].exporters)
             if exporters > MAX_EXPORTERS:
-                raise EvidenceError(f"{file}: its records have more than the {MAX_EXPORTERS} exporters that are read")
+                raise EvidenceError(f"{file}: its records have more than the limit of {MAX_EXPORTERS} exporters")
         return records
 
 

@@ -1,4 +1,4 @@
-"""Reads the course of a build from its record: its times, its steps and their errors.
+"""Reads the status log of a build from its record: its times, its steps and their errors.
 
 The record names a status log: BuildKit's `StatusResponse` messages, each after its length as a little-endian `uint32`
 (moby/buildkit 0.32, solver/llbsolver/history/buildhistory.go and api/services/control/control.proto).
@@ -59,7 +59,7 @@ class TimedRecord(DeferredModel):
 
 
 def read_status_log(file: Path) -> list[StatusLog]:
-    """Read the course of each build from a file of records.
+    """Read the status log of each build from a file of records.
 
     Raises:
         EvidenceError: the file cannot be read, or a log exceeds a limit.

@@ -22,7 +22,7 @@ from action.exporters.claims import (
     requests_push_by_buildx,
     why_no_digest,
 )
-from action.exporters.matching import BuildExporter, build_exporters
+from action.exporters.matching import BuildExporter, build_exporters, may_become
 from action.exporters.requested import Requested, RequestedExporter
 from action.inputs.values import go_boolean
 from action.oci.image import INDEX_TYPES, Image, PlatformImage, total_size, with_known_imageids
@@ -164,8 +164,12 @@ def _only_image_exporter(
     record = evidence.record
     if record is not None and record.exporters:
         in_record = [each for each in record.exporters if each.type not in FILE_TYPES]
-        return candidates[0] if len(in_record) == 1 else None
-    if requested.by_chance:
+        # A bake evaluates its definition again for the build, and the outputs given to `inspect` may be others.
+        is_same = len(in_record) == 1 and (
+            not in_record[0].type or may_become(candidates[0].exporter, in_record[0].type)
+        )
+        return candidates[0] if is_same else None
+    if requested.outputs_may_vary:
         return None
     # Without the record's list, buildx may have added a docker exporter for `load` beside a docker output.
     is_certain = requested.adds_docker or not requested.may_add_docker

@@ -54,7 +54,7 @@ def needs_record(requested: Requested, metadata: Metadata) -> bool:
         return has_merged_image(metadata)
     if is_merged_index(metadata):
         return False
-    if requested.by_chance:
+    if requested.outputs_may_vary:
         # Only the record says what the build exported, and what it pushed.
         return makes_image(requested)
     return _count_image_exporters(requested) > 1 or requested.may_add_docker > requested.adds_docker
@@ -187,7 +187,7 @@ def as_reported(
     """
     if reported is None:
         return exporter
-    if requested.by_chance and reported.pushes is not None:
+    if requested.outputs_may_vary and reported.pushes is not None:
         exporter = replace(exporter, push=reported.pushes)
     if not requested.reevaluated or not reported.names or not exporter.names:
         return exporter

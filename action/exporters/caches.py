@@ -2,9 +2,9 @@
 
 BuildKit merges the responses of all cache exporters, and the last one overwrites the others (moby/buildkit 0.32,
 solver/llbsolver/solver.go, runCacheExporters). So the merged response is evidence only if a single entry of `cache-to`
-can have written it. With several entries the course of the build is: each cache exporter is a step of its own in it,
-which names the manifest that it wrote. The name of the step tells only the type of the cache; local caches of one build
-are told apart by what is in their folders.
+can have written it. With several entries the status log of the build is: each cache exporter is a step of its own in
+it, which names the manifest that it wrote. The name of the step tells only the type of the cache; local caches of one
+build are told apart by what is in their folders.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class CacheEvidence:
     """The evidence that tells several caches of a build apart.
 
     Attributes:
-        course: the course of the build, or None if it is not known.
+        status_log: the status log of the build, or None if it is not known.
         holds: looks into the folders of local caches.
     """
 
-    course: StatusLog | None
+    status_log: StatusLog | None
     holds: Holds
 
 
@@ -62,8 +62,8 @@ def attribute_caches(
     return tuple(_attributed(entry, digests.get(entry.index), source) for entry in entries)
 
 
-def needs_course(entries: Sequence[CacheEntry]) -> bool:
-    """Return whether the course of the build is needed to tell its caches apart."""
+def needs_status_log(entries: Sequence[CacheEntry]) -> bool:
+    """Return whether the status log of the build is needed to tell its caches apart."""
     return len(cache_writers(entries)) > 1
 
 
@@ -80,38 +80,40 @@ def missing_caches(
         several: what tells several caches apart, or None.
     """
     attributed = attribute_caches(entries, evidence, several)
-    course = several.course if several else None
+    status_log = several.status_log if several else None
     writers = cache_writers(entries)
     # Without a response nothing is known of the build, and other messages say why.
     responded = bool(evidence.metadata.merged.values) and not evidence.metadata.distrusted
     for entry, cache in zip(entries, attributed, strict=True):
         if cache.digest is not None:
             continue
-        failed = responded if writers == [entry] else any(step.error for step in _steps(entry, course))
+        failed = responded if writers == [entry] else any(step.error for step in _steps(entry, status_log))
         if entry in writers and entry.ignores_error and failed and not evidence.multi_node:
             yield (
                 f"cache {entry.key} ({entry.type}) has no digest: BuildKit reports none, as of a cache that cannot be "
                 "written and has ignore-error=true, or of a build without layers; the log of the build says which"
             )
         elif entry.id is not None:
-            yield f"cache {entry.key} ({entry.type}) has no digest: {_why(entry, writers, evidence, course)}"
+            yield f"cache {entry.key} ({entry.type}) has no digest: {_why(entry, writers, evidence, status_log)}"
 
 
-def _why(entry: CacheEntry, writers: Sequence[CacheEntry], evidence: BuildEvidence, course: StatusLog | None) -> str:
+def _why(
+    entry: CacheEntry, writers: Sequence[CacheEntry], evidence: BuildEvidence, status_log: StatusLog | None
+) -> str:
     if entry not in writers:
         return "a cache of this type has none; leave out its id"
     if evidence.multi_node:
         return "several nodes built it, and each wrote a cache of its own to the same place"
     if len(writers) == 1:
         return "the metadata file has none; BuildKit writes no cache of a build without layers"
-    if course is None:
+    if status_log is None:
         return f"{len(writers)} caches of this build have one, and the record that tells them apart is missing"
     if Counter(each.type for each in writers)[entry.type] > 1:
         return (
             f"several caches of this build have the type {entry.type} and different digests, and BuildKit does not say "
             "which wrote which; write each in a build of its own"
         )
-    return "the course of the build has none; BuildKit writes no cache of a build without layers"
+    return "the status log of the build has none; BuildKit writes no cache of a build without layers"
 
 
 def _written(writers: Sequence[CacheEntry], several: CacheEvidence) -> dict[int, str]:
@@ -119,7 +121,7 @@ def _written(writers: Sequence[CacheEntry], several: CacheEvidence) -> dict[int,
     digests: dict[int, str] = {}
     count = Counter(entry.type for entry in writers)
     for entry in writers:
-        steps = _steps(entry, several.course)
+        steps = _steps(entry, several.status_log)
         if len(steps) != count[entry.type] or any(step.error or len(step.caches) != 1 for step in steps):
             continue
         found = {step.caches[0] for step in steps}
@@ -131,9 +133,9 @@ def _written(writers: Sequence[CacheEntry], several: CacheEvidence) -> dict[int,
     return digests
 
 
-def _steps(entry: CacheEntry, course: StatusLog | None) -> list[Step]:
+def _steps(entry: CacheEntry, status_log: StatusLog | None) -> list[Step]:
     """Return the steps of cache exporters of an entry's type."""
-    return [step for step in (course.steps if course else ()) if step.name == _STEPS.get(entry.type)]
+    return [step for step in (status_log.steps if status_log else ()) if step.name == _STEPS.get(entry.type)]
 
 
 def _attributed(entry: CacheEntry, digest: str | None, source: Evidence) -> AttributedCache:

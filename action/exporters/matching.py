@@ -65,7 +65,7 @@ def match(requested: Requested, reported: Sequence[ReportedExporter]) -> Matches
     if len(matches.places) == len(requested.exporters):
         # `buildx bake --push --load` adds an image and a docker exporter in an order that is random in each run
         # (docker/buildx 0.38, bake/bake.go, AddOverrides), and with the docker driver both are of the type `image`.
-        if requested.by_chance and matches != _match(requested, reported, by_push=False):
+        if requested.outputs_may_vary and matches != _match(requested, reported, by_push=False):
             return Matches({})
         return matches
     matches = _match(requested, reported, by_push=False)
@@ -107,7 +107,7 @@ def _match(
 
 def _fits(exporter: RequestedExporter, reported: ReportedExporter, requested: Requested, *, by_value: bool) -> bool:
     """Return whether the two can be the same exporter; IDs are not compared."""
-    if reported.type is not None and not _may_become(exporter, reported.type):
+    if reported.type is not None and not may_become(exporter, reported.type):
         return False
     if not by_value:
         return True
@@ -127,7 +127,8 @@ def _pushes_otherwise(exporter: RequestedExporter, reported: ReportedExporter) -
     return reported.pushes is not None and exporter.push != reported.pushes
 
 
-def _may_become(exporter: RequestedExporter, kind: str) -> bool:
+def may_become(exporter: RequestedExporter, kind: str) -> bool:
+    """Return whether buildx may turn a requested exporter into one of the given type."""
     if exporter.type == "docker" and exporter.dest is not None:
         return kind == "docker"
     return kind in _BECOMES.get(exporter.type, (exporter.type,))
@@ -256,7 +257,7 @@ def _with_eliminated(
     images that are left must be one and the same.
     """
     record = evidence.record
-    uncertain = requested.may_default or requested.by_chance or requested.may_add_docker > requested.adds_docker
+    uncertain = requested.may_default or requested.outputs_may_vary or requested.may_add_docker > requested.adds_docker
     if record is None or record.exporters or uncertain:
         return exporters
     makers = [each for each in exporters if each.exporter.type not in FILE_TYPES]

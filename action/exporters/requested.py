@@ -68,7 +68,8 @@ class Requested:
             `annotation_attribute`.
         reevaluated: whether buildx evaluates the definition again for the build, as it does for a bake. Names and
             attributes that come from `uuidv4()` or `timestamp()` then have other values.
-        by_chance: whether the second evaluation may also give other outputs or other pushes (`outputs_by_chance`).
+        outputs_may_vary: whether the second evaluation may also give other outputs or other pushes
+            (`has_varying_outputs`).
         caches: the cache exporters, in the user's order.
     """
 
@@ -80,7 +81,7 @@ class Requested:
     exports: bool = True
     overwritten: frozenset[str] = frozenset()
     reevaluated: bool = False
-    by_chance: bool = False
+    outputs_may_vary: bool = False
     caches: tuple[CacheEntry, ...] = ()
 
     @property
@@ -107,7 +108,7 @@ class Requested:
     def may_need_record(self) -> bool:
         """Whether it is likely that the build's record is needed, because several exporters make images or caches."""
         images = sum(each.type not in _FILE_TYPES for each in self.exporters) + self.adds_image + self.adds_docker
-        uncertain = self.may_default or self.by_chance or self.may_add_docker > self.adds_docker
+        uncertain = self.may_default or self.outputs_may_vary or self.may_add_docker > self.adds_docker
         return self.exports and (uncertain or images > 1 or len(cache_writers(self.caches)) > 1)
 
     @property

@@ -40,7 +40,7 @@ def put_comment(
         token: the token to write the comment with.
         environment: environment variables; GITHUB_API_URL is read.
         marker: the text that the comment begins with.
-        body: returns the new text for the present one, which is empty if there is no comment yet.
+        body: gets the present text, which is empty if there is no comment yet, and returns the new one.
 
     Raises:
         GitHubError: GitHub refuses a request or cannot be reached.
@@ -57,7 +57,7 @@ def put_comment(
 @contextmanager
 def _connected(token: str, environment: Mapping[str, str]) -> Iterator[Github]:
     """Yield a client; an error of PyGithub or of the network in the block becomes a GitHubError."""
-    # No retries: PyGithub's own Retry class sleeps until a rate limit is reset, which can take an hour.
+    # No retries: PyGithub's Retry class sleeps until a rate limit is reset, which can take an hour.
     client = Github(
         auth=Auth.Token(token),
         base_url=(environment.get("GITHUB_API_URL") or _DEFAULT_API).rstrip("/"),
@@ -85,7 +85,7 @@ def _own_comment(client: Github, issue: Issue, marker: str) -> IssueComment | No
     for comment in issue.get_comments():
         if not (comment.body or "").startswith(marker):
             continue
-        # The marker alone proves nothing: everybody who may comment can write it.
+        # The marker alone is no proof: anyone who can comment can write it.
         if login is None:
             login = _login(client)
         # PyGithub's type does not say that the user of a deleted account is None.

@@ -108,14 +108,14 @@ def is_private(run: WorkflowRun, token: str, environment: Mapping[str, str]) -> 
 
 
 def _is_private_by_api(repository: str, token: str, environment: Mapping[str, str]) -> bool:
-    """Ask GitHub's API whether a repository is private; return True if the API does not tell."""
+    """Ask GitHub's API whether a repository is private; return True if it gives no answer."""
     # Not PyGithub, which `action.github.api` uses: the build would wait for the installation of its packages.
     api = (environment.get("GITHUB_API_URL") or _DEFAULT_API).rstrip("/")
     try:
         request = urllib_request.Request(
             f"{api}/repos/{quote(repository)}", headers={"Accept": "application/vnd.github+json"}
         )
-        # urllib sends other headers to the host of a redirection too.
+        # urllib would send an ordinary header to the host of a redirection too.
         request.add_unredirected_header("Authorization", f"Bearer {token}")
         with urllib_request.build_opener().open(request, timeout=_TIMEOUT) as answer:
             document = json.loads(answer.read(_MAX_BYTES))
@@ -129,7 +129,7 @@ def _read_event(path: str) -> object:
     try:
         return json.loads(Path(path).read_bytes()) if path else None
     except (OSError, ValueError, RecursionError):
-        # A warning would help nobody: nothing in the event is needed to build.
+        # No warning: a build needs nothing of the event.
         return None
 
 

@@ -52,7 +52,7 @@ def annotate(kind: str, message: str, **place: str) -> None:
 
 
 def say(message: str) -> None:
-    """Print one line to the log, changed so that the runner takes no part of it for a command.
+    """Print one line to the log, escaped so that the runner reads no command in it.
 
     Args:
         message: the text; line breaks become spaces.
@@ -107,7 +107,7 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    # And the two that end a property there (the same file, escapeProperty).
+    # A colon and a comma end a property (the same file, escapeProperty).
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
@@ -153,7 +153,7 @@ def _block(name: str, value: str) -> str:
 
     The delimiter is random, since a value with it could set other outputs.
     """
-    # Without a package: a step sets its outputs even if none can be installed.
+    # Not by a package: a step sets its outputs even if none can be installed.
     delimiter = f"ghadelimiter_{os.urandom(16).hex()}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 

@@ -66,7 +66,7 @@ def find_statements(digest: str, blobs: Blobs, source: str) -> list[Statement]:
         manifest = _document(entry.digest, blobs, source)
         found += [_statement(each, subject, platforms.get(subject)) for each in _layers(manifest)]
         if len(found) > MAX_STATEMENTS:
-            message = f"{source}: it has more than the {MAX_STATEMENTS} attestations that are read"
+            message = f"{source}: it has more than the limit of {MAX_STATEMENTS} attestations"
             raise EvidenceError(message)
     return found
 
@@ -80,7 +80,7 @@ def check_size(statement: Statement, source: str) -> None:
     if statement.size > MAX_LONG_BYTES:
         message = (
             f"{source}: the attestation {statement.digest} has {statement.size} bytes, more than the "
-            f"{MAX_LONG_BYTES} that are read"
+            f"limit of {MAX_LONG_BYTES}"
         )
         raise EvidenceError(message)
 

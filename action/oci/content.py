@@ -47,9 +47,7 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
         return dict([_content(document, blobs, source)])
     if len(document.manifests) > 2 * MAX_PLATFORMS:
         # Each image can have an attestation.
-        message = (
-            f"{source}: it has {len(document.manifests)} manifests, more than the {2 * MAX_PLATFORMS} that are read"
-        )
+        message = f"{source}: it has {len(document.manifests)} manifests, more than the limit of {2 * MAX_PLATFORMS}"
         raise EvidenceError(message)
     found: dict[str | None, PlatformContent] = {}
     for entry in document.manifests:

@@ -97,7 +97,7 @@ def read_long_blob(layout: Layout, digest: str) -> bytes | None:
     for chunk in chunks:
         data += chunk
         if len(data) > MAX_LONG_BYTES:
-            message = f"{layout.source}: the blob {digest} has more than the {MAX_LONG_BYTES} bytes that are read"
+            message = f"{layout.source}: the blob {digest} has more than the limit of {MAX_LONG_BYTES} bytes"
             raise EvidenceError(message)
     if hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
         message = f"{layout.source}: the blob {digest} holds other bytes than its name says"
@@ -195,7 +195,7 @@ class TarLayout:
         # Counted before anything is parsed: `{},` has three bytes, and as an object of a model hundreds.
         self._values_left -= sum(map(data.count, (b"[", b"{", b",")))
         if self._values_left < 0:
-            message = f"{self.source}: what it says of images has more than the {MAX_VALUES} values that are read"
+            message = f"{self.source}: what it says of images has more than the limit of {MAX_VALUES} values"
             raise EvidenceError(message)
         return data
 
@@ -207,7 +207,7 @@ class TarLayout:
         """
         self._left -= max(size, _MIN_COUNTED_BYTES)
         if self._left < 0:
-            message = f"{self.source}: what it says of images has more than the {MAX_READ_BYTES} bytes that are read"
+            message = f"{self.source}: what it says of images has more than the limit of {MAX_READ_BYTES} bytes"
             raise EvidenceError(message)
 
     def chunks(self, name: str) -> Iterator[bytes] | None:
@@ -277,7 +277,7 @@ def _plain_tar(file: Path) -> IO[bytes]:
 
 def _check_size(source: str, name: str, size: int) -> None:
     if size > MAX_JSON_BYTES:
-        message = f"{source}: {name} has {size} bytes, more than the {MAX_JSON_BYTES} that are read"
+        message = f"{source}: {name} has {size} bytes, more than the limit of {MAX_JSON_BYTES}"
         raise EvidenceError(message)
 
 

@@ -229,7 +229,7 @@ def document_bytes(digest: str, blobs: Blobs, source: str, *, missing: str = "")
     if data is None:
         raise EvidenceError(f"{source}: {digest} is missing" + (f"; {missing}" if missing else ""))
     if len(data) > MAX_JSON_BYTES:
-        raise EvidenceError(f"{source}: {digest} has {len(data)} bytes, more than the {MAX_JSON_BYTES} that are read")
+        raise EvidenceError(f"{source}: {digest} has {len(data)} bytes, more than the limit of {MAX_JSON_BYTES}")
     return data
 
 

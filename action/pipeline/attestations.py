@@ -17,7 +17,7 @@ from action.buildx.imagetools import Registries
 from action.buildx.request import Request
 from action.dataclass import dataclass, replace
 from action.errors import BuildDigestsError, EvidenceError, SlowEvidenceError
-from action.evidence.record import ARTIFACT_TYPES, is_passed_on
+from action.evidence.record import ARTIFACT_TYPES, is_pipe_or_device
 from action.exporters.attributed import FILE_TYPES, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY
@@ -107,7 +107,7 @@ class _Image:
         exporter = self.exporter
         if exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}:
             file = self.folder / str(exporter.dest)
-            if not is_passed_on(file):
+            if not is_pipe_or_device(file):
                 with open_layout(file) as layout:
                     return read_long_blob(layout, digest)
         if self.live is None or self.ref is None:

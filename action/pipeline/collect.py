@@ -10,7 +10,7 @@ from pathlib import Path
 from action.buildx.local_state import build_id, node_count, state_folder, uses_docker_driver
 from action.dataclass import dataclass, field, replace
 from action.errors import EvidenceError, NoRecordsError
-from action.evidence.record import ARTIFACT_TYPES, Record, StatusLog, is_passed_on
+from action.evidence.record import ARTIFACT_TYPES, Record, StatusLog, is_pipe_or_device
 from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedExporter
 from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag
@@ -38,11 +38,11 @@ Export = Callable[[Sequence[str]], Iterable[Path]]
 """Exports the records of builds, named by `builder/node/ref`, and yields the path of each file; some may be missing."""
 
 
-Courses = Callable[[Sequence[str]], Iterable[StatusLog]]
-"""Reads the courses of builds, named by `builder/node/ref`; some may be missing."""
+StatusLogs = Callable[[Sequence[str]], Iterable[StatusLog]]
+"""Reads the status logs of builds, named by `builder/node/ref`; some may be missing."""
 
 
-def _no_courses(_: object) -> tuple[StatusLog, ...]:
+def _no_status_logs(_: object) -> tuple[StatusLog, ...]:
     return ()
 
 
@@ -54,13 +54,13 @@ class Readers:
         records: reads the records in a file.
         artifact: reads the image of a tar.
         folder: reads the digests that the `index.json` of a folder names.
-        courses: reads the courses of the builds whose records are in a file.
+        status_logs: reads the status logs of the builds whose records are in a file.
     """
 
     records: Callable[[Path], Iterable[Record]]
     artifact: Callable[[Path], Image]
     folder: Callable[[Path], frozenset[str]]
-    courses: Callable[[Path], Iterable[StatusLog]] = _no_courses
+    status_logs: Callable[[Path], Iterable[StatusLog]] = _no_status_logs
 
 
 def package_readers() -> Readers:
@@ -90,7 +90,7 @@ class Sources:
         folder: the folder that paths in outputs are relative to.
         begun: the builds that a failed bake began: target name to `builder/node/ref`.
         live: reads records from BuildKit's API; those that it cannot read are exported.
-        courses: reads the courses of builds, for the digests of several caches.
+        status_logs: reads the status logs of builds, for the digests of several caches.
     """
 
     export: Export
@@ -99,7 +99,7 @@ class Sources:
     folder: Path
     begun: Mapping[str, str] = field(default_factory=dict)
     live: Live = _no_answers
-    courses: Courses = _no_courses
+    status_logs: StatusLogs = _no_status_logs
 
 
 def records_of(refs: Sequence[str], sources: Sources) -> RecordOf:
@@ -231,7 +231,7 @@ def collect_artifacts(requested: Requested, folder: Path, readers: Readers) -> t
     for exporter in requested.exporters:
         if exporter.type not in ARTIFACT_TYPES or exporter.dest is None or exporter.dest == STDOUT:
             continue
-        if (folder / exporter.dest).is_dir() or is_passed_on(folder / exporter.dest):
+        if (folder / exporter.dest).is_dir() or is_pipe_or_device(folder / exporter.dest):
             continue
         try:
             artifacts[exporter.index] = readers.artifact(folder / exporter.dest)

@@ -16,7 +16,7 @@ from action.buildx.imagetools import Registries, answered
 from action.buildx.request import Request
 from action.dataclass import dataclass, replace
 from action.errors import BuildDigestsError, EvidenceError, RegistryError, SlowProgramError, TransientError
-from action.evidence.record import ARTIFACT_TYPES, is_passed_on
+from action.evidence.record import ARTIFACT_TYPES, is_pipe_or_device
 from action.exporters.attributed import FILE_TYPES, AttributedBuild, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.policy import RetryPolicy
@@ -214,7 +214,7 @@ class _Sources:
             raise EvidenceError("it has no digest by which its config and layers could be found")
         if exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}:
             file = self.folder / str(exporter.dest)
-            if not is_passed_on(file):
+            if not is_pipe_or_device(file):
                 with open_layout(file) as layout:
                     return read_contents(exporter.digest, partial(read_blob, layout), str(exporter.dest))
         pushed = references((exporter,))

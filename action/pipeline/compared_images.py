@@ -173,7 +173,7 @@ class Lookup:
     def _query(self, reference: str) -> CompletedProgram:
         ended = capture_output((*self._command, reference), os.environ, seconds=_SECONDS, programs=self._programs)
         if len(ended.stdout) > _MAX_BYTES:
-            raise ProgramError(f"{reference}: it has more than the {_MAX_BYTES} bytes that are read")
+            raise ProgramError(f"{reference}: it has more than the limit of {_MAX_BYTES} bytes")
         return ended
 
 
@@ -215,8 +215,8 @@ def _may_push(request: Request, reference: str) -> bool:
     for requested in request.targets.values():
         names = [name for each in requested.exporters if each.push for name in each.names]
         names += requested.tags if requested.push else ()
-        # With `by_chance` it is not known what is pushed; with the name `*` the frontend names the image.
-        if requested.by_chance or any(_path(full_name(name)) == path or "*" in name for name in names):
+        # With `outputs_may_vary` it is not known what is pushed; with the name `*` the frontend names the image.
+        if requested.outputs_may_vary or any(_path(full_name(name)) == path or "*" in name for name in names):
             return True
     return False
 

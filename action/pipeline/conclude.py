@@ -15,7 +15,7 @@ from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild, first_image_exporter
 from action.exporters.attribution import Attribution, attribute
 from action.exporters.build_evidence import makes_image, needs_record, uses_response, with_reported_names
-from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_course
+from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_status_log
 from action.exporters.requested import Requested
 from action.pipeline.collect import RecordOf, Sources, collect, is_multi_node, misleading_folders, records_of
 from action.pipeline.local_caches import holds, misleading_caches
@@ -147,11 +147,11 @@ def _conclude_targets(
     builds: dict[str, AttributedBuild] = {}
     notices: list[str] = []
     warnings = deviation_warnings(read.deviations) + ([read.too_long] if read.too_long else [])
-    courses = _courses(request, files, sources)
+    status_logs = _status_logs(request, files, sources)
     for name, requested in request.targets.items():
         file = files.get(name, TargetMetadata(Metadata(), read.fault))
-        course = courses.get(build_id(file.metadata.ref or ""))
-        result = _conclude_target(requested, file, record_of, sources, course, require_digests=require_digests)
+        status_log = status_logs.get(build_id(file.metadata.ref or ""))
+        result = _conclude_target(requested, file, record_of, sources, status_log, require_digests=require_digests)
         # The fault of the whole file is the same for each target.
         errors += [_of_target(name, error) for error in result.errors if error is not read.fault]
         if read.fault in result.errors and read.fault not in errors:
@@ -165,14 +165,14 @@ def _conclude_targets(
     return RunResult(known, read.text, tuple(errors), tuple(warnings), tuple(notices), bake=request.bake)
 
 
-def _courses(request: Request, files: Mapping[str, TargetMetadata], sources: Sources) -> dict[str, StatusLog]:
-    """Return the courses that tell the caches of builds apart, by the last part of `builder/node/ref`."""
+def _status_logs(request: Request, files: Mapping[str, TargetMetadata], sources: Sources) -> dict[str, StatusLog]:
+    """Return the status logs that tell the caches of builds apart, by the last part of `builder/node/ref`."""
     refs = [
         file.metadata.ref
         for name, file in files.items()
-        if file.metadata.ref and needs_course(request.targets[name].caches) and not is_multi_node(file.metadata)
+        if file.metadata.ref and needs_status_log(request.targets[name].caches) and not is_multi_node(file.metadata)
     ]
-    return {course.ref: course for course in sources.courses(refs)} if refs else {}
+    return {status_log.ref: status_log for status_log in sources.status_logs(refs)} if refs else {}
 
 
 def _conclude_target(
@@ -180,7 +180,7 @@ def _conclude_target(
     file: TargetMetadata,
     record_of: RecordOf,
     sources: Sources,
-    course: StatusLog | None,
+    status_log: StatusLog | None,
     *,
     require_digests: bool,
 ) -> _TargetResult:
@@ -192,7 +192,7 @@ def _conclude_target(
         return _TargetResult(None, (*file.faults, error), evidence.missing)
     by_record = evidence.record is not None and not attribution.unknown
     errors, warnings = _faults(requested, file, by_record=by_record)
-    several = CacheEvidence(course, partial(holds, sources.folder))
+    several = CacheEvidence(status_log, partial(holds, sources.folder))
     caches = attribute_caches(requested.caches, evidence, several)
     build = AttributedBuild(file.metadata.ref, attribution.exporters, caches)
     warnings += missing_digests(attribution)

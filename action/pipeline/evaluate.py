@@ -69,7 +69,7 @@ def evaluate(
     )
     if trace.live is not None:
         sources = replace(sources, live=trace.live.read)
-    sources = replace(sources, courses=partial(_courses, trace, readers))
+    sources = replace(sources, status_logs=partial(_status_logs, trace, readers))
     result = conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
     if policy.reads_images and result.builds is not None:
         result = _with_images_read(request, executed, trace, policy, result, log=log, preloader=preloader)
@@ -127,19 +127,19 @@ def _with_images_read(
     return result
 
 
-def _courses(trace: Trace, readers: Readers, refs: Sequence[str]) -> list[StatusLog]:
-    """Return the course of each build, from BuildKit's API or else from an export; some may be missing."""
-    courses: list[StatusLog] = []
+def _status_logs(trace: Trace, readers: Readers, refs: Sequence[str]) -> list[StatusLog]:
+    """Return the status log of each build, from BuildKit's API or else from an export; some may be missing."""
+    status_logs: list[StatusLog] = []
     if trace.live is not None:
         with contextlib.suppress(EvidenceError):
             trace.live.read(refs)
-            courses += trace.live.courses(refs, seconds=SECONDS)
-    known = {course.ref for course in courses}
+            status_logs += trace.live.status_logs(refs, seconds=SECONDS)
+    known = {status_log.ref for status_log in status_logs}
     left = [ref for ref in refs if build_id(ref) not in known]
     with contextlib.suppress(EvidenceError):
         for file in trace.records.files(left) if left else ():
-            courses += readers.courses(file)
-    return courses
+            status_logs += readers.status_logs(file)
+    return status_logs
 
 
 def _needs_packages(metadata_file: Path) -> bool:

@@ -19,7 +19,7 @@ from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedBuild
 from action.exporters.attribution import attribute
 from action.exporters.build_evidence import BuildEvidence
-from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_course
+from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_status_log
 from action.exporters.output import Output, is_id, parse_caches, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image
@@ -91,16 +91,16 @@ def inspect_files(
     evidence = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))
     attribution = attribute(requested, with_engine_facts(evidence, requested, _prove))
     warnings = deviation_warnings(read.deviations) + missing_digests(attribution)
-    course = _course(record_file, ref) if record_file is not None and needs_course(entries) else None
-    several = CacheEvidence(course, partial(holds, Path()))
+    status_log = _status_log(record_file, ref) if record_file is not None and needs_status_log(entries) else None
+    several = CacheEvidence(status_log, partial(holds, Path()))
     warnings += missing_caches(entries, evidence, several)
     return AttributedBuild(ref, attribution.exporters, attribute_caches(entries, evidence, several)), warnings
 
 
-def _course(record_file: Path, ref: str | None) -> StatusLog | None:
-    """Return the course of a build from the file with its record, or None if it is not in it."""
-    courses = package_readers().courses(record_file)
-    return next((course for course in courses if ref is not None and course.ref == build_id(ref)), None)
+def _status_log(record_file: Path, ref: str | None) -> StatusLog | None:
+    """Return the status log of a build from the file with its record, or None if it is not in it."""
+    status_logs = package_readers().status_logs(record_file)
+    return next((status_log for status_log in status_logs if ref is not None and status_log.ref == build_id(ref)), None)
 
 
 def _check_kind(file: Path, read: MetadataFile) -> None:

@@ -18,7 +18,7 @@ Answers = Mapping[str, "Record | EvidenceError"]
 class _Reader(Protocol):
     def read(self, refs: Sequence[str], *, seconds: float) -> Answers: ...
 
-    def courses(self, refs: Sequence[str], *, seconds: float) -> list[StatusLog]: ...
+    def status_logs(self, refs: Sequence[str], *, seconds: float) -> list[StatusLog]: ...
 
     def blobs(self, ref: str, digests: Sequence[str], *, seconds: float) -> Mapping[str, bytes]: ...
 
@@ -47,17 +47,17 @@ class LiveSource:
         """
         return self._reader.read(refs, seconds=seconds) if self._load() and self._reader is not None else {}
 
-    def courses(self, refs: Sequence[str], *, seconds: float) -> list[StatusLog]:
-        """Return the course of each build whose record was read.
+    def status_logs(self, refs: Sequence[str], *, seconds: float) -> list[StatusLog]:
+        """Return the status log of each build whose record was read.
 
         Args:
             refs: `builder/node/ref` of each build.
             seconds: the time limit.
 
         Raises:
-            EvidenceError: a course cannot be read.
+            EvidenceError: a status log cannot be read.
         """
-        return self._reader.courses(refs, seconds=seconds) if self._reader is not None else []
+        return self._reader.status_logs(refs, seconds=seconds) if self._reader is not None else []
 
     def blobs(self, ref: str, digests: Sequence[str], *, seconds: float) -> Mapping[str, bytes]:
         """Return blobs that the node of a build keeps: digest to bytes; nothing if the packages are missing.

@@ -90,7 +90,7 @@ def result_of(
         lambda file: loaded(preloader.wait).records(file),
         lambda file: loaded(wait_for_artifact).artifact(file),
         lambda folder: loaded(wait_for_artifact).folder(folder),
-        lambda file: loaded(preloader.wait).courses(file),
+        lambda file: loaded(preloader.wait).status_logs(file),
     )
     result = evaluate(request, executed, trace, policy, readers=readers, log=log, preloader=preloader)
     if missing is None:

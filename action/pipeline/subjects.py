@@ -86,7 +86,7 @@ def _served(registries: Registries, reference: str) -> tuple[PlatformImage, ...]
 def _named_by(data: bytes, source: str) -> tuple[PlatformImage, ...]:
     """Return what an index names besides attestations; nothing for a manifest."""
     if len(data) > MAX_JSON_BYTES:
-        raise EvidenceError(f"{source}: it has {len(data)} bytes, more than the {MAX_JSON_BYTES} that are read")
+        raise EvidenceError(f"{source}: it has {len(data)} bytes, more than the limit of {MAX_JSON_BYTES}")
     entries = parse(Document, data, source).manifests or ()
     return tuple(_platform(entry) for entry in entries if not entry.is_attestation)
 

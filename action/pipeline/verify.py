@@ -11,7 +11,7 @@ from action.buildx.local_state import BuildRef
 from action.dataclass import replace
 from action.errors import BuildDigestsError, VerificationError
 from action.evidence.artifact_file import check_artifact
-from action.evidence.record import ARTIFACT_TYPES, is_passed_on
+from action.evidence.record import ARTIFACT_TYPES, is_pipe_or_device
 from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY
@@ -158,7 +158,7 @@ def _local_faults(exporter: AttributedExporter, folder: Path) -> Iterator[str]:
         return
     if exporter.push and not references((exporter,)):
         yield f"none of its names ({', '.join(exporter.names)}) is a name that a registry can have"
-    if not written or is_passed_on(folder / str(exporter.dest)):
+    if not written or is_pipe_or_device(folder / str(exporter.dest)):
         return
     try:
         check_artifact(folder / str(exporter.dest), exporter.digest)

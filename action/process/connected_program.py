@@ -1,4 +1,4 @@
-"""Connections to programs and sockets, which this process exchanges bytes with, each time within a time limit."""
+"""Connections to programs and sockets, which this process exchanges bytes with, each within a time limit."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _MESSAGE_BYTES = 4096
 _ENDED = "the connection to BuildKit's API ended"
 
 _WAIT_SECONDS = 0.2
-"""Seconds of one system call that waits: the maximum delay of a signal that arrives just before it."""
+"""Longest wait of one system call in seconds: a signal that arrives just before the call is delayed by so much."""
 
 _END_SECONDS = 1.0
-"""Seconds that the program has to end by itself once its input has ended."""
+"""Seconds that the program has to end by itself after the end of its input."""
 
 
 class Connection:
@@ -95,7 +95,7 @@ class Connection:
 class ConnectedProgram(Connection):
     """A running program whose standard input and output are one end of a socket; the other end is in this process.
 
-    If this process is killed, the program's input ends, so it needs no watchdog if it ends with its input.
+    It has no watchdog: if this process is killed, its input ends, and it must end then.
 
     Args:
         command: the program and its arguments.
@@ -126,7 +126,7 @@ class ConnectedProgram(Connection):
         theirs.close()
 
     def _why_it_ended(self) -> str:
-        """Return the error that the program wrote to standard error."""
+        """Return the last error, or else the last line, that the program wrote to standard error."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _MESSAGE_BYTES))
@@ -137,7 +137,7 @@ class ConnectedProgram(Connection):
     def close(self) -> None:
         """End the program."""
         super().close()
-        # The number of a program that has ended may be another one's by now.
+        # The process ID of a program that has ended may belong to another process by now.
         if self._process.poll() is None:
             kill(self._process)
             self._process.wait()

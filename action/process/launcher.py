@@ -1,8 +1,8 @@
 """The start of a step by the launcher: its inputs come through a pipe, and the end of the pipe ends the step.
 
 `launcher/main.js` writes one line of JSON to the step's standard input and keeps the pipe open while the step runs. The
-environment holds none of it: that of a process stays readable in `/proc/PID/environ`, is inherited by every program,
-and one variable is limited to 128 KiB on Linux (MAX_ARG_STRLEN, execve(2)).
+inputs are not in the environment: every program inherits that, other processes of the user can read it in
+`/proc/PID/environ`, and on Linux a variable has at most 128 KiB (MAX_ARG_STRLEN, execve(2)).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def launch_from_launcher() -> Launch:
     Raises:
         EOFError: the launcher ended before it had written its line.
     """
-    # The number is not inherited by programs, so none of them reads the pipe or keeps it open.
+    # Programs do not inherit the new file descriptor (PEP 446), so none of them reads the pipe or keeps it open.
     pipe = os.dup(0)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -77,7 +77,7 @@ def launch_from_launcher() -> Launch:
 def _first_line(pipe: int) -> bytes:
     received = bytearray()
     while not received.endswith(b"\n"):
-        # libuv's pipes are sockets, which can report an error where a pipe would end.
+        # libuv makes pipes from sockets, which can report an error instead of the end.
         with contextlib.suppress(ConnectionError):
             if chunk := os.read(pipe, _CHUNK):
                 received += chunk

@@ -15,16 +15,16 @@ class Log:
     """The log of a run.
 
     Attributes:
-        captured: True if buildx's output passes through this process, which makes its last error line known. False if
-            buildx writes to the terminal itself, which lets it draw its progress.
+        captured: True if buildx's output passes through this process, so that the last error in it is known. False if
+            buildx writes to the terminal itself, so that it can draw its progress.
         stream: the stream that buildx's standard error is copied to if it is captured.
         write_line: adds a line to the log, such as the reason of a failed attempt before the next one.
         output: the stream that buildx's standard output is copied to if it is captured; None for this process's own.
         forwards_signals: whether signals to this process are forwarded to buildx. A library must leave the handlers of
             its caller alone; it stops buildx if the wait for it is interrupted by an exception.
         passes_stdin: whether buildx reads this process's standard input. On a terminal a bake that needs more
-            privileges waits for an answer there (docker/buildx 0.36, bake/entitlements.go), which nobody gives who does
-            not see the question.
+            privileges waits there for an answer (docker/buildx 0.36, bake/entitlements.go); without the question on the
+            screen nobody would give one.
     """
 
     captured: bool

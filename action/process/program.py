@@ -1,4 +1,4 @@
-"""Starting programs: the only module that does.
+"""Runs programs to their end.
 
 A program gets its arguments as a list, without a shell in between. It runs in a session of its own, so that a signal to
 this process reaches the program and its children exactly once.
@@ -59,9 +59,8 @@ def run_program(
     """Run a program to its end and show its output as it comes, byte for byte.
 
     SIGINT and SIGTERM are forwarded to the program, SIGHUP as SIGTERM; the program then has CANCEL_SECONDS to end by
-    itself. Call it from the main thread unless the log says that signals are not forwarded, because Python handles
-    signals only there.
-    If an exception such as KeyboardInterrupt ends the wait, the program is stopped in the same way.
+    itself. Python handles signals only in the main thread, so call it there if signals are forwarded. If an exception
+    such as KeyboardInterrupt ends the wait, the program is stopped in the same way.
 
     Args:
         command: the program and its arguments.
@@ -85,7 +84,7 @@ def run_program(
         passes_stdin = log is None or log.passes_stdin
         whole = {**safe_environment(environment), **(private or {})}
         process = _start(command, whole, folder, (pipe, pipe), passes_stdin=passes_stdin)
-        # At once, and before the other threads start: an exception such as KeyboardInterrupt may come in any line.
+        # Entered at once, before other threads start: an exception such as KeyboardInterrupt can be raised at any line.
         with stop_on_exception(process):
             forwarder.forward_to(process)
             stdout = _Copy(process.stdout, output, keep_first=True)
@@ -112,7 +111,7 @@ class ProgramGroup:
         self._lock = threading.Lock()
 
     def kill_all(self) -> None:
-        """Kill the programs that run, and let no other start."""
+        """Kill the running programs, and refuse to start others."""
         with self._lock:
             self.killed.set()
             for process in self._running:
@@ -128,8 +127,8 @@ class ProgramGroup:
         Raises:
             ProgramError: the group has been killed.
         """
-        # Started under the lock: this process may end right after `kill_all`, and must leave no program behind that was
-        # just being started.
+        # Started under the lock: this process may end right after `kill_all`, which must not miss a program that is
+        # being started.
         with self._lock:
             if self.killed.is_set():
                 raise ProgramError("it was not started, since all programs of its kind have been stopped")
@@ -167,7 +166,8 @@ def capture_output(
         SlowProgramError: the program does not end within the time limit.
         ProgramError: the program cannot be started.
     """
-    # Files, not pipes: a grandchild that outlives the program would keep a pipe open and this process waiting.
+    # Files, not pipes: this process would wait for the end of a pipe, which a grandchild that outlives the program can
+    # keep open.
     with _temporary_file() as stdout, _temporary_file() as stderr:
 
         def start() -> subprocess.Popen[bytes]:
@@ -250,7 +250,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
 
 
 def _shown(command: Sequence[str]) -> str:
-    # Not the other arguments: they may hold values that belong in no log.
+    # Not the other arguments: they may contain secrets.
     return " ".join(command[:3])
 
 
@@ -260,7 +260,7 @@ def _start_of(file: IO[bytes], max_bytes: int) -> str:
 
 
 class _Copy:
-    """A copy of a pipe to a stream, made as data comes, of which the first or the last 64 KiB are kept."""
+    """A thread that copies a pipe to a stream as data comes, and keeps the first or the last 64 KiB."""
 
     def __init__(self, source: IO[bytes] | None, target: BinaryIO, *, keep_first: bool) -> None:
         self._target = target
@@ -285,7 +285,7 @@ class _Copy:
                     self._target.flush()
 
     def finish(self) -> None:
-        """Wait for the end of the pipe, but not for ever: a process that outlives the program may keep it open."""
+        """Wait for the end of the pipe, at most 5 s: a process that outlives the program may keep it open."""
         if self._thread is not None:
             self._thread.join(_COPY_SECONDS)
 

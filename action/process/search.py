@@ -1,4 +1,4 @@
-"""A search for programs outside the workspace: a checked-out repository may contain a `docker` or `python3` of its own.
+"""Finds programs outside the workspace: a checked-out repository may contain its own `docker` or `python3`.
 
 PATH entries that are relative or lead into GITHUB_WORKSPACE are left out, both when this package searches for a program
 and in the environment of the programs that it starts, which search for others (`git`, credential helpers).
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 CACHE_SERVICE = ("ACTIONS_CACHE_", "ACTIONS_RESULTS_", "ACTIONS_RUNTIME_")
-"""The first parts of the names of variables that GitHub's runner sets for its cache and artifact services.
+"""Prefixes of the variables that GitHub's runner sets for its cache and artifact services.
 
 With the token in them a program can write the caches of the repository, so only the buildx that builds gets them. It
 reads them for `type=gha` (docker/buildx 0.38, build/opt.go; moby/buildkit, cmd/buildctl/build/util.go).
@@ -44,7 +44,7 @@ def search_path(path: str | None = None) -> str:
     Args:
         path: the search path; None for PATH.
     """
-    # Not an empty search path if nothing is left: POSIX lets programs read it as the current folder.
+    # An empty search path can mean the current folder (POSIX, "Environment Variables", PATH).
     return os.pathsep.join(_folders(path)) or os.defpath
 
 

@@ -33,10 +33,10 @@ _RESEND_SECONDS = 0.01
 """Seconds after which a lost signal is sent again: the callback that it interrupted has returned by then."""
 
 _WAIT_SECONDS = 0.2
-"""Seconds of one wait in `wait_for`: the maximum delay of a signal that arrives in an unlucky moment."""
+"""Longest single wait of `wait_for` in seconds: a signal that does not end the wait is delayed by so much."""
 
 _MAX_SIGNALS = 3
-"""Number of signals after which the program is killed, the same as that of the docker command (docker/cli 28,
+"""Number of signals after which the program is killed; the docker command has the same (docker/cli 28,
 cmd/docker/docker.go, forceExitAfter3TerminationSignals).
 """
 
@@ -144,7 +144,7 @@ class SignalForwarder:
 
 @contextlib.contextmanager
 def forward_signals() -> Iterator[SignalForwarder]:
-    """Forward the signals that this process receives to a program while the block runs.
+    """Forward the signals that this process receives to a program, as long as the block runs.
 
     Example: `with forward_signals() as forwarder: forwarder.forward_to(subprocess.Popen(...))`.
     """

@@ -183,7 +183,7 @@ def _read_records(trace: Trace | None, refs: Sequence[str]) -> tuple[dict[str, S
     # A summary without times and platforms is better than none.
     with contextlib.suppress(EvidenceError):
         if trace.live:
-            progress = {each.ref: each for each in trace.live.courses(refs, seconds=deadline - time.monotonic())}
+            progress = {each.ref: each for each in trace.live.status_logs(refs, seconds=deadline - time.monotonic())}
             images = [image for each in answers.values() if isinstance(each, Record) for image in each.images.values()]
     # An engine that was too slow, or has no record, is not asked again.
     final = (SlowEvidenceError, NoRecordsError)

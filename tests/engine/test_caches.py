@@ -230,8 +230,8 @@ def test_several_caches_at_once_are_all_written(work: Workplace, action: str) ->
     written = {served_digest(work.image, "cache"), served_digest(f"{work.image}/other", "cache")}
     metadata = json.loads(step.outputs["metadata"])
     named = json.loads((metadata if action == "build" else metadata["default"])["cache.manifest"])["digest"]
-    # There is one key for all of them: whose digest it holds, it does not say. The course of the build does, except for
-    # the two in registries, which differ.
+    # There is one key for all of them: whose digest it holds, it does not say. Its status log does, except for the two
+    # in registries, which differ.
     caches_output = json.loads(step.outputs["caches"])
     caches_output = caches_output if action == "build" else caches_output["default"]
     blobs = {f"sha256:{blob.name}" for blob in (work.folder / "cache/blobs/sha256").iterdir()}

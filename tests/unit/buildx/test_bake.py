@@ -11,7 +11,7 @@ import yaml
 
 from action.buildx.bake_arguments import Bake, bake_request, read_bake
 from action.buildx.builder import Version
-from action.buildx.definition import outputs_by_chance, read_definition
+from action.buildx.definition import has_varying_outputs, read_definition
 from action.errors import BuildDigestsError, InputError, ProgramError
 from action.inputs.bake import BAKE_NAMES, BakeInputs, read_bake_inputs
 
@@ -141,7 +141,7 @@ def test_the_outputs_that_push_and_load_add_have_one_order(texts: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "by_chance"),
+    ("arguments", "may_vary"),
     [
         (("bake", "--print", "--set", "*.output=type=image", "--push"), True),
         (("bake", "--print", "--set=web.output+=type=image", "--load=true"), True),
@@ -152,11 +152,11 @@ def test_the_outputs_that_push_and_load_add_have_one_order(texts: bool) -> None:
         (("bake", "--print", "--set", "--push", "web"), False),
     ],
 )
-def test_overrides_of_outputs_beside_push_or_load_are_applied_by_chance(
+def test_overrides_of_outputs_beside_push_or_load_are_applied_in_any_order(
     arguments: tuple[str, ...],
-    by_chance: bool,  # noqa: FBT001
+    may_vary: bool,  # noqa: FBT001
 ) -> None:
-    assert outputs_by_chance(arguments) is by_chance
+    assert has_varying_outputs(arguments) is may_vary
 
 
 def test_outputs_that_say_more_than_push_and_load_keep_the_users_order() -> None:

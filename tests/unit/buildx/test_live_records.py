@@ -212,7 +212,7 @@ def test_a_record_that_is_too_long_is_not_read(api: Api, monkeypatch: pytest.Mon
     monkeypatch.setattr("action.evidence.live_record.MAX_EVENT", 100)
     api.record("first", dict.fromkeys(range(2), ("some/thing", f"sha256:{'e' * 64}")))
     (error,) = api.records().read([REF]).values()
-    assert "more than the 100 that are read" in str(error)
+    assert "more than the limit of 100" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_record_that_is_too_long_is_not_read(api: Api, monkeypatch: pytest.Mon
         ("cut-off", "cut off an answer"),
         ("http-error", "the HTTP status 503"),
         ("compressed", r"message of \d+ bytes \(compression 1\)"),
-        ("flood", "sends more than the 1000000 bytes that are read"),
+        ("flood", "sends more than the limit of 1000000 bytes"),
     ],
 )
 def test_a_server_with_a_fault_is_tried_twice_and_then_named(
@@ -267,20 +267,20 @@ def test_an_engine_without_records_is_named(api: Api) -> None:
     assert "update it to 0.14 or later" in str(error)
 
 
-def test_the_course_of_a_build_comes_in_any_number_of_messages(api: Api) -> None:
+def test_the_status_log_of_a_build_comes_in_any_number_of_messages(api: Api) -> None:
     api.record("first", {})
     for place, name in enumerate(("one", "two")):
         (api.folder / f"status/first-{place}").write_bytes(field(1, vertex(name, name)))
     records = api.records()
     records.read([REF])
-    (log,) = records.courses([REF, "made/made0/unknown"], seconds=30)
+    (log,) = records.status_logs([REF, "made/made0/unknown"], seconds=30)
     assert (log.ref, [step.name for step in log.steps], log.completed) == ("first", ["one", "two"], 5.0)
 
 
-def test_a_course_that_cannot_be_read_is_an_error(api: Api) -> None:
+def test_a_status_log_that_cannot_be_read_is_an_error(api: Api) -> None:
     api.record("first", {})
     (api.folder / "status/first").write_bytes(b"\x0a\xff")
     records = api.records()
     records.read([REF])
     with pytest.raises(EvidenceError, match="a message of the status log cannot be read"):
-        records.courses([REF], seconds=30)
+        records.status_logs([REF], seconds=30)

@@ -152,7 +152,7 @@ def test_a_name_decides_where_the_order_is_not_the_users() -> None:
 
 
 def test_push_decides_if_the_engine_ran_the_exporters_in_another_order() -> None:
-    # `buildx bake --push --load` orders the two that it adds by chance, and anew in each run.
+    # `buildx bake --push --load` adds its two in an order that is random in each run.
     asked = requested("type=image,push=true", "type=docker", tags=("a",))
     for loaded in ("oci", "image"):
         swapped = recorded((loaded, {"name": "a"}), ("image", {"name": "a", "push": "true"}), _0=Image(B), _1=Image(A))
@@ -167,15 +167,24 @@ def test_a_push_that_the_engine_was_not_asked_for_costs_no_digest() -> None:
     assert digests(asked, BuildEvidence(record=silent)) == {"0": A, "1": B}
 
 
-def by_chance(*outputs: str) -> Requested:
+@pytest.mark.parametrize(("output", "ran"), [("type=oci,dest=o", "image"), ("type=image,push=true", "oci")])
+def test_the_only_image_of_a_build_is_not_that_of_an_output_of_another_type(output: str, ran: str) -> None:
+    # As with other outputs for `inspect` than those of the build, or outputs that a function of a bake file decides on.
+    observed = BuildEvidence(flat(A), recorded((ran, {"name": "a"}), _0=Image(A)))
+    attribution = attribute(requested(output), observed)
+    assert [each.digest for each in attribution.exporters] == [None]
+    assert list(attribution.unknown) == ["0"]
+
+
+def varying(*outputs: str) -> Requested:
     """What one evaluation of a bake said that overrides both its outputs and whether it pushes or loads."""
-    return replace(requested(*outputs, tags=("a",)), reevaluated=True, by_chance=True)
+    return replace(requested(*outputs, tags=("a",)), reevaluated=True, outputs_may_vary=True)
 
 
 @pytest.mark.parametrize("printed", ["type=image", "type=image,push=true"])
 @pytest.mark.parametrize("push", [True, False])
 def test_an_image_was_pushed_if_the_record_says_so_where_each_evaluation_may_differ(printed: str, push: bool) -> None:  # noqa: FBT001
-    asked = by_chance(printed)
+    asked = varying(printed)
     assert needs_record(asked, flat(A, C))
     attributes = {"name": "a", **({"push": "true"} if push else {})}
     ran = recorded(("image", attributes), _0=Image(A))
@@ -185,17 +194,17 @@ def test_an_image_was_pushed_if_the_record_says_so_where_each_evaluation_may_dif
 
 def test_an_exporter_that_only_the_build_had_takes_no_digest_of_another() -> None:
     ran = recorded(("image", {"name": "a"}), ("oci", {"name": "a"}), _0=Image(A), _1=Image(B))
-    assert digests(by_chance("type=image"), BuildEvidence(flat(B), ran)) == {"0": A}
+    assert digests(varying("type=image"), BuildEvidence(flat(B), ran)) == {"0": A}
     moby = recorded(("image", {"name": "a", "push": "true"}), ("image", {"name": "a"}), _0=Image(A), _1=Image(B))
-    assert digests(by_chance("type=image"), BuildEvidence(flat(B), moby)) == {"0": None}
+    assert digests(varying("type=image"), BuildEvidence(flat(B), moby)) == {"0": None}
 
 
 def test_without_a_record_nobody_knows_what_the_build_exported_where_each_evaluation_may_differ() -> None:
-    assert digests(by_chance("type=image"), BuildEvidence(flat(A))) == {"0": None}
+    assert digests(varying("type=image"), BuildEvidence(flat(A))) == {"0": None}
 
 
 def test_order_and_push_must_agree_where_each_evaluation_may_differ() -> None:
-    asked = by_chance("type=image,push=true", "type=docker")
+    asked = varying("type=image,push=true", "type=docker")
     straight = recorded(("image", {"name": "a", "push": "true"}), ("image", {"name": "a"}), _0=Image(A), _1=Image(B))
     assert digests(asked, BuildEvidence(record=straight)) == {"0": A, "1": B}
     swapped = recorded(("image", {"name": "a"}), ("image", {"name": "a", "push": "true"}), _0=Image(B), _1=Image(A))

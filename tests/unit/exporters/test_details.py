@@ -198,8 +198,8 @@ def test_nothing_joined_is_nobodys() -> None:
     assert digests(requested("type=image,name=a", "type=image,name=b"), BuildEvidence(joined)) == {"0": None, "1": None}
 
 
-def test_outputs_that_come_by_chance_need_the_record() -> None:
-    asked = replace(requested("type=image,name=a"), by_chance=True)
+def test_outputs_that_may_vary_need_the_record() -> None:
+    asked = replace(requested("type=image,name=a"), outputs_may_vary=True)
     assert digests(asked, BuildEvidence(flat(A, C))) == {"0": None}
     assert digests(asked, BuildEvidence(flat(A, C), recorded(("image", {"name": "a"})))) == {"0": A}
 

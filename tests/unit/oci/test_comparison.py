@@ -202,7 +202,7 @@ def test_what_is_no_image_is_refused(store: Store) -> None:
         (store.put([])["digest"], "expected an object"),
         (store.index(), "it has no image of a platform"),
         (store.index(nested), "it is an index of indexes"),
-        (store.index(*[nested] * 401), "it has 401 manifests, more than the 400 that are read"),
+        (store.index(*[nested] * 401), "it has 401 manifests, more than the limit of 400"),
     ):
         with pytest.raises(EvidenceError, match=f"^app:1: .*{said}"):
             read_contents(digest, store.blobs.get, "app:1")

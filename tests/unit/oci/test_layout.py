@@ -83,7 +83,7 @@ def test_a_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path, monkeypatch:
 def test_a_member_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     info = tarfile.TarInfo("index.json")
     file = write_tar(tmp_path / "x.tar", {"index.json": b"x" * (module.MAX_JSON_BYTES + 1)}, info.replace(name="a"))
-    with TarLayout(file) as layout, pytest.raises(EvidenceError, match="more than the 16777216 that are read"):
+    with TarLayout(file) as layout, pytest.raises(EvidenceError, match="more than the limit of 16777216"):
         layout.read("index.json")
 
 
