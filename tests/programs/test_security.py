@@ -40,8 +40,8 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 def _opens_connections(file: Path) -> bool:
     text = file.read_bytes()
-    # A pair of sockets connects a program that this one starts, and reaches no host.
-    allowed = set() if re.search(rb"\.connect\(|create_connection|socket\.socket\(", text) else {"socket"}
+    # A pair of sockets connects a program that this one starts, and a Unix socket the engine: neither reaches a host.
+    allowed = set() if re.search(rb"create_connection|socket\.socket\((?!socket\.AF_UNIX\))", text) else {"socket"}
     return any(
         module.partition(".")[0] in _NETWORK - allowed or module == "urllib.request"
         for module in _imports(ast.parse(text))
