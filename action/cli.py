@@ -25,9 +25,9 @@ from action.commands import DRY_RUN, FORMAT, RESULTS, inspect, merge, promote, s
 from action.errors import BAD_INPUT, FAILED, BuildDigestsError, InputError
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader
-from action.pipeline.execute import EVALUATION, evidence_items, temporary_folder
-from action.pipeline.run import run_request
+from action.pipeline.execute import EVALUATION, evidence_items, execute, live_connections
 from action.pipeline.run_result import RunResult, rewrite_image_id_file
+from action.pipeline.workspace import temporary_folder
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.process.streams import discard_output, ignore_write_errors
 from action.report.outputs import check_variable_names
@@ -194,9 +194,14 @@ def _run_buildx(request: Request, policy: Policy, results_file: Path | None, for
     require_buildx()
     with (
         temporary_folder() as workspace,
+        live_connections(request, wanted=policy.reads_builder) as connections,
         Preloader(EVALUATION, *evidence_items(request, policy)) as preloader,
     ):
-        result = run_request(request, workspace, policy, terminal_log(), preloader)
+        log = terminal_log()
+        executed = execute(request, workspace, policy, log, preloader=preloader, connections=connections)
+        from action.pipeline.evaluate import result_of  # loaded while buildx ran
+
+        result = result_of(request, executed, workspace, policy, log=log, preloader=preloader)
     if not request.bake and (warning := rewrite_image_id_file(request, result)):
         print_message("warning", warning)
     finish(result, results_file, form, _results_stream(result, request))

@@ -13,10 +13,10 @@ from action.errors import DocumentError, InputError
 from action.evidence.validation import validate_file
 from action.inputs.merge import merge_request
 from action.merging.run import run_merge
-from action.pipeline.execute import temporary_folder
 from action.pipeline.inspect import inspect_files
 from action.pipeline.inspect_records import inspect_records, is_record
 from action.pipeline.library_run import LogStream, OnMessage, build_results, builds_of, callers_log, tell
+from action.pipeline.workspace import temporary_folder
 from action.results import BakeResults, BuildResults
 
 

@@ -14,9 +14,9 @@ from action.inputs.policy import Policy
 from action.packages.preload import Preloader
 from action.packages.sets import PackageSet
 from action.pipeline import compare, evaluate, verify
-from action.pipeline.execute import temporary_folder
-from action.pipeline.run import run_request
+from action.pipeline.execute import execute, live_connections
 from action.pipeline.run_result import RunResult
+from action.pipeline.workspace import temporary_folder
 from action.process.log import CallersStream, Log
 from action.results import BakeResults, BuildResults
 
@@ -56,8 +56,13 @@ def run_for_caller(request: Request, policy: Policy, log: Log) -> RunResult:
         ProgramError: buildx is not installed, or it cannot be started.
     """
     _check(request)
-    with temporary_folder() as workspace, _NoPreloader() as preloader:
-        return run_request(request, workspace, policy, log, preloader)
+    with (
+        temporary_folder() as workspace,
+        live_connections(request, wanted=policy.reads_builder) as connections,
+        _NoPreloader() as preloader,
+    ):
+        executed = execute(request, workspace, policy, log, preloader=preloader, connections=connections)
+        return evaluate.result_of(request, executed, workspace, policy, log=log, preloader=preloader)
 
 
 def callers_log(log: LogStream, on_message: OnMessage, *, passes_stdin: bool = False) -> Log:

@@ -24,7 +24,7 @@ from action.process.log import Log
 def with_platforms(
     result: RunResult, request: Request, live: LiveSource | None, *, buildx: tuple[str, ...], log: Log
 ) -> RunResult:
-    """Return the result with the platforms of each image that was pushed.
+    """Return the result with the platforms of each image that was pushed, which `refs` and `checksums` then list.
 
     If they are missing, they are read from the builder, or else from the registry. Without them there is a warning.
 
@@ -70,7 +70,7 @@ def with_platforms(
         for digest, answer in answers.items()
         if isinstance(answer, BuildDigestsError)
     )
-    return replace(result, builds=found, warnings=(*result.warnings, *warnings))
+    return replace(result, builds=found, warnings=(*result.warnings, *warnings), platform_subjects=True)
 
 
 def _served(registries: Registries, reference: str) -> tuple[PlatformImage, ...] | BuildDigestsError:

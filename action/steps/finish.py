@@ -15,9 +15,9 @@ from action.github import workflow_commands
 from action.github.workflow_commands import set_outputs
 from action.packages.preload import WITHOUT_PACKAGES, Preloader
 from action.packages.sets import MODELS
-from action.pipeline.execute import folder_for_later_steps
-from action.pipeline.run import result_of
+from action.pipeline.evaluate import result_of
 from action.pipeline.run_result import RunResult, Trace, refs_of
+from action.pipeline.workspace import folder_for_later_steps
 from action.process.search import docker_folder
 from action.process.signals import Interrupted
 from action.report.diagnostics import print_diagnostics, print_group

@@ -12,7 +12,8 @@ from action.buildx.request import Request
 from action.github import workflow_commands
 from action.inputs.policy import Policy
 from action.packages.preload import Preloader, PreloadItem
-from action.pipeline.execute import EVALUATION, evidence_items, execute, live_connections, temporary_folder
+from action.pipeline.execute import EVALUATION, evidence_items, execute, live_connections
+from action.pipeline.workspace import temporary_folder
 from action.report.request import ReportOptions
 from action.steps.common import has_summary, report_items, step_log
 
