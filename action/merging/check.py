@@ -10,7 +10,7 @@ from action.dataclass import dataclass
 from action.errors import BuildDigestsError, MergeError
 from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.merging.plan import PlannedImage, Source, conflict, unexpected
-from action.oci.image import CONFIG_TYPES, INDEX_TYPES, ManifestDescriptor, PlatformImage, normal_platform, total_size
+from action.oci.image import CONFIG_TYPES, ManifestDescriptor, PlatformImage, normal_platform, total_size
 from action.oci.models import Descriptor, Document, parse
 
 
@@ -19,7 +19,7 @@ class MergedImage:
     """A merged image that was checked and is not pushed yet.
 
     Attributes:
-        descriptor: the descriptor of its index or manifest.
+        descriptor: the descriptor of its index; of a promoted image, of its index or manifest.
         platforms: pairs of a platform in normal form and the descriptor of its image, without attestation manifests.
     """
 
@@ -54,11 +54,11 @@ def check_merged(
     media_type = document.media_type or "application/vnd.oci.image.index.v1+json"
     descriptor = Descriptor(mediaType=media_type, digest=digest, size=len(data))
     owners = {entry: source for source in planned.sources for entry in _digests(source.digest, served[source.digest])}
-    # Before it had `--prefer-index`, buildx copied a single source as it is, a manifest too
-    # (docs/reference/buildx_imagetools_create.md).
-    entries = document.manifests if media_type in INDEX_TYPES else (descriptor,)
-    errors: list[BuildDigestsError] = list(_differences(planned, owners, entries or ()))
-    images = [(_platform(entry, planned), entry) for entry in entries or () if not entry.is_attestation]
+    # buildx makes an index of a single manifest too, unless it is called with `--prefer-index=false`
+    # (util/imagetools/create.go, from 0.8 to 0.36).
+    entries = document.manifests or ()
+    errors: list[BuildDigestsError] = list(_differences(planned, owners, entries))
+    images = [(_platform(entry, planned), entry) for entry in entries if not entry.is_attestation]
     errors += _duplicates(planned, owners, images)
     if expect_platforms:
         files = {

@@ -10,7 +10,7 @@ from action.exporters.attributed import FILE_TYPES, AttributedExporter
 from action.inputs.merge import MergeRequest, Tag
 from action.merging.job_results import JobResults
 from action.oci.image import normal_platform
-from action.oci.reference import parse_reference
+from action.oci.reference import full_name, parse_reference
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def plan(
         errors += _conflicts(planned)
         errors += _unexpected(planned, request.expect_platforms)
         images.append(planned)
-    return tuple(images), tuple(errors)
+    return tuple(images), (*errors, *_shared_tags(images))
 
 
 def platform_digests(exporter: AttributedExporter) -> dict[str, str]:
@@ -193,6 +193,18 @@ def conflict(key: str, platform: str, one: tuple[str, str], other: tuple[str, st
         f"exporter {key}: {one[0]} has {one[1]} for {platform}, and {other[0]} has {other[1]}: build each platform in "
         "one job only, and remove results files of earlier runs from the folder"
     )
+
+
+def _shared_tags(images: Sequence[PlannedImage]) -> Iterator[InputError]:
+    """Yield an error for each tag of two different images: the second push would take it from the first."""
+    owners: dict[str, PlannedImage] = {}
+    for planned in images:
+        for name in planned.names:
+            # `app` and `docker.io/library/app:latest` are one tag.
+            other = owners.setdefault(full_name(name), planned)
+            if [each.digest for each in other.sources] != [each.digest for each in planned.sources]:
+                problem = f"{name} is for {other.key} and for {planned.key}, which are different images"
+                yield InputError("tags", problem, "give each image its own tags")
 
 
 def _unexpected(planned: PlannedImage, expected: Sequence[str]) -> Iterator[MergeError]:

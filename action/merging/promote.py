@@ -19,7 +19,6 @@ from action.merging.job_results import JobResults, read_results
 from action.merging.plan import PlannedImage, plan
 from action.oci.image import PlatformImage
 from action.oci.models import Descriptor, Document, parse
-from action.oci.reference import full_name
 from action.pipeline.run_result import RunResult
 from action.process.docker import find_buildx
 from action.process.log import Log
@@ -64,7 +63,7 @@ def run_promote(request: PromoteRequest, log: Log, show: Callable[[tuple[str, ..
         nothing prevents the push.
 
     Raises:
-        InputError: a key does not exist, no image was pushed, or a tag is for two images.
+        InputError: a key does not exist, or no image was pushed.
         DocumentError: the source is not a results file.
         ProgramError: buildx is not installed, or it cannot be started.
     """
@@ -101,15 +100,7 @@ def _plan(request: PromoteRequest) -> tuple[tuple[PlannedImage, ...], Sequence[B
         rule = "push it in the build (push: true), or name the results file of a build that pushed one"
         raise InputError("source", f"{job.file} has no image that was pushed, so no registry has it", rule)
     merge = MergeRequest(Path(), request.tags, (), (), keys, "", request.builder, request.retry_policy)
-    images, errors = plan((job,), merge)
-    owners: dict[str, PlannedImage] = {}
-    for planned in images if not errors else ():
-        for name in planned.names:
-            other = owners.setdefault(full_name(name), planned)
-            if other.exporter.digest != planned.exporter.digest:
-                problem = f"{name} is for {other.key} and for {planned.key}, which are different images"
-                raise InputError("tags", problem, "give each image its own tags")
-    return images, errors
+    return plan((job,), merge)
 
 
 def _read_source(request: PromoteRequest) -> JobResults:

@@ -194,3 +194,16 @@ def test_outputs_with_an_id_may_be_in_a_different_repository_for_each_platform()
         "ghcr.io/octo/app-amd64",
         "ghcr.io/octo/app-arm64",
     }
+
+
+def test_two_different_images_cannot_get_one_tag() -> None:
+    jobs = (job("1", exporter("a", digest="a"), exporter("b", digest="b")),)
+    (error,) = errors(jobs, request("a=octo/x", "b=docker.io/octo/x:latest"))
+    assert error == (
+        "tags: docker.io/octo/x:latest is for a and for b, which are different images; give each image its own tags"
+    )
+
+
+def test_two_keys_of_the_same_images_may_get_one_tag() -> None:
+    jobs = (job("1", exporter("a", digest="same"), exporter("b", digest="same")),)
+    assert [each.names for each in planned_images(jobs, request("a=octo/x", "b=octo/x"))] == [("octo/x",), ("octo/x",)]
