@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from action.errors import BAD_INPUT
 from action.inputs.merge import merge_request
 from action.inputs.promote import promote_request
 from action.process.log import Log
+from action.report.outputs import check_variable_names
 from action.report.terminal import ReportedError, finish, print_message
 from action.usage import Choice, Command, NewFile, as_options
 
@@ -53,6 +55,12 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Print buildx's arguments
 def terminal_log() -> Log:
     """Return the log of a run; on a terminal buildx draws its own progress, and nothing is between."""
     return Log(not sys.stderr.isatty(), sys.stderr.buffer, lambda message: click.echo(message, err=True))
+
+
+def _check_keys(form: str, keys: Sequence[str]) -> None:
+    """Check that the keys have different names in a dotenv file, if that is the format, before anything is pushed."""
+    if form == "dotenv":
+        check_variable_names({"": keys}, bake=False)
 
 
 def _registry_options(command: _Command) -> _Command:
@@ -121,7 +129,7 @@ def merge(
             for arguments in commands_of(request):
                 click.echo(json.dumps(arguments))
             return
-        result = run_merge(request, terminal_log())
+        result = run_merge(request, terminal_log(), partial(_check_keys, form))
     finish(result, results_file, form, sys.stdout)
 
 
@@ -154,7 +162,9 @@ def promote(*, results_file: Path | None, form: str, **options: Any) -> None:  #
 
     with as_options(_MERGE_NAMES | {"source": "SOURCE"}):
         request = promote_request(**options)
-        result = run_promote(request, terminal_log(), lambda arguments: click.echo(json.dumps(arguments)))
+        result = run_promote(
+            request, terminal_log(), lambda arguments: click.echo(json.dumps(arguments)), partial(_check_keys, form)
+        )
     finish(result, results_file, form, None if request.dry_run else sys.stdout)
 
 

@@ -47,7 +47,12 @@ class _Image:
     copies: tuple[Copy, ...]
 
 
-def run_promote(request: PromoteRequest, log: Log, show: Callable[[tuple[str, ...]], object]) -> RunResult:
+def run_promote(
+    request: PromoteRequest,
+    log: Log,
+    show: Callable[[tuple[str, ...]], object],
+    check_keys: Callable[[Sequence[str]], object] | None = None,
+) -> RunResult:
     """Copy images to their tags, and check that each registry serves them with the digest that they had.
 
     Everything is read, checked and previewed before the first push, so that a promotion that cannot succeed changes no
@@ -57,6 +62,7 @@ def run_promote(request: PromoteRequest, log: Log, show: Callable[[tuple[str, ..
         request: the inputs of the promotion.
         log: the log for retries and for the progress of the push.
         show: in a dry run, called with buildx's arguments for each push that would be made.
+        check_keys: is called with the images' keys before a registry is asked; may raise an error, which is passed on.
 
     Returns:
         The result; the digest of an image is in it only if every repository serves the image, or in a dry run, if
@@ -70,6 +76,8 @@ def run_promote(request: PromoteRequest, log: Log, show: Callable[[tuple[str, ..
     images, errors = _plan(request)
     if errors:
         return _failed(errors)
+    if check_keys is not None:
+        check_keys([planned.key for planned in images])
     registries = Registries(find_buildx(os.environ), os.environ, request.builder, request.retry_policy, log)
     unwrapped = is_at_least(registries.buildx, os.environ, _PREFER_INDEX)
     answers = [_check(planned, registries, referrers=request.referrers, unwrapped=unwrapped) for planned in images]

@@ -52,7 +52,9 @@ def commands_of(request: MergeRequest) -> list[tuple[str, ...]]:
     return [_arguments(planned, repository, request) for planned in images for repository in planned.tags]
 
 
-def run_merge(request: MergeRequest, log: Log) -> RunResult:
+def run_merge(
+    request: MergeRequest, log: Log, check_keys: Callable[[Sequence[str]], object] | None = None
+) -> RunResult:
     """Merge the images of several jobs, by exporter key, and check that each registry serves the result.
 
     Every image is checked before the first one is pushed, so that a merge that cannot succeed changes no tag.
@@ -60,6 +62,7 @@ def run_merge(request: MergeRequest, log: Log) -> RunResult:
     Args:
         request: the inputs of the merge.
         log: the log for retries and for the progress of the push.
+        check_keys: is called with the images' keys before a registry is asked; may raise an error, which is passed on.
 
     Raises:
         InputError: there are no results files.
@@ -68,9 +71,11 @@ def run_merge(request: MergeRequest, log: Log) -> RunResult:
     jobs, errors = read_folder(request.folder, request.target)
     if errors:
         return _failed(errors)
-    _, errors = plan(jobs, request)
+    images, errors = plan(jobs, request)
     if errors:
         return _failed(_errors_with_platforms(jobs, request, log) or errors)
+    if check_keys is not None:
+        check_keys([planned.key for planned in images])
     registries = Registries(find_buildx(os.environ), os.environ, request.builder, request.retry_policy, log)
     served = _look_up(jobs, registries, request.keys)
     # Planned again, because results often do not contain platforms, and only now can conflicts between them be found.

@@ -96,3 +96,14 @@ def test_a_registry_that_is_not_there_is_named(folder: Path) -> None:
     # On a machine without buildx the message is about that instead.
     messages = ("connection refused", "docker has no buildx", "neither docker nor buildx")
     assert any(each in done.stderr for each in messages)
+
+
+@pytest.mark.parametrize("name", ["merge", "promote"])
+def test_keys_with_one_dotenv_name_are_an_error_before_a_registry_is_asked(tmp_path: Path, name: str) -> None:
+    _job(tmp_path, "r", *(exporter(key, names=(NOWHERE,)) for key in ("a-b", "a_b")))
+    source = tmp_path if name == "merge" else tmp_path / "r.json"
+    done = command(name, str(source), "-t", f"a-b={NOWHERE}:1", "-t", f"a_b={NOWHERE}:2", "--format", "dotenv")
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "error: --format dotenv: 'a-b' and 'a_b' both become DIGEST_A_B; give the outputs ids"
+    )
