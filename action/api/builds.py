@@ -14,14 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from action.buildx import keyword_arguments as keyword
-from action.buildx.command_line import read_bake_command_line, read_build_command_line
-from action.buildx.keyword_arguments import Entries, StrPath, Texts, options
-from action.buildx.options import read_options
-from action.dataclass import replace
-from action.errors import InputError
-from action.inputs.policy import NO_RETRIES, Policy, read_retry_policy
-from action.pipeline.library_run import (
+from action.api.run import (
     LogStream,
     OnMessage,
     bake_results,
@@ -31,6 +24,13 @@ from action.pipeline.library_run import (
     run_for_caller,
     tell,
 )
+from action.buildx import keyword_arguments as keyword
+from action.buildx.command_line import read_bake_command_line, read_build_command_line
+from action.buildx.keyword_arguments import Entries, StrPath, Texts, options
+from action.buildx.options import read_options
+from action.dataclass import replace
+from action.errors import InputError
+from action.inputs.policy import NO_RETRIES, Policy, read_retry_policy
 from action.pipeline.run_result import rewrite_image_id_file
 from action.results import BakeResults, BuildResults
 

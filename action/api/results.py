@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from action.api.run import LogStream, OnMessage, build_results, builds_of, callers_log, tell
 from action.buildx import keyword_arguments as keyword
 from action.buildx.keyword_arguments import Entries, StrPath, Texts
 from action.errors import DocumentError, InputError
@@ -15,7 +16,6 @@ from action.inputs.merge import merge_request
 from action.merging.run import run_merge
 from action.pipeline.inspect import inspect_files
 from action.pipeline.inspect_records import inspect_records, is_record
-from action.pipeline.library_run import LogStream, OnMessage, build_results, builds_of, callers_log, tell
 from action.pipeline.workspace import temporary_folder
 from action.results import BakeResults, BuildResults
 
