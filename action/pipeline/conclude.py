@@ -235,4 +235,7 @@ def _has_succeeded(ref: str, record_of: RecordOf) -> bool:
 
 
 def _of_target(name: str, error: BuildDigestsError) -> BuildDigestsError:
-    return BuildDigestsError(f"target {name}: {error}") if name else error
+    """Return the error with its target in the message. It keeps its type, which users of the Python API catch."""
+    if name:
+        error.args = (f"target {name}: {error}",)
+    return error

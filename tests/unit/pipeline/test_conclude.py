@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from action.buildx.request import Request
-from action.errors import BuildDigestsError, BuildFailedError, EvidenceError, NoRecordsError, SlowEvidenceError
+from action.errors import (
+    BuildDigestsError,
+    BuildFailedError,
+    EvidenceError,
+    MissingDigestError,
+    NoRecordsError,
+    SlowEvidenceError,
+)
 from action.evidence.metadata_file import MetadataFile, TargetMetadata
 from action.evidence.responses import Metadata, Response
 from action.exporters.output import parse_outputs
@@ -66,6 +73,14 @@ def test_the_record_of_what_a_called_targets_frontend_names_is_not_asked_for() -
     assert set(asked) == {"b/n/web"}
     assert result.builds is not None
     assert result.builds["called"].ref is None
+
+
+def test_an_error_of_a_target_keeps_its_type_which_programs_catch() -> None:
+    targets = {"web": requested_exporters((), push=True, tags=("a/web",))}
+    read = MetadataFile("{}", {"web": TargetMetadata(Metadata("b/n/web"))})
+    (error,) = conclude_bake(targets, None, read, no_record, Path(), require_digests=True).errors
+    assert type(error) is MissingDigestError
+    assert str(error).startswith("target web: require-digests is set, and these exporters have no digest: 0; ")
 
 
 DIGESTS = {name: "sha256:" + letter * 64 for name, letter in {"web": "a", "api": "b", "docs": "c", "cli": "d"}.items()}
