@@ -44,6 +44,9 @@ _CERTIFICATES = frozenset(
 )
 """Variables whose paths are made absolute, since the installer runs in another folder."""
 
+_OTHER_HASH = re.compile(r"Hash mismatch for `([^`]+)`|DO NOT MATCH THE HASHES.*?\n +(\S+) from ", re.DOTALL)
+"""What uv and pip print of a package whose hash is not in the lock, with the package's name and version."""
+
 
 def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) -> None:
     """Install the packages of a lock, compile them and write their manifest.
@@ -78,6 +81,12 @@ def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | Non
     if "No module named pip" in lines[-1]:
         message = f"{sys.executable} has no pip: install uv or pip, or run actions/setup-python before this step"
         raise PackagesError(message)
+    if other := _OTHER_HASH.search(ended.stderr):
+        raise PackagesError(
+            f"the action's packages cannot be installed: {other[1] or other[2]} has another hash than in its lock; the "
+            "package index, or a proxy or cache before it, gives a changed file: repair it, or set another index in "
+            "PIP_INDEX_URL (UV_INDEX_URL)"
+        )
     raise PackagesError(f"the action's packages cannot be installed: {' '.join(lines[-3:])}; {NEEDED_ONCE}")
 
 

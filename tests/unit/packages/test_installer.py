@@ -6,11 +6,12 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.starting import install
+from tests.starting import NO_INDEX, ROOT, install
 
 
 def test_the_error_without_pip_and_uv_says_what_to_install(bare_python: Path, tmp_path: Path) -> None:
@@ -52,3 +53,27 @@ def test_uv_is_used_if_it_is_installed(bare_python: Path, tmp_path: Path) -> Non
         pytest.skip("uv is not installed beside this Python")
     done = install(bare_python, tmp_path, path=f"{Path(uv).parent}:/usr/bin:/bin")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_a_package_with_another_hash_is_named_and_is_no_problem_of_the_network(
+    bare_python: Path, tmp_path: Path, installer: str
+) -> None:
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent))
+    if installer == "uv" and uv is None:
+        pytest.skip("uv is not installed beside this Python")
+    locked = (ROOT / "requirements/retries.txt").read_text().split()[0]
+    name, version = locked.split("==")
+    with zipfile.ZipFile(tmp_path / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}-{version}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\n")
+    folder = f"{Path(uv).parent}:" if installer == "uv" and uv else ""
+    wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "UV_FIND_LINKS": str(tmp_path)}
+    done = install(
+        bare_python, tmp_path / "cache", path=f"{folder}/usr/bin:/bin", **{**NO_INDEX, **wheels}, UV_OFFLINE="1"
+    )
+    assert done.stdout == (
+        f"::error::the action's packages cannot be installed: {locked} has another hash than in its lock; the package "
+        "index, or a proxy or cache before it, gives a changed file: repair it, or set another index in PIP_INDEX_URL "
+        "(UV_INDEX_URL)\n"
+    )
+    assert done.returncode == 1
