@@ -55,7 +55,7 @@ def export_record(
     for text in refs:
         ref = BuildRef.parse(text)
         if ref is None:
-            raise EvidenceError(f"the build's reference {text!r} has not the form builder/node/ref")
+            raise EvidenceError(f"the build's reference {text!r} does not have the form builder/node/ref")
         parsed.append(ref)
     ids = [ref.id for ref in parsed]
     command = (*buildx, "history", "export", "--builder", parsed[0].builder, *ids, "--output", str(file))
@@ -164,7 +164,7 @@ class Records:
         if self._final_error is not None:
             raise self._final_error
         if seconds <= 0:
-            raise SlowEvidenceError("the time for all build records of the run is over")
+            raise SlowEvidenceError("the time limit for all build records of the run is reached")
         self._exports += 1
         file = self._folder / f"records-{self._exports}.dockerbuild"
         started = time.monotonic()

@@ -71,7 +71,7 @@ class LiveRecords:
             new = [each for each in ids if each not in self._results]
             error = self._error_of_node(node, new, deadline) if new else None
             self._results |= {each: error for each in new if each not in self._results and error is not None}
-        malformed = EvidenceError("the build's reference has not the form builder/node/ref")
+        malformed = EvidenceError("the build's reference does not have the form builder/node/ref")
         return {ref: self._results.get(build_id(ref), malformed) for ref in refs}
 
     def _error_of_node(self, node: _Node, ids: Sequence[str], deadline: float) -> EvidenceError | None:

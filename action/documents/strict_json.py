@@ -162,7 +162,8 @@ def parse_document(text: str, source: str, first_line: int = 1) -> object:
 def _check_bounds(text: str, source: str) -> None:
     if not text.strip():
         raise DocumentError(source, "", "expected a JSON document, found nothing")
-    # Counted before parsing, and too high by the symbols in strings: the parsed values could fill the memory.
+    # Counted before parsing, since the parsed values could fill the memory. Symbols in strings are counted too, so the
+    # count can be too high.
     if sum(map(text.count, "[{,")) > MAX_VALUES:
         raise DocumentError(source, "", f"expected at most {MAX_VALUES} values, found more")
     if text.count("[") + text.count("{") > MAX_DEPTH and (place := first_beyond(text, MAX_DEPTH)) is not None:
@@ -174,7 +175,7 @@ def _replaced_surrogate(match: re.Match[str]) -> str:
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _path_to(value: object, wanted: dict[str, object]) -> list[str | int]:

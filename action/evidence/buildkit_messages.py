@@ -24,7 +24,7 @@ _TYPES = {
     "int64": _FIELD.TYPE_INT64,
 }
 
-# A map is on the wire a list of entries with a key and a value, in which the last one of a key counts.
+# On the wire a map is a list of entries, each with a key and a value; the last entry of a key counts.
 _MESSAGES = {
     "Time": "seconds 1 int64, nanos 2 int32",
     "Vertex": "digest 1 string, name 3 string, cached 4 bool, started 5 Time, completed 6 Time, error 7 string",

@@ -143,13 +143,13 @@ def _read(path: Path, *, written: bool) -> bytes:
 def _whole(data: bytes, path: Path) -> ParsedDocument:
     document = parse_bytes(data, str(path))
     if len(data) > MAX_WHOLE_BYTES:
-        problem = f"expected each known key once and in its form; of a file of {len(data)} bytes nothing else is read"
+        problem = f"expected each known key once and valid; of a file of {len(data)} bytes only these keys are read"
         return ParsedDocument(document.source, None, None, DocumentError(str(path), "", problem))
     return document
 
 
 def _described(document: ParsedDocument, schema: str, place: str) -> DocumentError:
-    """Return an error that describes the faults of a document in which a place for a digest is faulty."""
+    """Return an error that describes the faults of a document from which no digest can be derived."""
     return _first_faults(_faults(document, schema), document.source, place)
 
 
@@ -178,7 +178,7 @@ def _faults(document: ParsedDocument, schema: str) -> list[DocumentError]:
 
 def _first_faults(found: Sequence[DocumentError], source: str, place: str) -> DocumentError:
     if not found:
-        problem = "expected metadata as the schema says, found a fault: build-digests validate names it"
+        problem = "expected metadata that follows the schema, found a fault: run build-digests validate to see it"
         return DocumentError(source, place, problem)
     shown = [f"at {fault.pointer or 'the top'}: {fault.problem}" for fault in found[1:_MAX_SHOWN]]
     more = [f"and {len(found) - _MAX_SHOWN} more"] if len(found) > _MAX_SHOWN else []
@@ -197,4 +197,4 @@ def _text(data: bytes) -> str | None:
 def _too_long(data: bytes) -> str | None:
     if len(data) <= MAX_TEXT_BYTES:
         return None
-    return f"the metadata file has {len(data)} bytes, and as an output at most {MAX_TEXT_BYTES}: metadata is not set"
+    return f"the metadata file has {len(data)} bytes, and an output can have {MAX_TEXT_BYTES}: metadata is not set"

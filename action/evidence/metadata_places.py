@@ -1,7 +1,7 @@
 """The places of a metadata file that the schema describes, and which of them a digest is derived from.
 
-The rules are those of schemas/metadata.schema.json, written once more with the standard library alone: every step
-judges its metadata file, and jsonschema takes 0.1 s to import.
+The rules are those of schemas/metadata.schema.json, repeated with the standard library alone: each step checks its
+metadata file, and jsonschema takes 0.1 s to import.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def judge(value: object, path: tuple[str, ...] = ()) -> Judged:
 
 
 def is_valid(key: str, value: object) -> bool:
-    """Tell whether the schema accepts the value of a response's key."""
+    """Return whether the schema accepts the value of a response's key."""
     if key.startswith(f"{PROVENANCE}/"):
         key = PROVENANCE
     check = _CHECKS.get(key)
@@ -172,7 +172,7 @@ class _Judge:
 
 
 def is_index(response: Mapping[str, object]) -> bool:
-    """Tell whether a response names the digest of an index, which has no config."""
+    """Return whether a response names the digest of an index, which has no config."""
     descriptor = response.get(DESCRIPTOR)
     return (
         isinstance(descriptor, dict)
@@ -232,7 +232,7 @@ def _is_platform(value: object) -> bool:
 
 
 def _is_cache_manifest(value: object) -> bool:
-    """Tell whether a value is a descriptor, or the JSON of one in a text.
+    """Return whether a value is a descriptor, or the JSON of one in a text.
 
     BuildKit stores JSON, and buildx decodes base64 only (moby/buildkit 0.32, cache/remotecache/export.go; docker/buildx
     0.36, commands/build.go).

@@ -113,7 +113,7 @@ ARTIFACT_TYPES = frozenset(("oci", "docker"))
 
 
 def is_pipe_or_device(path: Path) -> bool:
-    """Tell whether a path is a pipe or a device, from which nothing can be read later; a pipe would block for ever."""
+    """Return whether a path is a pipe or a device: nothing can be read from it later, and a pipe would block."""
     try:
         mode = path.stat().st_mode
     except OSError:

@@ -75,7 +75,7 @@ class RecordError(DeferredModel):
 class HistoryRecord(DeferredModel):
     """A record as BuildKit writes it, with the members that digests need, and a few that people want to see.
 
-    Whatever is in times, options and error, no digest depends on it, so no form of them is refused.
+    No digest depends on times, options and error, so they may have any form.
     """
 
     ref: str = Field(default="", alias="Ref")
@@ -144,7 +144,7 @@ def record_manifests(layout: Layout) -> list[Manifest]:
     while pending:
         descriptor, depth = pending.popleft()
         blob = read_blob(layout, descriptor.digest)
-        # A damaged part does not hide the other records.
+        # Skipped, so that a damaged part does not hide the other records.
         if blob is None or depth > _MAX_NESTING or len(manifests) >= _MAX_RECORDS:
             continue
         if descriptor.media_type in INDEX_TYPES:

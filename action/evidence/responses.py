@@ -1,4 +1,4 @@
-"""Reads the exporters' responses of a metadata file, in each form that BuildKit writes or may come to write.
+"""Reads the exporters' responses of a metadata file, in each form that BuildKit writes or is proposed to write.
 
 - One flat object: the responses of all exporters merged (every release to date).
 - A list of objects, a generic one and then one per exporter with `exporter.type` (moby/buildkit#2760).

@@ -87,7 +87,7 @@ def _read(layout: TarLayout, manifest: Manifest, reader: StatusReader) -> Status
 
 def in_order(steps: Mapping[str, Step]) -> tuple[Step, ...]:
     """Return steps in the order in which they started, then those that did not start."""
-    # What a cache exporter wrote may be told, and the step itself not.
+    # A status can name the manifest of a cache although its step itself is never reported.
     named = (step for step in steps.values() if step.name or not step.caches)
     return tuple(sorted(named, key=lambda step: (step.started is None, step.started or 0.0)))
 
@@ -128,7 +128,7 @@ class StatusReader:
         """Count bytes that are about to be read.
 
         Raises:
-            EvidenceError: they are more than are read.
+            EvidenceError: they exceed the limit.
         """
         self._bytes += size
         if self._bytes > _MAX_BYTES:

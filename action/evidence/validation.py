@@ -139,7 +139,7 @@ def _unknown_kind(document: ParsedDocument) -> DocumentError:
 
 
 def _no_document(data: bytes) -> str | None:
-    """Say what a file contains that is no JSON document at all; None if it begins like one."""
+    """Return what a file contains instead of JSON, for the error; None if it begins like JSON."""
     head = data.lstrip()[:_HEAD]
     first = (head.splitlines() or [b""])[0].decode("utf-8", "replace")
     shown = first if len(first) <= _MAX_SHOWN else f"{first[:_MAX_SHOWN]}…"

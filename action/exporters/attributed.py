@@ -197,7 +197,7 @@ def first_image_exporter(exporters: Iterable[AttributedExporter]) -> AttributedE
 
 
 def other_pushed(build: AttributedBuild) -> str | None:
-    """Return a notice if the build's `digest` is of an image that was not pushed, and another image was."""
+    """Return a notice if `digest` is of an image that was not pushed although another image was; otherwise None."""
     first = first_image_exporter(build.exporters)
     pushed_exporters = [exporter for exporter in build.exporters if exporter.push]
     if first is None or first.push or not pushed_exporters:
@@ -205,14 +205,14 @@ def other_pushed(build: AttributedBuild) -> str | None:
     keys = " and ".join(exporter.key for exporter in pushed_exporters)
     several = len(pushed_exporters) > 1
     return (
-        f"`digest` is that of exporter {first.key} ({first.type}), the first that makes an image, which was not "
-        f"pushed; {'exporters' if several else 'exporter'} {keys} {'were' if several else 'was'}: take `digests` at "
-        "that key"
+        f"`digest` is of exporter {first.key} ({first.type}), the first that makes an image, which was not pushed; "
+        f"{'exporters' if several else 'exporter'} {keys} {'were' if several else 'was'}: use the digest under that "
+        "key in `digests`"
     )
 
 
 def pushed(exporters: Iterable[AttributedExporter], *, platforms: bool = False) -> tuple[tuple[str, str], ...]:
-    """Return the repository, registry included, and the digest of each pushed image; each pair once.
+    """Return `(repository, digest)` of each pushed image, each pair once; a repository includes its registry.
 
     Args:
         exporters: the exporters.

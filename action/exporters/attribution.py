@@ -97,8 +97,8 @@ def _attributed(
     with_digest = (claim for claim in claims if claim.image.digest)
     with_imageid = (claim for claim in claims if claim.image.imageid)
     best = next(with_digest, None) or next(with_imageid, None)
-    # One source may have what another lacks, for example the record the platforms: `check_agreement` has made sure that
-    # they describe the same image.
+    # One source can have what another lacks, for example only the record may name the platforms. All of them describe
+    # the same image: `check_agreement` has compared them.
     descriptor = next((claim.image.descriptor for claim in claims if claim.image.descriptor), None)
     platforms = _with_sizes(max((claim.image.platforms for claim in claims), key=len, default=()), claims)
     sizes = [claim.image.size for claim in claims if claim.image.size is not None]
@@ -204,8 +204,8 @@ def image_id(requested: Requested, exporter: BuildExporter, claims: Claims, evid
     descriptors = [image.descriptor for image in images if image.descriptor]
     if digest and descriptors and _is_in_containerd_store(requested, exporter, evidence):
         return digest
-    # buildx reports the config's digest if the response has one, which it has for a single manifest, and else the
-    # digest (docker/buildx 0.36, commands/build.go, getImageID).
+    # buildx reports the digest of the config if the response names one, as it does for a single manifest, and otherwise
+    # the digest (docker/buildx 0.36, commands/build.go, getImageID).
     if config := next((image.imageid for image in images if image.imageid), None):
         return config
     by_digest = any(descriptor.media_type in INDEX_TYPES for descriptor in descriptors)
@@ -213,7 +213,7 @@ def image_id(requested: Requested, exporter: BuildExporter, claims: Claims, evid
 
 
 def known_image_ids(evidence: BuildEvidence) -> dict[str, str]:
-    """Return the digest of each manifest in the evidence to the digest of its config."""
+    """Return a map from the digest of each manifest in the evidence to the digest of its config."""
     images = [*(evidence.record.images.values() if evidence.record else ()), *evidence.artifacts.values()]
     return {
         each.digest: each.imageid
@@ -224,13 +224,13 @@ def known_image_ids(evidence: BuildEvidence) -> dict[str, str]:
 
 
 def _is_in_containerd_store(requested: Requested, exporter: BuildExporter, evidence: BuildEvidence) -> bool:
-    """Return whether an engine keeps the image that knows it by the digest of its manifest or index."""
+    """Return whether an engine keeps the image in a store that identifies it by the digest of its manifest or index."""
     given = exporter.exporter
     if given.dest is not None or given.type in FILE_TYPES:
         return False
     loaded = _loaded(requested, exporter)
     if evidence.docker:
-        # An exporter that stays a docker exporter in a Docker Engine writes a tar; the record has no path of it.
+        # An exporter that stays a docker exporter in a Docker Engine writes a tar, whose path the record does not have.
         is_tar = given.type == "oci" or (loaded is not None and loaded.type == "docker")
         return not is_tar and go_boolean(given.attributes.get("store", "true")) is not False
     # For a Docker Engine with that store buildx loads the image as OCI and, since 0.24, sets this attribute

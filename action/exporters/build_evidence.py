@@ -42,12 +42,11 @@ class BuildEvidence:
 
 
 def needs_record(requested: Requested, metadata: Metadata) -> bool:
-    """Return whether attribution needs the record, because the metadata file does not tell the exporters apart."""
+    """Return whether attribution needs the record, because the metadata file does not distinguish the exporters."""
     if not requested.exports or metadata.separate is not None:
         return False
     if metadata.distrusted or (metadata.ref is not None and not metadata.merged.values):
-        # The response has a fault and cannot be used; or a bake failed and wrote no response for this target, which
-        # may be built all the same.
+        # The response is faulty, or a failed bake wrote none for this target, which may have been built nevertheless.
         return makes_image(requested)
     if requested.may_default:
         # The driver decides whether it exports and as which type; only the record says so.

@@ -2,9 +2,9 @@
 
 BuildKit merges the responses of all cache exporters, and the last one overwrites the others (moby/buildkit 0.32,
 solver/llbsolver/solver.go, runCacheExporters). So the merged response is evidence only if a single entry of `cache-to`
-can have written it. With several entries the status log of the build is: each cache exporter is a step of its own in
-it, which names the manifest that it wrote. The name of the step tells only the type of the cache; local caches of one
-build are told apart by what is in their folders.
+can have written it. With several entries the status log of the build is the evidence: each cache exporter is a step in
+it, which names the manifest that it wrote. The name of a step contains only the type of its cache. Local caches of one
+build are distinguished by the contents of their folders.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _STEPS = {"registry": "exporting cache to registry", "local": "exporting cache t
 
 
 Holds = Callable[[CacheEntry, str], bool]
-"""Tells whether the folder of a local cache holds the manifest with a digest."""
+"""Returns whether the folder of a local cache contains the manifest with a digest."""
 
 
 @dataclass(frozen=True)
 class CacheEvidence:
-    """The evidence that tells several caches of a build apart.
+    """The evidence that distinguishes several caches of a build.
 
     Attributes:
         status_log: the status log of the build, or None if it is not known.
@@ -47,10 +47,10 @@ def attribute_caches(
     Args:
         entries: the entries of `cache-to`.
         evidence: the evidence of the build.
-        several: what tells several caches with a manifest apart, or None if that is not known.
+        several: what distinguishes several caches with a manifest, or None if that is not known.
     """
     writers = cache_writers(entries)
-    # Of several nodes each writes a cache to the same place, and the evidence is that of one node.
+    # Each of several nodes writes its cache to the same place, and the evidence is of one node only.
     if evidence.multi_node:
         digests: dict[int, str] = {}
     elif len(writers) == 1:
@@ -63,7 +63,7 @@ def attribute_caches(
 
 
 def needs_status_log(entries: Sequence[CacheEntry]) -> bool:
-    """Return whether the status log of the build is needed to tell its caches apart."""
+    """Return whether the status log of the build is needed to distinguish its caches."""
     return len(cache_writers(entries)) > 1
 
 
@@ -77,7 +77,7 @@ def missing_caches(
     Args:
         entries: the entries of `cache-to`.
         evidence: the evidence of the build.
-        several: what tells several caches apart, or None.
+        several: what distinguishes several caches, or None.
     """
     attributed = attribute_caches(entries, evidence, several)
     status_log = several.status_log if several else None
@@ -91,7 +91,7 @@ def missing_caches(
         if entry in writers and entry.ignores_error and failed and not evidence.multi_node:
             yield (
                 f"cache {entry.key} ({entry.type}) has no digest: BuildKit reports none, as of a cache that cannot be "
-                "written and has ignore-error=true, or of a build without layers; the log of the build says which"
+                "written and has ignore-error=true, or of a build without layers; see the log of the build"
             )
         elif entry.id is not None:
             yield f"cache {entry.key} ({entry.type}) has no digest: {_why(entry, writers, evidence, status_log)}"
@@ -107,7 +107,7 @@ def _why(
     if len(writers) == 1:
         return "the metadata file has none; BuildKit writes no cache of a build without layers"
     if status_log is None:
-        return f"{len(writers)} caches of this build have one, and the record that tells them apart is missing"
+        return f"{len(writers)} caches of this build have one, and the record that distinguishes them is missing"
     if Counter(each.type for each in writers)[entry.type] > 1:
         return (
             f"several caches of this build have the type {entry.type} and different digests, and BuildKit does not say "
@@ -117,7 +117,7 @@ def _why(
 
 
 def _written(writers: Sequence[CacheEntry], several: CacheEvidence) -> dict[int, str]:
-    """Return the digest that each cache exporter wrote, by its index, as far as it is proved."""
+    """Return the digest that each cache exporter wrote, by its index, as far as that is certain."""
     digests: dict[int, str] = {}
     count = Counter(entry.type for entry in writers)
     for entry in writers:
@@ -126,7 +126,7 @@ def _written(writers: Sequence[CacheEntry], several: CacheEvidence) -> dict[int,
             continue
         found = {step.caches[0] for step in steps}
         if entry.type == "local" and len(found) > 1:
-            # Its own is there, and perhaps that of another cache, which an earlier build wrote.
+            # The folder contains its own manifest, and possibly that of another cache, which an earlier build wrote.
             found = {digest for digest in found if several.holds(entry, digest)}
         if len(found) == 1:
             (digests[entry.index],) = found

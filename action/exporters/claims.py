@@ -1,4 +1,4 @@
-"""What the sources of evidence claim of an exporter: do they agree, was its image pushed, why has it no digest?
+"""What the sources of evidence claim about an exporter: whether they agree, and what follows from them.
 
 With the classic image store buildx itself pushes and ignores `push=`; elsewhere BuildKit pushes, and reads `push=` as
 true (docker/buildx 0.38, build/build.go; moby/buildkit 0.32, exporter/containerimage/export.go).
@@ -69,7 +69,7 @@ def requests_push_by_buildx(exporter: RequestedExporter) -> bool:
 
 
 def has_pushed_classic_image(exporter: BuildExporter, evidence: BuildEvidence) -> bool:
-    """Return whether an exporter pushed the image of which the merged response has the registry's digest.
+    """Return whether the merged digest, which a registry returned, is of the image that an exporter pushed.
 
     The classic image store makes one image for all exporters, and buildx queries the registry for one digest of it.
     """
@@ -89,7 +89,7 @@ def is_proved(exporter: RequestedExporter, evidence: BuildEvidence) -> bool:
 
 
 def _is_in_classic_store(claims: Claims) -> bool:
-    """Return whether an image store keeps the image that knows no manifests: only a config was named."""
+    """Return whether the image is in the classic image store, which has no manifests: only a config is named."""
     images = [claim.image for claim in claims]
     return any(image.imageid for image in images) and not any(image.descriptor for image in images)
 
@@ -116,13 +116,13 @@ def why_no_digest(exporter: RequestedExporter, claims: Claims, evidence: BuildEv
         )
     if not claims and is_merged_index(evidence.metadata):
         return (
-            "several nodes built it, and buildx merges what they made for the first image that is pushed only; build "
-            "each image by itself, or all with one node"
+            "several nodes built it, and buildx merges their images only for the first output that pushes; build "
+            "each image in a run of its own, or use a builder with one node"
         )
     if evidence.multi_node:
         return (
-            "several nodes built it, and buildx says what the first of them made; push the image, so that buildx "
-            "merges what they made, or build with one node"
+            "several nodes built it, and buildx reports the image of only one of them; push the image, so that buildx "
+            "merges their images, or use a builder with one node"
         )
     if any(claim.image.imageid for claim in claims if claim.evidence != "artifact"):
         return (

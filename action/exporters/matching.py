@@ -59,8 +59,8 @@ def match(requested: Requested, reported: Sequence[ReportedExporter]) -> Matches
         requested: the requested exporters.
         reported: the exporters in the record or in the metadata file, in its order.
     """
-    # buildx sets `push` itself, so a difference in it is not certain to be a difference of exporters. It is compared
-    # only if every exporter still has a match.
+    # buildx may set `push` itself, so a different `push` does not prove a different exporter. It counts only if every
+    # exporter still has a match.
     matches = _match(requested, reported, by_push=True)
     if len(matches.places) == len(requested.exporters):
         # `buildx bake --push --load` adds an image and a docker exporter in an order that is random in each run
@@ -178,7 +178,7 @@ def _in_order(fits: list[list[bool]], places: range) -> list[int] | None:
 
 
 def _mutual(fits: list[list[bool]], count: int) -> dict[int, int]:
-    """Return the pairs of which neither fits any other exporter."""
+    """Return the pairs in which neither exporter fits any other one."""
     matches = {}
     for wanted, row in enumerate(fits):
         places = [place for place in range(count) if row[place]]

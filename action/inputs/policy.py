@@ -72,7 +72,7 @@ class Policy:
         """
         path = Path(folder, self.attestations)
         if self.attestations and (path.is_symlink() or (path.exists() and not path.is_dir())):
-            problem = f"{self.attestations!r} is a file or a link, and files are to be written into it"
+            problem = f"{self.attestations!r} is a file or a link, and must be a folder"
             raise InputError("attestations", problem, "name a folder, or one that does not exist yet")
 
 

@@ -120,7 +120,7 @@ def promote_request(
 
 
 def _source(text: str) -> Reference | Path:
-    rule = "write NAME@sha256:…, such as the output refs of a build has, or the path of a results file"
+    rule = "write NAME@sha256:…, as in the output refs of a build, or the path of a results file"
     if not text:
         raise InputError("source", "it is empty", rule)
     reference = parse_reference(text)
@@ -140,5 +140,5 @@ def _source(text: str) -> Reference | Path:
         raise InputError("source", f"{text} is a folder", f"{rule} in it")
     if "@" in text:
         raise InputError("source", f"{text!r} is not a name with a digest", rule)
-    what = "is no file" if text.endswith(".json") else "is no file and has no digest, and a tag may move"
+    what = "is not a file" if text.endswith(".json") else "is not a file and has no digest, and a tag can move"
     raise InputError("source", f"{text!r} {what}", rule)

@@ -17,7 +17,8 @@ MAX_STATEMENTS = 1000
 """Maximum number of statements of one image."""
 
 MISSING = (
-    "BuildKit keeps little of an image that it has only pushed: add an output type=oci with dest, whose file has it all"
+    "BuildKit keeps little of an image that it has only pushed: add an output type=oci with dest, whose file contains "
+    "the whole image"
 )
 """What an error says of a blob that is nowhere."""
 

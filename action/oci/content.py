@@ -40,7 +40,7 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
         source: the name of the image in errors.
 
     Raises:
-        EvidenceError: a blob is missing or damaged, or it is not the image of a container.
+        EvidenceError: a blob is missing or damaged, or it is not a container image.
     """
     document = _document(digest, blobs, source)
     if document.manifests is None:
@@ -63,7 +63,7 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
             name = f"{name or 'unknown'} (entry {len(found)})"
         found[name] = content
     if not found:
-        message = f"{source}: it has no image of a platform"
+        message = f"{source}: it has no image for any platform"
         raise EvidenceError(message)
     return found
 
@@ -75,7 +75,7 @@ def _document(digest: str, blobs: Blobs, source: str) -> Document:
 def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None, PlatformContent]:
     described = manifest.config
     if described is None or described.media_type not in CONFIG_TYPES:
-        message = f"{source}: it is not the image of a container"
+        message = f"{source}: it is not a container image"
         raise EvidenceError(message)
     data = document_bytes(described.digest, blobs, source)
     config = parse(_Config, data, f"{source}: {described.digest}")

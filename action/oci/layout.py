@@ -78,7 +78,7 @@ def read_blob(layout: Layout, digest: str) -> bytes | None:
     name = blob_member(digest)
     data = layout.read(name) if name else None
     if data is not None and hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
-        message = f"{layout.source}: the blob {digest} holds other bytes than its name says"
+        message = f"{layout.source}: the blob {digest} has other content than its digest says"
         raise EvidenceError(message)
     return data
 
@@ -100,7 +100,7 @@ def read_long_blob(layout: Layout, digest: str) -> bytes | None:
             message = f"{layout.source}: the blob {digest} has more than the limit of {MAX_LONG_BYTES} bytes"
             raise EvidenceError(message)
     if hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
-        message = f"{layout.source}: the blob {digest} holds other bytes than its name says"
+        message = f"{layout.source}: the blob {digest} has other content than its digest says"
         raise EvidenceError(message)
     return bytes(data)
 
@@ -165,7 +165,7 @@ class TarLayout:
         self._values_left = MAX_VALUES
         with _as_evidence(self.source):
             if not stat.S_ISREG(file.stat().st_mode):
-                message = f"{self.source}: not a plain file"
+                message = f"{self.source}: not a regular file"
                 raise EvidenceError(message)
             self._file = _plain_tar(file)
         try:
@@ -195,7 +195,7 @@ class TarLayout:
         # Counted before anything is parsed: `{},` has three bytes, and as an object of a model hundreds.
         self._values_left -= sum(map(data.count, (b"[", b"{", b",")))
         if self._values_left < 0:
-            message = f"{self.source}: what it says of images has more than the limit of {MAX_VALUES} values"
+            message = f"{self.source}: its JSON has more than the limit of {MAX_VALUES} values"
             raise EvidenceError(message)
         return data
 
@@ -207,7 +207,7 @@ class TarLayout:
         """
         self._left -= max(size, _MIN_COUNTED_BYTES)
         if self._left < 0:
-            message = f"{self.source}: what it says of images has more than the limit of {MAX_READ_BYTES} bytes"
+            message = f"{self.source}: its JSON has more than the limit of {MAX_READ_BYTES} bytes"
             raise EvidenceError(message)
 
     def chunks(self, name: str) -> Iterator[bytes] | None:

@@ -192,7 +192,7 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
     Returns:
         The JSON pointer to the place, empty for the whole document, and what was expected there.
     """
-    # The value itself is left out of the text: it may be megabytes of somebody else's file.
+    # The value itself is left out of the text: it can have megabytes.
     first = error.errors(include_url=False, include_input=False)[0]
     path, kind, text = list(first["loc"]), first["type"], first["msg"]
     if kind == "missing":
@@ -214,7 +214,7 @@ Blobs = Callable[[str], bytes | None]
 
 
 def document_bytes(digest: str, blobs: Blobs, source: str, *, missing: str = "") -> bytes:
-    """Return the bytes of a manifest, an index or a config, which is there and not too long.
+    """Return the bytes of a manifest, an index or a config.
 
     Args:
         digest: its digest.

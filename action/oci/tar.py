@@ -114,7 +114,7 @@ def _header(file: IO[bytes], place: int) -> bytes | None:
     # The checksum is computed with spaces in its own field.
     checksum = _OCTAL.fullmatch(header[148:156])
     if checksum is None or int(checksum[1] or b"0", 8) != sum(header[:148]) + 8 * 32 + sum(header[156:]):
-        raise ValueError("a header has another checksum than it says")
+        raise ValueError("the checksum of a header is wrong")
     return header
 
 
@@ -138,10 +138,10 @@ def _take(coming: _Next, kind: bytes, data: bytes) -> None:
         coming.attributed = True
         _take_attributes(coming, data)
     elif kind == _GLOBAL_ATTRIBUTES:
-        everybody = _Next()
-        _take_attributes(everybody, data)
-        if everybody != _Next():
-            raise ValueError("it says a name or a size of all members at once")
+        of_all = _Next()
+        _take_attributes(of_all, data)
+        if of_all != _Next():
+            raise ValueError("a global header sets the name or the size of all members")
 
 
 def _take_attributes(coming: _Next, data: bytes) -> None:
@@ -150,7 +150,7 @@ def _take_attributes(coming: _Next, data: bytes) -> None:
             _set_name(coming, value)
         elif key == b"size":
             if coming.size is not None or not _DECIMAL.fullmatch(value):
-                raise ValueError("a member has no size, or two")
+                raise ValueError("the size of a member is malformed, or is given twice")
             coming.size = int(value)
         elif key.startswith(b"GNU.sparse."):
             coming.sparse = True
@@ -204,7 +204,7 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big")
     number = _OCTAL.fullmatch(field)
     if number is None:
-        raise ValueError("a header has a size that is no number, or is less than nothing")
+        raise ValueError("the size in a header is not a number, or is negative")
     return int(number[1] or b"0", 8)
 
 

@@ -208,7 +208,7 @@ class _Sources:
             ref: `builder/node/ref` of its build, or None.
 
         Raises:
-            BuildDigestsError: the image cannot be read anywhere, or is not the image of a container.
+            BuildDigestsError: the image cannot be read anywhere, or is not a container image.
         """
         if exporter.digest is None:
             raise EvidenceError("it has no digest by which its config and layers could be found")

@@ -147,7 +147,7 @@ def test_what_is_no_folder_is_refused_before_the_build(work: Workplace, kind: st
     out.write_text("") if kind == "file" else out.symlink_to(work.folder)
     step = work.step(push="true", tags=f"{work.image}:1", attestations="out")
     assert step.code == 2
-    assert "::error::attestations: 'out' is a file or a link, and files are to be written into it; name a" in step.log
+    assert "::error::attestations: 'out' is a file or a link, and must be a folder; name a" in step.log
     assert not_served(work.image, "1")
 
 

@@ -221,7 +221,7 @@ def test_something_that_is_no_image_is_not_compared(work: Workplace) -> None:
     chart["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
     push_manifest(work.image, ("chart",), chart)
     step = work.step(push="true", tags=f"{work.image}:pr", compare=f"{work.image}:chart")
-    _not_known(step, "it is not the image of a container")
+    _not_known(step, "it is not a container image")
 
 
 def test_a_registry_that_does_not_serve_a_config_by_its_digest_is_asked_for_what_buildx_prints(work: Workplace) -> None:

@@ -32,7 +32,7 @@ def test_a_notice_names_the_pushed_exporter_if_the_first_was_not_pushed(work: Wo
     assert step.outputs["digest"] == tar_digest(work.folder / "a.tar")
     assert step.digests["release"] == served_digest(work.image, "1")
     (notice,) = [line for line in step.log.splitlines() if line.startswith("::notice::")]
-    assert "was not pushed; exporter release was: take `digests` at that key" in notice
+    assert "was not pushed; exporter release was: use the digest under that key in `digests`" in notice
 
 
 def test_no_notice_if_the_first_image_was_pushed_or_none_was(work: Workplace) -> None:

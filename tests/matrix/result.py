@@ -18,7 +18,7 @@ REASONS: Mapping[str, str] = {
     "this store gives an image ID": "the engine's image store gives an image ID and no digest; push the image",
     "buildx too old for the record": "this buildx cannot export build records: install buildx 0.23 or later",
     "BuildKit too old for the record": "update BuildKit to 0.14 or later",
-    "several nodes, no push": "several nodes built it, and buildx says what the first of them made; push the image",
+    "several nodes, no push": "several nodes built it, and buildx reports the image of only one of them",
 }
 """A short name for each reason why a step may report no digest, and a part of the step's message."""
 

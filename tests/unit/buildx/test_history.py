@@ -47,7 +47,7 @@ def test_records_are_exported_by_builder_and_id(tmp_path: Path, refs: tuple[str,
 def test_a_reference_of_another_form_is_not_passed_to_buildx(tmp_path: Path, ref: str) -> None:
     command = docker(tmp_path, f"touch {tmp_path}/ran")
     for refs in ((ref,), (REF, ref)):
-        with pytest.raises(EvidenceError, match="has not the form builder/node/ref"):
+        with pytest.raises(EvidenceError, match="does not have the form builder/node/ref"):
             export_record(command, os.environ, refs, tmp_path / "record")
     assert not (tmp_path / "ran").exists()
 
@@ -240,6 +240,6 @@ def test_all_exports_together_have_a_time_limit(tmp_path: Path, exports: Exports
 
 
 def test_no_export_starts_after_the_time_limit(tmp_path: Path, exports: Exports) -> None:
-    with pytest.raises(SlowEvidenceError, match="is over"):
+    with pytest.raises(SlowEvidenceError, match="is reached"):
         _records(tmp_path, seconds=0).file((REF,))
     assert exports.sizes == []

@@ -120,8 +120,8 @@ def test_a_long_file_with_a_fault_is_refused_with_the_reason(tmp_path: Path) -> 
     file = tmp_path / "m.json"
     file.write_bytes(padded({"containerimage.digest": 1}, LONG))
     said = (
-        f"{file}: at the top: expected each known key once and in its form; "
-        f"of a file of {LONG} bytes nothing else is read"
+        f"{file}: at the top: expected each known key once and valid; "
+        f"of a file of {LONG} bytes only these keys are read"
     )
     for read in (read_metadata_file(file), read_metadata_file(file, bake=True)):
         assert read.fault is not None
@@ -207,7 +207,7 @@ def test_a_descriptor_is_looked_into_up_to_a_bound() -> None:
 def test_the_text_of_a_file_is_handed_on_up_to_a_bound(tmp_path: Path, extra: dict[str, object]) -> None:
     file = tmp_path / "m.json"
     said = (
-        f"the metadata file has {MAX_TEXT_BYTES + 1} bytes, and as an output at most {MAX_TEXT_BYTES}: "
+        f"the metadata file has {MAX_TEXT_BYTES + 1} bytes, and an output can have {MAX_TEXT_BYTES}: "
         "metadata is not set"
     )
     value: dict[str, object] = {"containerimage.digest": DIGEST, **extra}

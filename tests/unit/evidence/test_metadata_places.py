@@ -163,7 +163,7 @@ def test_without_those_packages_a_fault_is_named_with_its_file_and_with_what_nam
     assert _read_without_packages(tmp_path, file, bake=bake)["faults"] == [[f"{file}: at the top: {_ANY_FAULT}", ""]]
 
 
-_ANY_FAULT = "expected metadata as the schema says, found a fault: build-digests validate names it"
+_ANY_FAULT = "expected metadata that follows the schema, found a fault: run build-digests validate to see it"
 
 
 def _read_without_packages(folder: Path, file: Path, present: tuple[str, ...] = ("msgspec",), *, bake: bool) -> Any:  # noqa: ANN401  # JSON

@@ -66,7 +66,7 @@ def test_a_blob_that_is_missing_or_has_a_byte_changed_is_found(tmp_path: Path, p
         check_artifact(write_tar(tmp_path / "missing.tar", members), digest)
     for spoilt in (data[:-1] + b"\x00", data[:-1], data + b" "):
         members[name] = spoilt
-        with pytest.raises(EvidenceError, match=r"has the bytes of|other bytes than its name says"):
+        with pytest.raises(EvidenceError, match=r"has the bytes of|other content than its digest says"):
             check_artifact(write_tar(tmp_path / "spoilt.tar", members), digest)
 
 

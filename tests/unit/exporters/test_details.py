@@ -213,15 +213,15 @@ _STORE = "containerd image store (https://docs.docker.com/engine/storage/contain
         (
             BuildEvidence(flat(A, C), multi_node=True),
             (
-                "several nodes built it, and buildx says what the first of them made; push the image, so that buildx "
-                "merges what they made, or build with one node"
+                "several nodes built it, and buildx reports the image of only one of them; push the image, so that "
+                "buildx merges their images, or use a builder with one node"
             ),
         ),
         (
             BuildEvidence(Metadata(None, Response({"containerimage.digest": A}))),
             (
-                "several nodes built it, and buildx merges what they made for the first image that is pushed only; "
-                "build each image by itself, or all with one node"
+                "several nodes built it, and buildx merges their images only for the first output that pushes; "
+                "build each image in a run of its own, or use a builder with one node"
             ),
         ),
         (

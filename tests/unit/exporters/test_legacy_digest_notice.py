@@ -24,8 +24,8 @@ TWO = exporter("two", names=("r.io/b:1",), digest=None)
 )
 def test_a_notice_names_the_pushed_exporters(exporters: tuple[AttributedExporter, ...], who: str) -> None:
     assert other_pushed(AttributedBuild(None, exporters)) == (
-        f"`digest` is that of exporter tar (oci), the first that makes an image, which was not pushed; {who}: take "
-        "`digests` at that key"
+        f"`digest` is of exporter tar (oci), the first that makes an image, which was not pushed; {who}: use the "
+        "digest under that key in `digests`"
     )
 
 

@@ -46,9 +46,9 @@ def test_the_inputs_are_read(tmp_path: Path) -> None:
         ("", "source: it is empty; write NAME@sha256:…"),
         (
             "ghcr.io/octo/app:1",
-            "source: 'ghcr.io/octo/app:1' is no file and has no digest, and a tag may move; write NAME",
+            "source: 'ghcr.io/octo/app:1' is not a file and has no digest, and a tag can move; write NAME",
         ),
-        ("missing/results.json", "source: 'missing/results.json' is no file; "),
+        ("missing/results.json", "source: 'missing/results.json' is not a file; "),
         (".", "source: . is a folder; "),
         ("app@sha256:abc", "source: 'sha256:abc' in 'app@sha256:abc' is not a digest; "),
         (f"App@{DIGEST}", f"source: 'App@{DIGEST}' is not a name with a digest; "),

@@ -198,9 +198,9 @@ def test_what_is_no_image_is_refused(store: Store) -> None:
     for digest, said in (
         ("sha256:" + "0" * 64, "is missing"),
         (manifest["digest"], "is missing"),
-        (chart["digest"], "it is not the image of a container"),
+        (chart["digest"], "it is not a container image"),
         (store.put([])["digest"], "expected an object"),
-        (store.index(), "it has no image of a platform"),
+        (store.index(), "it has no image for any platform"),
         (store.index(nested), "it is an index of indexes"),
         (store.index(*[nested] * 401), "it has 401 manifests, more than the limit of 400"),
     ):

@@ -51,7 +51,7 @@ def test_a_blob_whose_bytes_are_others_is_refused(tmp_path: Path) -> None:
     digest = digest_of(b"right")
     with (
         TarLayout(write_tar(tmp_path / "x.tar", {blob_name(digest): b"wrong"})) as layout,
-        pytest.raises(EvidenceError, match="holds other bytes than its name says"),
+        pytest.raises(EvidenceError, match="has other content than its digest says"),
     ):
         read_blob(layout, digest)
 
@@ -106,7 +106,7 @@ def test_what_is_no_tar_is_said_to_be_none(tmp_path: Path, data: bytes) -> None:
 def test_what_is_no_plain_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path, tmp_path / "fifo"):
-        with pytest.raises(EvidenceError, match="not a plain file"), TarLayout(path):
+        with pytest.raises(EvidenceError, match="not a regular file"), TarLayout(path):
             pass
     with pytest.raises(EvidenceError, match="No such file"), TarLayout(tmp_path / "none"):
         pass

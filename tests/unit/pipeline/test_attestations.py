@@ -125,7 +125,7 @@ def test_a_statement_with_other_bytes_than_its_digest_says_is_not_written(tmp_pa
     assert files == {}
     (warning,) = done.warnings
     assert "exporter 0 (oci) are not all written" in warning
-    assert f"the blob {digest_of(data)} holds other bytes than its name says" in warning
+    assert f"the blob {digest_of(data)} has other content than its digest says" in warning
 
 
 def test_what_is_too_long_or_too_much_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
