@@ -19,8 +19,8 @@ _TAG = re.compile(r"v\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?")
 _NOTES_END = """
 ### Check the files
 
-Each file of this release is attested:
-`gh attestation verify FILE --repo build-digests/build-digests`. `SHA256SUMS` has the hashes of all of them, and
+Each file of this release has an attestation. To check it, run
+`gh attestation verify FILE --repo build-digests/build-digests`. `SHA256SUMS` has the hashes of all files, and
 `build-digests-{tag}.cdx.json` lists the packages that the action installs.
 """
 
