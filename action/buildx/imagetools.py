@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from action.buildx.failures import advice, error_line, last_error, plain
-from action.buildx.request import optional, repeated
+from action.buildx.request import manifest_query, optional, repeated
 from action.buildx.retry import call_with_retries, is_transient, retry_after
 from action.dataclass import dataclass, field, replace
 from action.errors import ProgramError, RegistryError, TransientError
@@ -86,7 +86,7 @@ class Registries:
             RegistryError: the registry does not have it, refuses the request, or fails in every attempt.
             ProgramError: the buildx plugin is missing, or does not answer within the time limit.
         """
-        command = ("imagetools", "inspect", *optional("--builder", self.builder), "--raw", reference)
+        command = manifest_query(self.builder, reference)
 
         def attempt() -> bytes:
             ended = self._query(command)
@@ -106,12 +106,8 @@ class Registries:
             RegistryError: the registry refuses the request, or fails in every attempt.
             ProgramError: the buildx plugin is missing, or does not answer within the time limit.
         """
-        command = ("imagetools", "inspect", *optional("--builder", self.builder), "--raw", reference)
-
-        def attempt() -> bytes | None:
-            return answered(self._query(command), reference)
-
-        return self._with_retries(attempt)
+        command = manifest_query(self.builder, reference)
+        return self._with_retries(lambda: answered(self._query(command), reference))
 
     def config(self, reference: str) -> bytes:
         """Return the config of an image as buildx prints it: its standard members only, without empty ones.

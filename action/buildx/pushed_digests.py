@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Mapping
 
 from action.buildx.local_state import BuildRef
+from action.buildx.request import manifest_query
 from action.documents.strict_json import parse_bytes
 from action.errors import BuildDigestsError
 from action.oci.image import Image
@@ -71,9 +72,7 @@ def _engine_digests(environment: Mapping[str, str], ref: str | None, config: str
 def _has_config(buildx: tuple[str, ...], environment: Mapping[str, str], reference: str, config: str) -> bool:
     """Return whether a registry serves, for `repository@digest`, a manifest with a given config."""
     try:
-        ended = capture_output(
-            (*buildx, "imagetools", "inspect", "--raw", reference), environment, seconds=_REGISTRY_SECONDS
-        )
+        ended = capture_output((*buildx, *manifest_query("", reference)), environment, seconds=_REGISTRY_SECONDS)
         if ended.code:
             return False
         data = ended.stdout.encode()

@@ -66,6 +66,16 @@ def optional(option: str, value: str) -> tuple[str, ...]:
     return (option, value) if value else ()
 
 
+def manifest_query(builder: str, reference: str) -> tuple[str, ...]:
+    """Return the arguments with which buildx prints the manifest or index of a reference, byte for byte.
+
+    Args:
+        builder: the builder whose registry settings apply, or empty for the current one.
+        reference: the name of an image with a tag or digest.
+    """
+    return ("imagetools", "inspect", *optional("--builder", builder), "--raw", reference)
+
+
 def flags(values: Mapping[str, bool]) -> tuple[str, ...]:
     """Return the options whose value is true; all are in `FLAGS`."""
     return tuple(option for option, value in values.items() if value)

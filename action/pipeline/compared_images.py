@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from action.buildx.options import read_options
-from action.buildx.request import Request, optional
+from action.buildx.request import Request, manifest_query
 from action.dataclass import dataclass
 from action.errors import InputError, ProgramError
 from action.oci.reference import full_name, parse_reference
@@ -102,7 +102,8 @@ class Lookup:
     ) -> None:
         """Read the names; nothing is asked yet."""
         self._images = {image.reference: image for image in compared_images(compare, request).values()}
-        self._command = (*buildx, "imagetools", "inspect", *optional("--builder", builder_of(request)), "--raw")
+        self._buildx = buildx
+        self._builder = builder_of(request)
         self._programs = programs
         self._answers: dict[str, Answer] = {}
         self._ended = threading.Event()
@@ -171,7 +172,8 @@ class Lookup:
                 return
 
     def _query(self, reference: str) -> CompletedProgram:
-        ended = capture_output((*self._command, reference), os.environ, seconds=_SECONDS, programs=self._programs)
+        command = (*self._buildx, *manifest_query(self._builder, reference))
+        ended = capture_output(command, os.environ, seconds=_SECONDS, programs=self._programs)
         if len(ended.stdout) > _MAX_BYTES:
             raise ProgramError(f"{reference}: it has more than the limit of {_MAX_BYTES} bytes")
         return ended
