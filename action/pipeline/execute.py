@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from action.buildx.live_connection import LiveConnections
@@ -12,7 +11,7 @@ from action.buildx.local_state import known_groups, known_refs, state_folder
 from action.buildx.request import Request, with_metadata_file, without_option
 from action.dataclass import dataclass
 from action.errors import BuildDigestsError, PackagesError, ProgramError
-from action.inputs.policy import Policy
+from action.inputs.policy import Policy, RetryPolicy
 from action.packages.preload import Preloader, PreloadItem
 from action.packages.sets import MODELS, RETRIES
 from action.process.docker import find_buildx
@@ -24,7 +23,6 @@ _NO_PROVENANCE = (
     "this builder does not support attestations, so the image was built again without the default provenance; set "
     "provenance to false to avoid the first attempt"
 )
-
 
 EVALUATION = PreloadItem(None, ("action.pipeline.evaluate", "action.buildx.failures"))
 """The modules that every run needs after buildx has ended; they are loaded while it runs."""
@@ -80,10 +78,6 @@ def _may_need_record(request: Request) -> bool:
     return any(requested.may_need_record for requested in request.targets.values())
 
 
-_READERS = ("action.evidence.artifact_file", "action.evidence.record_file", "action.evidence.status_log")
-_FEW = ("action.pipeline.subjects", "action.pipeline.attestations")
-
-
 def evidence_items(request: Request, policy: Policy) -> tuple[PreloadItem, ...]:
     """Return the packages and modules that a run may need to find and verify its digests.
 
@@ -93,18 +87,18 @@ def evidence_items(request: Request, policy: Policy) -> tuple[PreloadItem, ...]:
         request: what to run.
         policy: the rules for the run, such as `verify`.
     """
-    asks_registry = policy.reads_images
-    record = _may_need_record(request) or policy.reads_builder
-    reads = record or any(requested.may_write_artifact for requested in request.targets.values())
-    return (
-        *((PreloadItem(MODELS, _READERS),) if reads or asks_registry else ()),
-        *((PreloadItem(MODELS, ("action.buildx.live_records",)),) if record else ()),
-        *(
-            (PreloadItem(RETRIES, ("action.pipeline.verify", "action.pipeline.compare", *_FEW)),)
-            if asks_registry
-            else ()
-        ),
-    )
+    needs_record = _may_need_record(request) or policy.reads_builder
+    reads_tar = any(requested.may_write_artifact for requested in request.targets.values())
+    items: list[PreloadItem] = []
+    if needs_record or reads_tar or policy.reads_images:
+        modules = ("action.evidence.artifact_file", "action.evidence.record_file", "action.evidence.status_log")
+        items.append(PreloadItem(MODELS, modules))
+    if needs_record:
+        items.append(PreloadItem(MODELS, ("action.buildx.live_records",)))
+    if policy.reads_images:
+        names = ("verify", "compare", "subjects", "attestations")
+        items.append(PreloadItem(RETRIES, tuple(f"action.pipeline.{name}" for name in names)))
+    return tuple(items)
 
 
 def execute(
@@ -139,39 +133,24 @@ def execute(
     before = _version(metadata_file)
     policy.check_folder(request.folder)
     start_lookup, answers = _lookup(request, policy, buildx, preloader)
-    known: frozenset[str] = frozenset()
-    groups: frozenset[str] = frozenset()
+    attempts = _Attempts(
+        request=request,
+        buildx=buildx,
+        private=private,
+        metadata_file=metadata_file,
+        retry_policy=policy.retry_policy,
+        log=log,
+        preloader=preloader,
+    )
 
-    def build(arguments: tuple[str, ...]) -> CompletedProgram:
-        if request.metadata_file is None:
-            arguments = with_metadata_file(arguments, str(own))
+    def on_start() -> None:
+        # Imports that start earlier would delay the start of the build.
+        preloader.start()
+        connections.watch(buildx, attempts.known_refs)
+        if start_lookup is not None:
+            start_lookup()
 
-        def once() -> CompletedProgram:
-            nonlocal known, groups
-            known, groups = known_refs(state_folder(os.environ)), known_groups(state_folder(os.environ))
-            return run_program(
-                (*buildx, *arguments),
-                os.environ,
-                folder=request.folder,
-                private=private,
-                log=log,
-                # Imports that start earlier would delay the start of the build.
-                on_start=partial(_start_beside, preloader, connections, buildx, known, start_lookup),
-            )
-
-        ended = once()
-        if not policy.retry_policy.retries or not ended.code:
-            return ended
-        try:
-            preloader.wait(RETRIES)
-        except PackagesError as error:
-            log.write_line(f"the build is not tried again: {error}")
-            return ended
-        from action.buildx.retry import run_with_retries  # noqa: PLC0415  # few ask for it
-
-        return run_with_retries(once, ended, policy.retry_policy, log.write_line)
-
-    ended = build(request.arguments)
+    ended = attempts.run(request.arguments, on_start)
     # Loaded while buildx ran: its regular expressions take 3 ms, which the build would wait for.
     from action.buildx.failures import failure, refuses_attestations, unknown_option  # noqa: PLC0415  # see above
 
@@ -182,35 +161,99 @@ def execute(
             arguments = without_option(arguments, option)
         return arguments
 
+    # An old buildx names only the first option that it does not know.
     while (option := unknown_option(ended)) in request.droppable and option in without_dropped(request.arguments):
         dropped.append(option)
-        ended = build(without_dropped(request.arguments))
+        ended = attempts.run(without_dropped(request.arguments), on_start)
     notices: tuple[str, ...] = ()
     if request.without_defaults is not None and "--attest" not in dropped and refuses_attestations(ended):
         notices = (_NO_PROVENANCE,)
-        ended = build(without_dropped(request.without_defaults))
-    warnings = tuple(request.droppable[option] for option in dropped)
-    failed = failure(ended, call=request.call) if ended.code else None
+        ended = attempts.run(without_dropped(request.without_defaults), on_start)
     return Executed(
-        buildx,
-        failed,
-        ended.signal,
-        metadata_file,
-        _version(metadata_file) != before,
-        notices,
-        warnings,
-        ended.stderr,
-        known,
-        groups,
-        connections,
-        answers,
+        buildx=buildx,
+        failed=failure(ended, call=request.call) if ended.code else None,
+        signal=ended.signal,
+        metadata_file=metadata_file,
+        written=_version(metadata_file) != before,
+        notices=notices,
+        warnings=tuple(request.droppable[option] for option in dropped),
+        log=ended.stderr,
+        known_refs=attempts.known_refs,
+        known_groups=attempts.known_groups,
+        connections=connections,
+        answers=answers,
     )
+
+
+@dataclass(kw_only=True)
+class _Attempts:
+    """The attempts to run buildx for a request.
+
+    Attributes:
+        request: what to run.
+        buildx: the command that runs buildx.
+        private: environment variables for buildx only.
+        metadata_file: the path of the metadata file.
+        retry_policy: how often an attempt that fails for a transient reason is retried.
+        log: the destination of the log.
+        preloader: provides the packages that retries need.
+        known_refs: the builds, `builder/node/ref`, that buildx knew before the last attempt.
+        known_groups: the bakes that buildx knew before the last attempt.
+    """
+
+    request: Request
+    buildx: tuple[str, ...]
+    private: Mapping[str, str]
+    metadata_file: Path
+    retry_policy: RetryPolicy
+    log: Log
+    preloader: Preloader
+    known_refs: frozenset[str] = frozenset()
+    known_groups: frozenset[str] = frozenset()
+
+    def run(self, arguments: tuple[str, ...], on_start: Callable[[], None]) -> CompletedProgram:
+        """Run buildx, and run it again after transient failures as the policy says; return how the last attempt ended.
+
+        Args:
+            arguments: everything after `docker buildx`.
+            on_start: is called when buildx has started.
+        """
+        if self.request.metadata_file is None:
+            arguments = with_metadata_file(arguments, str(self.metadata_file))
+
+        def attempt() -> CompletedProgram:
+            folder = state_folder(os.environ)
+            self.known_refs, self.known_groups = known_refs(folder), known_groups(folder)
+            return run_program(
+                (*self.buildx, *arguments),
+                os.environ,
+                folder=self.request.folder,
+                private=self.private,
+                log=self.log,
+                on_start=on_start,
+            )
+
+        ended = attempt()
+        if not self.retry_policy.retries or not ended.code:
+            return ended
+        try:
+            self.preloader.wait(RETRIES)
+        except PackagesError as error:
+            self.log.write_line(f"the build is not tried again: {error}")
+            return ended
+        from action.buildx.retry import run_with_retries  # noqa: PLC0415  # few ask for it
+
+        return run_with_retries(attempt, ended, self.retry_policy, self.log.write_line)
 
 
 def _lookup(
     request: Request, policy: Policy, buildx: tuple[str, ...], preloader: Preloader
 ) -> tuple[Callable[[], None] | None, Answers]:
-    """Look up the images of `compare` that the run replaces; return what looks up the others, and all answers."""
+    """Look up the images of `compare` that the run replaces.
+
+    Returns:
+        A function that looks up the others while buildx runs, or None; and one that returns all answers.
+    """
     if not policy.compare or not request.builds:
         return None, dict
     from action.pipeline.compared_images import Lookup  # noqa: PLC0415  # few compare
@@ -218,20 +261,6 @@ def _lookup(
     lookup = Lookup(policy.compare, request, buildx, preloader.programs)
     lookup.before()
     return lookup.start, lookup.answers
-
-
-def _start_beside(
-    preloader: Preloader,
-    connections: LiveConnections,
-    buildx: tuple[str, ...],
-    known: frozenset[str],
-    start_lookup: Callable[[], None] | None,
-) -> None:
-    """Start the threads that work while buildx runs."""
-    preloader.start()
-    connections.watch(buildx, known)
-    if start_lookup is not None:
-        start_lookup()
 
 
 def _version(file: Path) -> tuple[int, int] | None:
