@@ -1,4 +1,4 @@
-"""Runs for callers of the Python API: no package is installed, no signal handler is changed, and nothing is printed."""
+"""Runs for the Python API, which install no package, change no signal handler and print nothing."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from action.process.log import CallersStream, Log
 from action.results import BakeResults, BuildResults
 
 _NEEDED_LATER = (live_records, retry, schema, compare, evaluate, verify)
-"""All that a run imports after buildx has started, with h2, jsonschema, protobuf, pydantic and tenacity: a library must
-not install what is missing, so that it is imported before the run."""
+"""The modules that the command imports after buildx has started, and with them h2, jsonschema, protobuf, pydantic and
+tenacity. They are imported before the run here, because a library must not install what is missing."""
 
 LogStream: TypeAlias = "BinaryIO | TextIO | None"
 """Gets buildx's log as it comes; None drops it. A build that fails gives the end of its log in its error."""

@@ -1,8 +1,8 @@
 """The files of the input `attestations`: the SBOM and provenance of each exporter's image, byte for byte.
 
-They come from the tar or folder that an output wrote, or else from BuildKit's content store. The registry gives indexes
-and manifests only: `imagetools inspect --raw` refuses a statement, as its `subject` is a list (buildx 0.29). The record
-has a provenance of its own, which is no exporter's.
+They are read from the tar or folder that an output wrote, or else from BuildKit's content store. From a registry only
+indexes and manifests are read: `imagetools inspect --raw` refuses a statement, whose `subject` is a list (buildx 0.29).
+The provenance in the build record is not used, because it describes the build and not the image of an exporter.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def with_attestations(
                 )
             except BuildDigestsError as error:
                 if isinstance(error, SlowEvidenceError):
-                    # A node that does not answer is not waited for again, for each target of a bake.
+                    # A node that does not answer is not asked again: each target of a bake would wait for it.
                     live = None
                 warnings.append(
                     f"attestations: those of {what} ({exporter.type}) are not all written: {error}; {_UNAFFECTED}"
@@ -93,7 +93,7 @@ def registries_of(request: Request, buildx: tuple[str, ...], log: Log) -> Regist
 
 @dataclass(frozen=True)
 class _Image:
-    """The image of an exporter, and where its parts can be."""
+    """The image of an exporter, and the places that its parts are read from."""
 
     exporter: AttributedExporter
     digest: str
@@ -103,7 +103,7 @@ class _Image:
     registries: Registries
 
     def blob(self, digest: str) -> bytes | None:
-        """Return a blob, checked against its digest, or None if it is nowhere."""
+        """Return a blob, checked against its digest, or None if no source has it."""
         exporter = self.exporter
         if exporter.type in ARTIFACT_TYPES and exporter.dest not in {None, STDOUT}:
             file = self.folder / str(exporter.dest)
@@ -115,7 +115,7 @@ class _Image:
         return self.live.blob(self.ref, digest)
 
     def document(self, digest: str) -> bytes | None:
-        """Return an index or manifest, from the registry too if the image was pushed, or None if it is nowhere."""
+        """Return an index or manifest, from the registry too if the image was pushed, or None if no source has it."""
         data = self.blob(digest)
         if data is None and (pushed := references((self.exporter,))):
             reference = f"{pushed[0].partition('@')[0]}@{digest}"
@@ -133,7 +133,7 @@ def _write(image: _Image, folder: Path, place: Sequence[str]) -> set[str]:
         data = image.blob(statement.digest)
         if data is None or len(data) != statement.size:
             raise EvidenceError(f"{source}: the attestation {statement.digest} is missing; {MISSING}")
-        file = _written(folder, (*place, *name), data)
+        file = _write_below(folder, (*place, *name), data)
         image.registries.log.write_line(f"attestation {statement.digest}: {file}")
     return {statement.kind for statement in statements}
 
@@ -148,7 +148,7 @@ def statement_files(statements: Sequence[Statement]) -> list[tuple[str, str]]:
     seen: set[str] = set()
     folders = {}
     for platform, subject in subjects:
-        # An image for Windows can have one platform several times.
+        # An image for Windows can have several manifests for one platform, for different versions of Windows.
         again = platform in seen
         seen.add(platform)
         name = platform.replace("/", "-")
@@ -164,9 +164,10 @@ def statement_files(statements: Sequence[Statement]) -> list[tuple[str, str]]:
 
 
 def _safe_names(names: Iterable[str]) -> dict[str, str]:
-    """Return each name as the name of a folder: letters, digits, `_`, `.` and `-`, and different in lower case too.
+    """Return a folder name for each name, of letters, digits, `_`, `.` and `-`.
 
-    A name that has to be changed ends with a hash of it.
+    No two of them differ only in case, because some file systems ignore that. A name that has to be changed gets a hash
+    of the original at its end.
     """
     safe: dict[str, str] = {}
     taken: set[str] = set()
@@ -183,8 +184,14 @@ def _hash(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _written(folder: Path, place: Sequence[str], data: bytes) -> Path:
-    """Write a file below a folder, through no link, and return its path."""
+def _write_below(folder: Path, place: Sequence[str], data: bytes) -> Path:
+    """Write a file below a folder without following a link, and return its path.
+
+    Args:
+        folder: the folder, which is made if it is missing.
+        place: the names of the subfolders and of the file.
+        data: the content.
+    """
     path = folder
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -196,13 +203,13 @@ def _written(folder: Path, place: Sequence[str], data: bytes) -> Path:
         file = path / place[-1]
         # Written beside it and renamed: a link of that name is replaced and not followed.
         new = path / f".{place[-1]}-{os.urandom(8).hex()}"
-        _in_place(new, file, data)
+        _write_and_rename(new, file, data)
     except OSError as error:
         raise EvidenceError(f"{error.filename or path} cannot be written: {error.strerror}") from None
     return file
 
 
-def _in_place(new: Path, file: Path, data: bytes) -> None:
+def _write_and_rename(new: Path, file: Path, data: bytes) -> None:
     try:
         with new.open("xb") as opened:
             opened.write(data)

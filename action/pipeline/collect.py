@@ -30,8 +30,8 @@ config's digest; the repositories.
 """
 
 Live = Callable[[Sequence[str]], Mapping[str, "Record | EvidenceError"]]
-"""Reads records from BuildKit's API: returns each `builder/node/ref` with its record, or with the reason why there is
-none. After a NoRecordsError an export finds none either.
+"""Reads records from BuildKit's API: `builder/node/ref` of each build to its record, or to the error that explains why
+there is none. After a NoRecordsError an export would find none either.
 """
 
 Export = Callable[[Sequence[str]], Iterable[Path]]
@@ -106,7 +106,7 @@ def records_of(refs: Sequence[str], sources: Sources) -> RecordOf:
     """Return a function that returns the record of each build.
 
     A record is read from BuildKit's API, and exported if that fails. Several records are exported together, which takes
-    less time than one by one; a record that is missing then is exported alone when it is needed.
+    less time than one by one. A record that is missing from that export is exported alone when it is needed.
 
     Args:
         refs: `builder/node/ref` of each build whose record is needed.
@@ -138,7 +138,7 @@ def _is_final(answer: Record | EvidenceError | None) -> bool:
 
 
 class _Exports:
-    """Records that are exported: together at first, and one by one if they are missing then."""
+    """Records that are exported: first together, and then one by one if some are missing."""
 
     def __init__(self, refs: Sequence[str], sources: Sources) -> None:
         self._sources = sources
@@ -149,7 +149,7 @@ class _Exports:
                 with contextlib.suppress(EvidenceError):
                     self._add(file)
         except EvidenceError as error:
-            # Exporting each record alone would take even longer.
+            # Not tried one by one: that would take even longer.
             self._error = error
 
     def record(self, ref: str) -> Record:
@@ -210,8 +210,8 @@ def with_engine_facts(evidence: BuildEvidence, requested: Requested, prove: Prov
 
 
 def is_multi_node(metadata: Metadata) -> bool:
-    """Return whether several nodes built it and the metadata file describes the image of one of them."""
-    # If buildx merged the images of the nodes, its response names no build.
+    """Return whether several nodes ran the build, and the metadata file describes the image of only one of them."""
+    # buildx merges the images of the nodes if they are pushed. Its response then names no build.
     return metadata.ref is not None and node_count(state_folder(os.environ), metadata.ref) > 1
 
 

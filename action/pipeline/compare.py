@@ -1,6 +1,6 @@
 """The comparison of a run's images with other images in registries: which config and layers changed.
 
-Nothing here fails a run: what cannot be compared has no `changed`, and a warning says why.
+A comparison never fails a run: an image that cannot be compared has no `changed`, and a warning says why.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from action.pipeline.run_result import RunResult
 from action.process.log import Log
 from action.process.program import CompletedProgram
 
-# Fewer and shorter than those of `verify`: the build is done, and everything was asked for once while buildx ran.
+# Fewer and shorter than those of `verify`: the build has ended, and each image was requested once while buildx ran.
 _RETRIES = RetryPolicy(retries=2, delay=1.0)
 
 _ENGINE_SECONDS = 5.0
@@ -41,8 +41,13 @@ _NOT_AFFECTED = "it is not known whether the image changed, and the build is not
 
 
 @dataclass(frozen=True)
-class _Other:
-    """An image that exporters are compared with: its digest and platforms, both empty if it does not exist."""
+class _Baseline:
+    """An image that exporters are compared with.
+
+    Attributes:
+        digest: its digest; None if it does not exist.
+        platforms: the content of each platform, by its name; empty if the image does not exist.
+    """
 
     digest: str | None
     platforms: Mapping[str | None, PlatformContent]
@@ -78,17 +83,17 @@ def compared(
     images, folder = compared_images(compare, request), Path(request.folder)
     registries = Registries(buildx, os.environ, builder_of(request), _RETRIES, log, seconds=_REGISTRY_SECONDS)
     builds = result.builds or {}
-    others: dict[str, _Other] = {}
+    baselines: dict[str, _Baseline] = {}
     notices, warnings = list(result.notices), list(result.warnings)
     used = list({image.reference: image for name, image in images.items() if name in builds}.values())
-    for image, found in zip(used, registries.call_concurrently(partial(_other, answers), used), strict=True):
+    for image, found in zip(used, registries.call_concurrently(partial(_baseline, answers), used), strict=True):
         if isinstance(found, BuildDigestsError):
             warnings.append(f"compare: {found}; {_NOT_AFFECTED}")
             continue
-        others[image.reference] = found
+        baselines[image.reference] = found
         if found.digest is None:
             notices.append(f"compare: {image.name} does not exist yet, so that every image counts as changed")
-    engine = _Engine(live)
+    engine = _EngineBlobs(live)
 
     def compare_exporter(
         registries: Registries, item: tuple[str, AttributedExporter]
@@ -97,16 +102,16 @@ def compared(
         image = images.get(name)
         if image is None or exporter.type in FILE_TYPES:
             return exporter, None
-        other = others.get(image.reference)
-        comparison, problem = Comparison(image.name, other.digest if other else None, None), None
-        if other is not None and other.digest is None:
+        baseline = baselines.get(image.reference)
+        comparison, problem = Comparison(image.name, baseline.digest if baseline else None, None), None
+        if baseline is not None and baseline.digest is None:
             comparison = Comparison(image.name, None, changed=True)
-        elif other is not None:
+        elif baseline is not None:
             try:
-                contents = _Sources(folder, engine, registries).contents(exporter, builds[name].ref)
-                platforms = compare_platforms(contents, other.platforms)
+                contents = _BuiltImages(folder, engine, registries).contents(exporter, builds[name].ref)
+                platforms = compare_platforms(contents, baseline.platforms)
                 changed = any(each.changed for each in platforms)
-                comparison = Comparison(image.name, other.digest, changed, platforms)
+                comparison = Comparison(image.name, baseline.digest, changed, platforms)
             except BuildDigestsError as error:
                 target = f"target {name}: " if name else ""
                 problem = f"{target}exporter {exporter.key} ({exporter.type}) is not compared: {error}; {_NOT_AFFECTED}"
@@ -124,19 +129,21 @@ def compared(
     return replace(result, builds=with_comparisons, notices=tuple(notices), warnings=tuple(warnings))
 
 
-def _other(answers: Mapping[str, Answer], registries: Registries, image: ComparedImage) -> _Other | BuildDigestsError:
+def _baseline(
+    answers: Mapping[str, Answer], registries: Registries, image: ComparedImage
+) -> _Baseline | BuildDigestsError:
     """Return the image as the registry had it before the run could replace it, or why it is not known."""
     try:
-        return _read_other(image, answers, registries)
+        return _read_baseline(image, answers, registries)
     except BuildDigestsError as error:
         # Returned: an error that is raised would end the requests for the other images.
         return error
 
 
-def _read_other(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> _Other:
+def _read_baseline(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> _Baseline:
     top = _top(image, answers, registries)
     if top is None:
-        return _Other(None, {})
+        return _Baseline(None, {})
     digest = digest_of(top.decode()) if "@" not in image.reference else image.reference.partition("@")[2]
     known = {digest: top}
     for reference, answer in answers.items():
@@ -145,20 +152,23 @@ def _read_other(image: ComparedImage, answers: Mapping[str, Answer], registries:
             with contextlib.suppress(RegistryError):
                 check_digest(data, named := reference.partition("@")[2], reference)
                 known[named] = data
-    return _Other(digest, read_contents(digest, _Served(registries, image.repository, known).blob, image.reference))
+    return _Baseline(
+        digest, read_contents(digest, _RegistryBlobs(registries, image.repository, known).blob, image.reference)
+    )
 
 
 def _top(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> bytes | None:
     answer = answers.get(image.reference)
     if isinstance(answer, CompletedProgram):
-        # With more than one answer by a retry the first one is gone, and only the last one counts.
+        # After a transient failure the registry is asked again below, with retries.
         with contextlib.suppress(TransientError):
             return _checked(image, answered(answer, image.reference))
-    # A registry that did not answer for 20 s is not asked again: the build has ended, and would wait.
+    # A registry that did not answer for 20 s is not asked again: the build has ended, and the step would wait. Nor is a
+    # tag that the run replaces: it names the new image by now.
     if image.replaced or isinstance(answer, SlowProgramError):
         if isinstance(answer, CompletedProgram):
             return _checked(image, answered(answer, image.reference))
-        raise answer or EvidenceError(f"{image.reference}: it was not asked for before the build")
+        raise answer or EvidenceError(f"{image.reference}: it was not read before the build")
     return _checked(image, registries.find(image.reference))
 
 
@@ -168,8 +178,10 @@ def _checked(image: ComparedImage, data: bytes | None) -> bytes | None:
     return data
 
 
-class _Engine:
-    """The blobs that BuildKit keeps of a run's builds; it is asked by one thread at a time.
+class _EngineBlobs:
+    """The blobs that BuildKit keeps of a run's builds.
+
+    Only one thread at a time asks for them: `LiveSource` is not made for several.
 
     Args:
         live: reads from BuildKit's API, or None.
@@ -187,17 +199,23 @@ class _Engine:
             try:
                 return self._live.blobs(ref, (digest,), seconds=_ENGINE_SECONDS).get(digest)
             except EvidenceError:
-                # It is not asked again, since that could take as long for each blob.
+                # Not asked again: it could take as long for each blob.
                 self._live = None
                 return None
 
 
 @dataclass(frozen=True)
-class _Sources:
-    """The sources of the images that a run built: the folder of its files, BuildKit, and registries."""
+class _BuiltImages:
+    """The images that a run built, read from files, from BuildKit or from registries.
+
+    Attributes:
+        folder: the folder that paths in outputs are relative to.
+        engine: the blobs that BuildKit keeps.
+        registries: the registries that images were pushed to.
+    """
 
     folder: Path
-    engine: _Engine
+    engine: _EngineBlobs
     registries: Registries
 
     def contents(self, exporter: AttributedExporter, ref: str | None) -> Mapping[str | None, PlatformContent]:
@@ -218,10 +236,10 @@ class _Sources:
                 with open_layout(file) as layout:
                     return read_contents(exporter.digest, partial(read_blob, layout), str(exporter.dest))
         pushed = references((exporter,))
-        served = _Served(self.registries, pushed[0].partition("@")[0], {}) if pushed else None
+        served = _RegistryBlobs(self.registries, pushed[0].partition("@")[0], {}) if pushed else None
 
         def blob(digest: str) -> bytes | None:
-            # A registry limits the number of requests, and each takes a program of buildx.
+            # BuildKit first: a registry limits the number of requests, and each request starts buildx.
             data = self.engine.blob(ref, digest)
             if data is None and served:
                 return served.blob(digest)
@@ -232,7 +250,7 @@ class _Sources:
         return read_contents(exporter.digest, blob, pushed[0] if pushed else "BuildKit's store")
 
 
-class _Served:
+class _RegistryBlobs:
     """The manifests and configs of a repository.
 
     Args:
@@ -256,8 +274,8 @@ class _Served:
         if digest in self._known:
             return self._known[digest]
         if digest in self._manifests:
-            # Not as the bytes that a digest names: some registries answer 500 if a config is requested as a manifest,
-            # after which buildx 0.38 does not request it as a blob.
+            # Not with `imagetools inspect --raw`: some registries answer 500 if a config is requested as a manifest,
+            # and buildx 0.38 then does not request it as a blob.
             return self._registries.config(f"{self._repository}@{self._manifests[digest]}")
         reference = f"{self._repository}@{digest}"
         data = self._registries.manifest(reference)

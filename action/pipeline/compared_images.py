@@ -27,7 +27,8 @@ _SECONDS = 20.0
 _MAX_CONCURRENT = 8
 _MAX_ANSWERS = 400
 
-# As much as is read of it later. Not imported from there: the build waits for the imports of this module.
+# The limit of the readers (action.oci.layout), which is not imported from there: the start of the build waits for the
+# imports of this module.
 _MAX_BYTES = 16 * 1024 * 1024
 _FORM = "write the name of an image in a registry, with a tag or digest: ghcr.io/octo/app:main"
 
@@ -110,7 +111,7 @@ class Lookup:
         self._started = False
 
     def before(self) -> None:
-        """Ask for the tags that the run replaces; to be called before buildx starts."""
+        """Look up the tags that the run replaces, and wait for the answers; must be called before buildx starts."""
         ended = threading.Event()
 
         def ask() -> None:
@@ -122,13 +123,13 @@ class Lookup:
             wait_for(ended)
 
     def start(self) -> None:
-        """Ask for everything else in a thread, unless that was done before."""
+        """Look up everything else in a thread, unless that was done before."""
         if not self._started:
             self._started = True
             threading.Thread(target=self._ask_all, daemon=True).start()
 
     def answers(self) -> Mapping[str, Answer]:
-        """Return the answer for each reference that was asked for: the images, and what they name, by digest."""
+        """Return the answers: reference to answer, for the images and, by digest, for the manifests that they name."""
         if self._started:
             wait_for(self._ended, _SECONDS)
         return dict(self._answers)
@@ -148,7 +149,7 @@ class Lookup:
             self._ended.set()
 
     def _ask_each(self, references: Sequence[str]) -> None:
-        """Ask for references, eight at the same time."""
+        """Look up references, at most eight at the same time."""
         for start in range(0, len(references), _MAX_CONCURRENT):
             threads = [
                 threading.Thread(target=self._ask, args=(each,), daemon=True)
@@ -160,8 +161,8 @@ class Lookup:
                 thread.join()
 
     def _ask(self, reference: str) -> None:
-        # A transient failure is repeated only after the build, when the package for that is there. For a tag that the
-        # run replaces, that would be too late.
+        # Retries with waits come after the build, when their package is there. For a tag that the run replaces, that
+        # would be too late.
         for _ in range(2):
             try:
                 answer: Answer = self._query(reference)

@@ -58,15 +58,16 @@ def conclude(
         sources: the sources of other evidence.
         require_digests: whether an exporter that makes an image and has no digest is an error.
     """
-    # With `call` a frontend writes all of a target's metadata (docker/buildx 0.36, build/build.go): none of it is used.
+    # With `call` the frontend writes a target's metadata, and may write anything (docker/buildx 0.36, build/build.go):
+    # none of it is used.
     exporting = {name: requested for name, requested in request.targets.items() if requested.exports}
     files = {name: file for name, file in read.targets.items() if name in exporting}
     if failed and not request.bake:
         return _failed_build(failed, read, files.get(""))
     if failed:
         return _failed_bake(request, failed, read, files, sources)
-    # Records that only the summary needs are read later: on a busy engine each takes time, and the step outputs must
-    # not wait for them.
+    # Records that only the summary needs are read later: a busy engine takes time for each, and the step outputs must
+    # not wait for that.
     refs = [
         file.metadata.ref
         for name, file in files.items()
@@ -77,7 +78,7 @@ def conclude(
 
 
 def deviation_warnings(deviations: Sequence[str]) -> list[str]:
-    """Return a warning that names the places of a metadata file that deviate from its schema; none without places."""
+    """Return a warning that names the places where a metadata file deviates from its schema; none if it does not."""
     if not deviations:
         return []
     more = f" and {len(deviations) - _MAX_SHOWN} more" if len(deviations) > _MAX_SHOWN else ""
@@ -104,7 +105,7 @@ def _failed_build(failed: BuildDigestsError, read: MetadataFile, file: TargetMet
     """Return the result of a failed build: its reference, if buildx wrote it to the metadata file."""
     if read.text is None:
         return RunResult(None, None, (failed,))
-    # Nothing lists which exporters had finished before the build failed, so none is reported.
+    # No source lists which exporters had finished before the build failed, so none is reported.
     ref = file.metadata.ref if file is not None else None
     return RunResult({"": AttributedBuild(ref)}, read.text, (failed, *read.faults))
 

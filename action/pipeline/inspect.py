@@ -1,4 +1,4 @@
-"""The results of a build from the files that it wrote: metadata file, record and tars."""
+"""The results of a build from the files that it left behind: metadata file, record and tars."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def exporters_of_record(record: Record) -> Requested:
 
 def _exporters_found(found: Sequence[tuple[str | None, str | None, Mapping[str, str]]]) -> Requested:
     given = [identifier or attributes.get("id") or "" for _, identifier, attributes in found]
-    # An ID that two exporters have in common identifies neither. Buildx passes on any text, which no key can be.
+    # An ID that two exporters share identifies neither. buildx accepts any text as an ID, even one that is no key.
     counts = Counter(given)
     ids = [each if is_id(each) and counts[each] == 1 else None for each in given]
     outputs = [

@@ -23,7 +23,7 @@ UNKNOWN_TYPE = "unknown"
 """The type of an exporter of which a record has only the result."""
 
 _BEGINNINGS = (b"\x1f\x8b", b"PK")
-"""Of gzip, which buildx compresses records with, and of zip, in which GitHub serves artifacts."""
+"""The first bytes of gzip, which buildx compresses records with, and of zip, in which GitHub serves artifacts."""
 
 _TAR_MAGIC = slice(257, 262)
 _HEAD = 512
@@ -107,7 +107,7 @@ def inspect_records(
             evidence = BuildEvidence(record=record, missing=("the record has no result of it",))
             attribution = attribute(exporters_of_record(record) if requested.may_default else requested, evidence)
             build = AttributedBuild(None, attribution.exporters)
-            # A build that failed has exported nothing: that is no news.
+            # A failed build exports nothing, so that a missing digest needs no warning.
             found = [] if record.run.failed else missing_digests(attribution)
         if record.run.failed:
             found.append(f"the build failed: {record.run.error or 'the record does not say why'}")
@@ -135,7 +135,7 @@ def _read(file: Path) -> list[Record]:
 
 def _name(record: Record, number: int, taken: set[str]) -> str:
     name = record.ref or f"record {number}"
-    # A bundle can hold a build twice.
+    # A file of Docker Desktop can contain a build twice.
     return f"{name} ({number})" if name in taken else name
 
 

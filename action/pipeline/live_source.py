@@ -1,4 +1,4 @@
-"""The records of a run's builds from BuildKit's API, with the packages that reading them needs."""
+"""The records of a run's builds from BuildKit's API; the packages for that are loaded at the first use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The result of a build, a bake or a merge: its builds' references, and the file of `--iidfile`.
-
-With several outputs buildx writes the image ID of whichever exporter ran last into that file.
-"""
+"""The result of a build, a bake or a merge; the references of its builds; and the image ID for `--iidfile`."""
 
 from __future__ import annotations
 
@@ -112,9 +109,10 @@ def _is_from_run(state: LocalState | None, target: str, trace: Trace) -> bool:
 
 
 def rewrite_image_id_file(request: Request, result: RunResult) -> str | None:
-    """Write the ID of the image in the engine to the file, or of the first image if no image is in the engine.
+    """Write the image ID of the image in the engine to the file of `--iidfile`, or of the first image if none is there.
 
-    If that ID is not known, the file is removed, because buildx may have written the ID of another image.
+    With several outputs buildx writes the ID of the exporter that ended last. If the right ID is not known, the file is
+    removed.
 
     Args:
         request: the build.
@@ -131,7 +129,7 @@ def rewrite_image_id_file(request: Request, result: RunResult) -> str | None:
     if request.image_id_file is None or not requested.exports:
         return None
     if result.signal is not None or any(isinstance(error, (BuildFailedError, ProgramError)) for error in result.errors):
-        # buildx failed: it has removed the file, or has not written it.
+        # buildx failed, and removed the file or did not write it.
         return None
     file = Path(request.folder, request.image_id_file)
     if file.is_symlink() or not file.is_file():

@@ -1,4 +1,4 @@
-"""The platforms of pushed images, for `platform-subjects`: each platform's image is attested and signed too."""
+"""The platforms of pushed images, for `platform-subjects`, so that each platform's image can be attested and signed."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def with_platforms(
     answers: dict[str, tuple[PlatformImage, ...] | BuildDigestsError] = {}
     with contextlib.suppress(EvidenceError):
         for digest, (reference, ref) in asked.items():
-            # Without a process for each; the index of an image is a result in the build's record.
+            # BuildKit first, which takes no process. It keeps the index, because the build's record refers to it.
             if live is not None and ref is not None and (data := live.blob(ref, digest)) is not None:
-                answers[digest] = _named_by(data, reference)
+                answers[digest] = _platforms_in(data, reference)
     left = {digest: reference for digest, (reference, _) in asked.items() if digest not in answers}
     registries = Registries(buildx, os.environ, builder_of(request), RETRY_POLICY, log)
     answers |= zip(left, registries.call_concurrently(_served, left.values()), strict=True)
@@ -74,17 +74,17 @@ def with_platforms(
 
 
 def _served(registries: Registries, reference: str) -> tuple[PlatformImage, ...] | BuildDigestsError:
-    """Return the platforms of an image that a registry serves, or why they are not known."""
+    """Return the platforms of an image in a registry, or the reason why they are not known."""
     try:
         data = registries.manifest(reference)
         check_digest(data, reference.partition("@")[2], reference)
-        return _named_by(data, reference)
+        return _platforms_in(data, reference)
     except BuildDigestsError as error:
         return error
 
 
-def _named_by(data: bytes, source: str) -> tuple[PlatformImage, ...]:
-    """Return what an index names besides attestations; nothing for a manifest."""
+def _platforms_in(data: bytes, source: str) -> tuple[PlatformImage, ...]:
+    """Return the image of each platform that an index names; empty for a manifest."""
     if len(data) > MAX_JSON_BYTES:
         raise EvidenceError(f"{source}: it has {len(data)} bytes, more than the limit of {MAX_JSON_BYTES}")
     entries = parse(Document, data, source).manifests or ()

@@ -1,4 +1,4 @@
-"""The verification of digests: against the registry for what was pushed, against the file or folder for the rest."""
+"""The verification of digests: against the registry if the image was pushed, else against its file or folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def verified(result: RunResult, folder: Path, buildx: tuple[str, ...], log: Log)
     builds: dict[str, AttributedBuild] = {}
     errors: list[BuildDigestsError] = []
     for name, build in (result.builds or {}).items():
-        # The builder's own settings of registries apply to what it pushed.
+        # The settings of the builder that pushed the image apply, such as a registry's certificate.
         ref = BuildRef.parse(build.ref or "")
         builder = ref.builder if ref else ""
         builds[name], found = verify(build, folder, Registries(buildx, os.environ, builder, RETRY_POLICY, log))
@@ -116,7 +116,7 @@ def _verified_caches(
 def _moved(registries: Registries, cache: tuple[Reference, str]) -> BuildDigestsError | None:
     """Return why the tag of a cache does not name its digest, or None if it does.
 
-    Builds read a cache by its tag, so that a digest which the registry still has is not enough.
+    Builds read a cache by its tag, so it is not enough that the registry still has the digest.
     """
     reference, digest = cache
     tagged = f"{reference.repository}:{reference.tag or 'latest'}"
