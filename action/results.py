@@ -22,7 +22,7 @@ from action.oci.models import Items
 # By hand: one pattern for all algorithms could not say that it is the length of a sha256 digest that is wrong.
 _DIGEST_SCHEMA = {
     "title": "Digest",
-    "description": "a digest: algorithm, colon, encoded hash; of sha256 64 lower-case hexadecimal digits",
+    "description": "a digest: algorithm, colon, encoded hash; for sha256 64 lower-case hexadecimal digits",
     "examples": ["sha256:b5d4045c3f466fa91fe2cc6abe79232a1a57cdf104f7a26e716e0a1e2789df78"],
     "type": "string",
     "maxLength": 256,
@@ -46,7 +46,7 @@ Key = TypeAliasType(
         str,
         Field(
             title="Key",
-            description="an exporter's key: its ID of letters, digits, '_', '.' and '-', or its index as a text",
+            description="an exporter's key: its ID of letters, digits, '_', '.' and '-', or its index as a string",
             examples=["release", "1"],
             pattern=r"^[A-Za-z0-9_.-]+$",
         ),
@@ -60,13 +60,13 @@ Evidence = Literal["response", "record", "artifact"]
 
 def _version(number: int) -> int:
     if number != 1:
-        raise PydanticCustomError("version", "expected the version of this form: 1")
+        raise PydanticCustomError("version", "expected the version of this format: 1")
     return number
 
 
 # Not `Literal[1]`: it accepts true and 1.0, which are equal to 1 in Python.
 _Version = Annotated[
-    int, AfterValidator(_version), WithJsonSchema({"description": "the version of this form: 1", "const": 1})
+    int, AfterValidator(_version), WithJsonSchema({"description": "the version of this format: 1", "const": 1})
 ]
 
 
@@ -82,7 +82,7 @@ def _described(title: str, text: str) -> ConfigDict:
     )
 
 
-_SIZE = "the compressed bytes of config and layers, attestations left out: a whole number, not negative, or null"
+_SIZE = "the bytes of config and layers, compressed, without attestations: a whole number, not negative, or null"
 
 
 class ResultDescriptor(BaseModel):
@@ -90,7 +90,7 @@ class ResultDescriptor(BaseModel):
 
     model_config = _described("OCI descriptor", "an OCI descriptor: an object with mediaType, digest and size")
 
-    media_type: str = Field(alias="mediaType", description="a media type: a text", examples=[_INDEX], min_length=1)
+    media_type: str = Field(alias="mediaType", description="a media type: a string", examples=[_INDEX], min_length=1)
     digest: Digest
     size: int = Field(description="a size in bytes: a whole number, not negative", ge=0)
 
@@ -116,12 +116,12 @@ class LayerResult(BaseModel):
     digest: Digest
     size: int = Field(description="the compressed size in bytes: a whole number, not negative", ge=0)
     created_by: str | None = Field(
-        description="the beginning of the instruction that made it: a text, or null",
+        description="the beginning of the instruction that made it: a string, or null",
         examples=["COPY hello.txt /hello.txt # buildkit"],
     )
 
 
-_SIZE_OR_NULL = "the compressed bytes of config and layers, or null if only the other image has this platform"
+_SIZE_OR_NULL = "the bytes of config and layers, compressed, or null if the image does not have this platform"
 
 
 class PlatformComparisonResult(BaseModel):
@@ -130,11 +130,11 @@ class PlatformComparisonResult(BaseModel):
     model_config = _described("Comparison of one platform", "a comparison of one platform's images: an object")
 
     platform: str | None = Field(description="a platform such as linux/arm64, or null", examples=["linux/arm64"])
-    changed: bool = Field(description="whether config or layers differ: true or false")
+    changed: bool = Field(description="true or false: whether config or layers differ")
     size: int | None = Field(description=_SIZE_OR_NULL, ge=0)
     compared_size: int | None = Field(description=_SIZE_OR_NULL, ge=0)
-    added: Items[LayerResult] = Field(description="layers that only this build's image has: a list")
-    removed: Items[LayerResult] = Field(description="layers that only the compared image has: a list")
+    added: Items[LayerResult] = Field(description="a list of the layers that only this build's image has")
+    removed: Items[LayerResult] = Field(description="a list of the layers that only the compared image has")
 
 
 class ComparisonResult(BaseModel):
@@ -142,9 +142,9 @@ class ComparisonResult(BaseModel):
 
     model_config = _described("Comparison", "a comparison with another image: an object, or null")
 
-    image: str = Field(description="the image as `compare` names it: a text", examples=["ghcr.io/octo/app:main"])
+    image: str = Field(description="the image as `compare` names it: a string", examples=["ghcr.io/octo/app:main"])
     digest: Digest | None = Field(description="its digest, or null if it does not exist or is unknown")
-    changed: bool | None = Field(description="whether config or layers differ: true, false, or null if it is unknown")
+    changed: bool | None = Field(description="true, false, or null if it is unknown: whether config or layers differ")
     platforms: Items[PlatformComparisonResult] = Field(description="the platforms of both images: a list")
 
 
@@ -160,18 +160,18 @@ class ExporterResult(BaseModel):
         examples=["release"],
         pattern=r"^[0-9]*[A-Za-z_.-][A-Za-z0-9_.-]*$",
     )
-    type: str = Field(description="an exporter type: a text", examples=["image"], min_length=1)
-    names: Items[Annotated[str, Field(description="an image name: a text")]] = Field(
-        description="image names: a list of texts", examples=[["ghcr.io/octo/app:1"]]
+    type: str = Field(description="an exporter type: a string", examples=["image"], min_length=1)
+    names: Items[Annotated[str, Field(description="an image name: a string")]] = Field(
+        description="image names: a list of strings", examples=[["ghcr.io/octo/app:1"]]
     )
-    push: bool = Field(description="whether it was pushed: true or false")
-    dest: str | None = Field(description="the path it was written to: a text, or null", examples=["app.tar"])
+    push: bool = Field(description="true or false: whether it was pushed")
+    dest: str | None = Field(description="the path it was written to: a string, or null", examples=["app.tar"])
     digest: Digest | None = Field(description=_DIGEST_OR_NULL)
     imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
     size: int | None = Field(default=None, description=_SIZE, ge=0)
     descriptor: ResultDescriptor | None = Field(description="an OCI descriptor, or null")
     platforms: Items[PlatformResult] = Field(description="platforms: a list")
-    evidence: Evidence | None = Field(description="where the digest comes from: response, record, artifact or null")
+    evidence: Evidence | None = Field(description="the source of the digest: response, record, artifact or null")
     comparison: ComparisonResult | None = Field(
         default=None,
         description="the comparison with the image of `compare`, or null",
@@ -191,13 +191,13 @@ class CacheResult(BaseModel):
         examples=["main"],
         pattern=r"^[0-9]*[A-Za-z_.-][A-Za-z0-9_.-]*$",
     )
-    type: str = Field(description="a cache type: a text", examples=["registry"], min_length=1)
+    type: str = Field(description="a cache type: a string", examples=["registry"], min_length=1)
     ref: str | None = Field(
-        description="the image name of the cache: a text, or null", examples=["ghcr.io/octo/app:cache"]
+        description="the image name of the cache: a string, or null", examples=["ghcr.io/octo/app:cache"]
     )
-    dest: str | None = Field(description="the folder it was written to: a text, or null", examples=["cache"])
+    dest: str | None = Field(description="the folder it was written to: a string, or null", examples=["cache"])
     digest: Digest | None = Field(description=_DIGEST_OR_NULL)
-    evidence: Evidence | None = Field(description="where the digest comes from: response, record, artifact or null")
+    evidence: Evidence | None = Field(description="the source of the digest: response, record, artifact or null")
 
 
 class BuildResults(BaseModel):
@@ -212,14 +212,14 @@ class BuildResults(BaseModel):
 
     version: _Version = 1
     ref: str | None = Field(
-        description="a build reference: builder/node/ref, or null where it is not known",
+        description="a build reference: builder/node/ref, or null if it is not known",
         examples=["default/default/kjudg3h3b1u2l7i9m0v5xg4ts"],
         pattern=r"^[^/\s]+/[^/\s]+/[^/\s]+$",
     )
     digest: Digest | None = Field(description=_DIGEST_OR_NULL)
     imageid: Digest | None = Field(description=_DIGEST_OR_NULL)
     exporters: Items[ExporterResult] = Field(
-        description="exporters: a list, in the user's order, those that buildx added last"
+        description="exporters: a list, in the user's order, and then those that buildx added"
     )
     caches: Items[CacheResult] = Field(default=(), description="cache exporters: a list, in the user's order")
 

@@ -228,7 +228,7 @@ def _output(written: object, index: int, source: str) -> Output:
         return output_of({str(key): str(value) for key, value in written.items()}, index, source=source)
     if isinstance(written, str):
         return parse_output(written, index, source=source)
-    raise InputError(source, f"{written!r} is not an output", "write a text or an object")
+    raise InputError(source, f"{written!r} is not an output", "write a string or an object")
 
 
 def _caches(name: str, written: object) -> tuple[CacheEntry, ...]:

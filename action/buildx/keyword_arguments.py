@@ -133,7 +133,7 @@ def positional(name: str, values: Iterable[str]) -> list[str]:
         # pflag reads options after other arguments too, so that the value could add any option to the command.
         if not each or (each.startswith("-") and each != "-"):
             rule = f"buildx would read it as an option; for a folder of that name write ./{each}"
-            raise InputError(name, f"{each!r} is not valid", rule if each else "give a text that is not empty")
+            raise InputError(name, f"{each!r} is not valid", rule if each else "give a string that is not empty")
     return found
 
 
@@ -175,5 +175,5 @@ def _assignment(name: str, key: object, value: object) -> str:
     if isinstance(value, bool):
         return f"{key}={'true' if value else 'false'}"
     if not isinstance(value, (str, int, os.PathLike)):
-        raise InputError(name, f"the value of {key} is {value!r}", "give a text")
+        raise InputError(name, f"the value of {key} is {value!r}", "give a string")
     return f"{key}={value if isinstance(value, (str, int)) else os.fspath(value)}"

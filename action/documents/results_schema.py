@@ -126,10 +126,10 @@ def results_schema() -> _Schema:
     (build, bake), definitions = _generated(BuildResults, BakeResults)
     return {
         **_head("results", "Results of build-digests", _BUILD, {"version": 1, "targets": {"web": _BUILD}}),
-        "description": "results: those of one build, or those of every target of a bake",
+        "description": "results of one build, or of each target of a bake",
         "type": "object",
         "required": ["version"],
-        "properties": {"version": {"description": "the version of this form: 1"}},
+        "properties": {"version": {"description": "the version of this format: 1"}},
         "if": {"required": ["targets"], "properties": {"targets": {}}},
         "then": bake,
         "else": build,

@@ -42,7 +42,7 @@ _EXPECTED = {
     "list_type": "expected a list",
     "model_attributes_type": "expected an object",
     "model_type": "expected an object",
-    "string_type": "expected a text",
+    "string_type": "expected a string",
     "tuple_type": "expected a list",
 }
 """Pydantic's types of errors to what a document has to have in that place."""
@@ -52,14 +52,14 @@ def _digest(text: str) -> str:
     if len(text) > MAX_DIGEST_LENGTH or not _DIGEST.match(text):
         raise PydanticCustomError(
             "digest",
-            "expected a digest: algorithm, colon, encoded hash; of sha256 64 lower-case hexadecimal digits",
+            "expected a digest: algorithm, colon, encoded hash; for sha256 64 lower-case hexadecimal digits",
         )
     return text
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:
     if not all(isinstance(value, str) for value in values.values()):
-        raise PydanticCustomError("texts", "expected an object of texts")
+        raise PydanticCustomError("texts", "expected an object of strings")
     return values
 
 

@@ -76,7 +76,7 @@ _WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: action.build([1]), "^arguments: 1 is not valid"),  # type: ignore[list-item]
     (lambda: action.build(["--tag"]), "^--tag: it is the last argument and has no value"),
     (lambda: action.build(context="--push"), r"^context: '--push' is not valid; .* write \./--push$"),
-    (lambda: action.build(context=""), "^context: '' is not valid; give a text that is not empty$"),
+    (lambda: action.build(context=""), "^context: '' is not valid; give a string that is not empty$"),
     (lambda: action.build(context=".", folder="/nowhere"), "^folder: there is no folder '/nowhere'"),
     (lambda: action.build(context=".", outputs={}), "^outputs: '' is not valid"),
     (lambda: action.build(context=".", outputs={"dest": "a.tar"}), "^--output: 'dest=a.tar' has no type"),

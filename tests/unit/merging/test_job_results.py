@@ -33,7 +33,7 @@ def test_every_results_file_in_a_folder_and_its_subfolders_is_read(tmp_path: Pat
     [
         ("", "bad.json: at the top: expected a JSON document, found nothing"),
         ("{", "bad.json: at the top: expected the rest of a JSON document"),
-        ('{"version": 2, "targets": {}}', "bad.json: at /version: expected the version of this form: 1"),
+        ('{"version": 2, "targets": {}}', "bad.json: at /version: expected the version of this format: 1"),
         ('{"containerimage.digest": "sha256:x"}', "bad.json: at the top: 'version' is a required property"),
         ('{"version": 1, "ref": null, "digest": "x", "imageid": null, "exporters": []}', "bad.json: at /digest: "),
     ],

@@ -12,7 +12,7 @@ from action.oci.models import Descriptor, Document, Index, Manifest, parse, vali
 
 DIGEST = "sha256:" + "a" * 64
 DESCRIPTOR = {"mediaType": "m", "digest": DIGEST, "size": 1}
-A_DIGEST = "expected a digest: algorithm, colon, encoded hash; of sha256 64 lower-case hexadecimal digits"
+A_DIGEST = "expected a digest: algorithm, colon, encoded hash; for sha256 64 lower-case hexadecimal digits"
 
 
 def index(**members: Any) -> bytes:  # noqa: ANN401  # JSON
@@ -32,7 +32,7 @@ def index(**members: Any) -> bytes:  # noqa: ANN401  # JSON
         (index(digest=...), "at /manifests/1: expected the member digest"),
         (index(mediaType=...), "at /manifests/1: expected the member mediaType"),
         (index(mediaType=..., media_type="m"), "at /manifests/1: expected the member mediaType"),
-        (index(mediaType=1), "at /manifests/1/mediaType: expected a text"),
+        (index(mediaType=1), "at /manifests/1/mediaType: expected a string"),
         (index(digest="latest"), f"at /manifests/1/digest: {A_DIGEST}"),
         (index(digest=DIGEST + "\n"), f"at /manifests/1/digest: {A_DIGEST}"),
         (index(digest="a:" + "b" * 255), f"at /manifests/1/digest: {A_DIGEST}"),
@@ -40,8 +40,8 @@ def index(**members: Any) -> bytes:  # noqa: ANN401  # JSON
         (index(size="1"), "at /manifests/1/size: expected a whole number"),
         (index(size=1.0), "at /manifests/1/size: expected a whole number"),
         (index(size=True), "at /manifests/1/size: expected a whole number"),
-        (index(annotations={"a/b": 1}), "at /manifests/1/annotations: expected an object of texts"),
-        (index(platform={"os": None}), "at /manifests/1/platform/os: expected a text"),
+        (index(annotations={"a/b": 1}), "at /manifests/1/annotations: expected an object of strings"),
+        (index(platform={"os": None}), "at /manifests/1/platform/os: expected a string"),
     ],
 )
 def test_an_error_names_the_place_and_what_is_expected_there(data: bytes, error: str) -> None:
