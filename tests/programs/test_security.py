@@ -104,7 +104,6 @@ def test_a_package_with_another_hash_is_not_installed(
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     lock = tmp_path / "requirements/retries.txt"
     locked = lock.read_text(encoding="utf-8")
-    hashes = re.findall(r"sha256:(\w{64})", locked)
     lock.write_text(re.sub(r"sha256:\w{64}", "sha256:" + 64 * "0", locked), encoding="utf-8")
     cache = tmp_path / "cache"
     done = subprocess.run(
@@ -120,6 +119,5 @@ def test_a_package_with_another_hash_is_not_installed(
         check=False,
     )
     assert done.returncode != 0
-    # The message has the hash of the file that the index served.
-    assert [each for each in hashes if each in done.stdout]
+    assert re.search(r"tenacity==\S+ has another hash than in its lock", done.stdout)
     assert not list(cache.rglob("tenacity"))
