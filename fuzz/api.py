@@ -7,7 +7,7 @@ import time
 from action.buildx.grpc import Call, GrpcConnection
 from action.buildx.live_connection import OPENING
 from action.errors import EvidenceError
-from action.evidence.live_record import read_content, read_event
+from action.evidence.buildkit_api import read_content, read_event
 from action.evidence.record import Step
 from action.evidence.status_log import StatusReader
 from fuzz.reader import Reader, allowing_errors, folder

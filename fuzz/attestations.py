@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from action.oci.attestations import find_statements
+from action.oci.content import find_statements
 from action.pipeline.attestations import statement_files
 from fuzz.reader import Reader, allowing_errors, input_of, parts, printable
 

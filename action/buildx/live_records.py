@@ -16,8 +16,15 @@ from action.buildx.grpc import Call, GrpcConnection
 from action.buildx.live_connection import SECONDS, LiveConnections
 from action.buildx.local_state import BuildRef, build_id
 from action.errors import EvidenceError, NoRecordsError, SlowEvidenceError
-from action.evidence.buildkit_messages import ContentRequest, HistoryRequest, StatusRequest
-from action.evidence.live_record import SOURCE, LiveRecord, read_content, read_event
+from action.evidence.buildkit_api import (
+    SOURCE,
+    ContentRequest,
+    HistoryRequest,
+    LiveRecord,
+    StatusRequest,
+    read_content,
+    read_event,
+)
 from action.evidence.record import Record, StatusLog, Step
 from action.evidence.status_log import StatusReader, in_order
 

@@ -1,6 +1,6 @@
 """BuildKit's history record of a build, the status log of the build, and the artifacts of its exporters, as plain data.
 
-Standard library only; `record_file`, `live_record`, `status_log` and `artifact_file` read them.
+Standard library only; `record_file`, `buildkit_api`, `status_log` and `artifact_file` read them.
 """
 
 from __future__ import annotations

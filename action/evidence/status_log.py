@@ -15,7 +15,7 @@ from pydantic import Field
 
 from action.dataclass import replace
 from action.errors import EvidenceError
-from action.evidence.buildkit_messages import StatusResponse, reading, seconds
+from action.evidence.buildkit_api import StatusResponse, reading, seconds
 from action.evidence.record import StatusLog, Step
 from action.evidence.record_file import record_manifests
 from action.oci.layout import TarLayout, blob_member, read_blob

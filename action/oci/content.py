@@ -1,4 +1,8 @@
-"""Reads the config and the layers of each platform of an image."""
+"""Reads what an image contains: config and layers of each platform, and attestations.
+
+How an index attaches attestations to its platforms:
+https://github.com/moby/buildkit/blob/v0.34.2/docs/attestations/attestation-storage.md.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from action.dataclass import dataclass
 from action.errors import EvidenceError
 from action.oci.comparison import Layer, PlatformContent
 from action.oci.image import CONFIG_TYPES, INDEX_TYPES, normal_platform
+from action.oci.layout import MAX_LONG_BYTES
 from action.oci.models import Blobs, Descriptor, Digest, Document, Items, OciModel, Platform, document_bytes, parse
 
 MAX_PLATFORMS = 200
@@ -68,8 +74,8 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
     return found
 
 
-def _document(digest: str, blobs: Blobs, source: str) -> Document:
-    return parse(Document, document_bytes(digest, blobs, source), f"{source}: {digest}")
+def _document(digest: str, blobs: Blobs, source: str, *, missing: str = "") -> Document:
+    return parse(Document, document_bytes(digest, blobs, source, missing=missing), f"{source}: {digest}")
 
 
 def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None, PlatformContent]:
@@ -116,3 +122,85 @@ def _name(platform: Platform) -> str | None:
     """Return the normal name of a platform, with the version of Windows that an image is for."""
     name = normal_platform(str(platform))
     return f"{name} ({platform.os_version})" if name and platform.os_version else name
+
+
+MAX_STATEMENTS = 1000
+"""Maximum number of statements of one image."""
+
+MISSING = (
+    "BuildKit keeps little of an image that it has only pushed: add an output type=oci with dest, whose file contains "
+    "the whole image"
+)
+"""What an error says of a blob that is nowhere."""
+
+_STATEMENT = "application/vnd.in-toto+json"
+_SUBJECT = "vnd.docker.reference.digest"
+_PREDICATE = "in-toto.io/predicate-type"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An in-toto statement about the image of one platform.
+
+    Attributes:
+        platform: the platform in its normal form, or None if it is unknown.
+        subject: the digest of the platform's manifest.
+        kind: `provenance`, `sbom` or `other`.
+        digest: the digest of its bytes.
+        size: the number of its bytes.
+    """
+
+    platform: str | None
+    subject: str
+    kind: str
+    digest: str
+    size: int
+
+
+def find_statements(digest: str, blobs: Blobs, source: str) -> list[Statement]:
+    """Return the statements that an index attaches to its platforms, in its order; a manifest has none.
+
+    Args:
+        digest: the digest of the index or manifest.
+        blobs: returns indexes and manifests by their digest.
+        source: the name of the image in errors.
+
+    Raises:
+        EvidenceError: an index or manifest is missing or malformed, or there are too many statements.
+    """
+    entries = _document(digest, blobs, source, missing=MISSING).manifests or ()
+    platforms = {entry.digest: normal_platform(str(entry.platform)) for entry in entries if entry.platform}
+    found: list[Statement] = []
+    for entry in entries:
+        if not entry.is_attestation:
+            continue
+        subject = (entry.annotations or {}).get(_SUBJECT, "")
+        manifest = _document(entry.digest, blobs, source, missing=MISSING)
+        layers = (layer for layer in manifest.layers or () if layer.media_type == _STATEMENT)
+        found += [_statement(layer, subject, platforms.get(subject)) for layer in layers]
+        if len(found) > MAX_STATEMENTS:
+            message = f"{source}: it has more than the limit of {MAX_STATEMENTS} attestations"
+            raise EvidenceError(message)
+    return found
+
+
+def check_size(statement: Statement, source: str) -> None:
+    """Check that a statement is short enough to be read.
+
+    Raises:
+        EvidenceError: it is too long.
+    """
+    if statement.size > MAX_LONG_BYTES:
+        message = (
+            f"{source}: the attestation {statement.digest} has {statement.size} bytes, more than the "
+            f"limit of {MAX_LONG_BYTES}"
+        )
+        raise EvidenceError(message)
+
+
+def _statement(layer: Descriptor, subject: str, platform: str | None) -> Statement:
+    predicate = str((layer.annotations or {}).get(_PREDICATE, ""))
+    is_sbom = predicate.startswith(("https://spdx.dev/", "https://cyclonedx.org/"))
+    is_provenance = predicate.startswith("https://slsa.dev/provenance/")
+    kind = "sbom" if is_sbom else "provenance" if is_provenance else "other"
+    return Statement(platform, subject, kind, layer.digest, layer.size)

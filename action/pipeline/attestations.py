@@ -21,7 +21,7 @@ from action.evidence.record import ARTIFACT_TYPES, is_pipe_or_device
 from action.exporters.attributed import FILE_TYPES, AttributedExporter, references
 from action.exporters.output import STDOUT
 from action.inputs.merge import RETRY_POLICY
-from action.oci.attestations import MISSING, Statement, check_size, find_statements
+from action.oci.content import MISSING, Statement, check_size, find_statements
 from action.oci.layout import open_layout, read_long_blob
 from action.oci.reference import check_digest
 from action.pipeline.compared_images import builder_of

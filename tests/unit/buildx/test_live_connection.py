@@ -145,6 +145,8 @@ def test_over_a_socket_that_does_not_help_buildx_connects(folder: Path, *, answe
             with connected:
                 connected.recv(65536)
                 connected.sendall(b"HTTP/1.1 101 UPGRADED\r\n\r\n" if answers else b"HTTP/1.1 404 Not Found\r\n\r\n")
+                # Not closed before the client has sent what opens the connection: that would fail at once.
+                connected.recv(65536)
 
         thread = threading.Thread(target=serve)
         thread.start()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from action.buildx.grpc import Call, GrpcConnection
 from action.buildx.live_connection import OPENING
 from action.errors import EvidenceError
-from action.evidence.live_record import LiveRecord, read_event
+from action.evidence.buildkit_api import LiveRecord, read_event
 from tests.buildkit_api import Api
 from tests.unit.evidence.test_status_log import field
 

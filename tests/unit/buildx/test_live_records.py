@@ -209,7 +209,7 @@ def test_a_damaged_record_does_not_affect_the_others(api: Api) -> None:
 
 
 def test_a_record_that_is_too_long_is_not_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("action.evidence.live_record.MAX_EVENT", 100)
+    monkeypatch.setattr("action.evidence.buildkit_api.MAX_EVENT", 100)
     api.record("first", dict.fromkeys(range(2), ("some/thing", f"sha256:{'e' * 64}")))
     (error,) = api.records().read([REF]).values()
     assert "more than the limit of 100" in str(error)

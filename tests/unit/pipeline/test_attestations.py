@@ -14,7 +14,7 @@ from action.dataclass import replace
 from action.errors import SlowEvidenceError
 from action.exporters.attributed import AttributedBuild
 from action.inputs.policy import NO_RETRIES
-from action.oci import attestations as reader
+from action.oci import content as reader
 from action.oci import layout as layouts
 from action.pipeline.attestations import with_attestations
 from action.pipeline.run_result import RunResult
