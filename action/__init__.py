@@ -31,11 +31,11 @@ __all__ = ["__version__", *_MODULES]  # noqa: PLE0604  # the names are texts; __
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used: a step imports this package, and must not wait for its libraries."""
+    """Import a public name when it is first used: a step imports this package too, and must not wait for libraries."""
     if name not in _MODULES:
         message = f"module 'action' has no attribute {name!r}"
         raise AttributeError(message)
-    # Not importlib, whose import would cost the start of a step.
+    # Not importlib.import_module: importing importlib would delay the start of a step.
     value = getattr(__import__(_MODULES[name], fromlist=[name]), name)
     globals()[name] = value
     return value

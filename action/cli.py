@@ -36,7 +36,7 @@ from action.usage import BuildxCommand, Choice, Group
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
-# A shell completes file names. An argument that happens to name a file may be one that nobody can read.
+# `click.Path` makes shells complete file names. An argument may also name a file that cannot be read.
 _PASSED_ON = click.Path(readable=False)
 
 
@@ -144,7 +144,7 @@ def action(step: str, *, dry_run: bool) -> None:
     Its inputs are in the environment variable INPUTS, a JSON object.
     """
     ignore_write_errors()
-    # One of the modules, by its name: each of the others would cost the step its imports.
+    # Imported by its name, because the modules of the other steps would cost this step their imports.
     module = importlib.import_module(f"action.steps.{step}")
     sys.exit(getattr(module, f"run_{step}_step")(dry_run=dry_run))
 
@@ -188,7 +188,7 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
 
 def _run_buildx(request: Request, policy: Policy, results_file: Path | None, form: str) -> None:
     if form == "dotenv":
-        # Before the build: afterwards its images would be pushed.
+        # Checked before the build, because afterwards the images are pushed.
         keys = {target: [each.key for each in requested.exporters] for target, requested in request.targets.items()}
         check_variable_names(keys, bake=request.bake)
     require_buildx()
@@ -210,13 +210,13 @@ def _run_buildx(request: Request, policy: Policy, results_file: Path | None, for
 def _results_stream(result: RunResult, request: Request) -> TextIO | None:
     """Return the stream to print a run's results to, or None if it failed and has none.
 
-    Data that buildx itself writes to standard output, such as a tar or an image ID, must not be mixed with ours.
+    Data that buildx itself writes to standard output, such as a tar or an image ID, must not be mixed with the results.
     """
     if result.builds is None:
         return None
     if result.errors and not any(build.exporters for build in result.builds.values()):
         return None
-    # A frontend may have buildx print a message; that is known only afterwards (docker/buildx, commands/build.go).
+    # A frontend can let buildx print a message, which is known only after the run (docker/buildx, commands/build.go).
     has_message = '"frontend.result.inlinemessage"' in (result.metadata or "")
     if request.writes_stdout or has_message or any(each.writes_stdout for each in request.targets.values()):
         return sys.stderr

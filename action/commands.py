@@ -53,7 +53,7 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Print buildx's arguments
 
 
 def terminal_log() -> Log:
-    """Return the log of a run; on a terminal buildx draws its own progress, and nothing is between."""
+    """Return the log of a run. On a terminal buildx draws its own progress, and its output is not captured."""
     return Log(not sys.stderr.isatty(), sys.stderr.buffer, lambda message: click.echo(message, err=True))
 
 

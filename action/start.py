@@ -11,7 +11,7 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
     # A step that is cancelled while it still imports ends at once, without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import contextlib  # after the signal is set, as all that follow
+import contextlib  # this import and the next ones take time, and the signal is set before
 import functools
 import gc
 import importlib
@@ -23,10 +23,10 @@ OLDEST = (3, 10)
 """The oldest Python version that the action supports."""
 
 TOO_OLD = 86
-"""The exit code with which an older Python makes the launcher try the next one (launcher/main.js); no step has it."""
+"""The exit code of an older Python, after which the launcher tries the next one (launcher/main.js); no step uses it."""
 
 INCOMPLETE = 87
-"""The same for a Python without all of its standard library."""
+"""The same for a Python that lacks a part of its standard library."""
 
 _OBJECTS_BEFORE_COLLECTION = 200_000
 
@@ -52,9 +52,9 @@ def main() -> int:
     Raises:
         StartError: the step is unknown, this Python is too old, or the launcher passed no inputs.
     """
-    # Collections find nothing while modules are imported, and took a tenth of the time of the imports.
+    # While modules are imported, garbage collections find nothing, and took a tenth of the time.
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
-    # With -I Python adds no folder of its own to the search path, so nothing of this package can be imported before.
+    # With -I Python does not add the script's folder to the search path, so that this package cannot be imported yet.
     sys.path.insert(0, str(_ROOT))
     from action.process.streams import ignore_write_errors, open_closed_streams
 
@@ -97,7 +97,7 @@ def _step(*, launched: bool) -> "functools.partial[int]":
             launch = launch_from_launcher()
         except EOFError:
             raise StartError("the launcher ended before it had passed the inputs") from None
-    # One of the modules, by its name: each of the others would cost the step its imports.
+    # Imported by its name, because the modules of the other steps would cost this step their imports.
     step = importlib.import_module("action.steps." + name)
     return functools.partial(getattr(step, _STEPS[name]), launch)
 
@@ -110,7 +110,7 @@ if __name__ == "__main__":
         sys.stdout.write("::error::" + text + "\n")
         code = 1
     for stream in (sys.stdout, sys.stderr):
-        # Nobody may read it any more, or it is closed.
+        # The stream may be closed, or its reader may have ended.
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     # Not sys.exit(): Python takes 0.03 s to free pydantic's classes one by one, and all files are closed by now.

@@ -1,7 +1,7 @@
 """How the command is used: its help texts, and the messages for calls that are wrong.
 
-click's own messages show a usage line and no remedy. Those of this command are one line each, as all its errors: what
-was wrong, where, and what to write instead.
+click's own messages show a usage line, and not what to do. Those of this command are one line, like all its errors:
+what was wrong, where, and what to write instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXIT_CODES = (
 )
 """The exit codes of every command, and what they mean."""
 
-# Similarity from 0 to 1. After `--` an option may be one of a newer buildx, which must be passed on.
+# Similarity from 0 to 1. After `--` an option may be one of a newer buildx, so that only a very similar one is a typo.
 _CLOSE = 0.6
 _VERY_CLOSE = 0.85
 
@@ -244,7 +244,7 @@ def _without_value(name: str, ctx: click.Context) -> InputError:
 
 
 def _check_before(name: str, ours: Sequence[str], ctx: click.Context) -> None:
-    """Check an option before `--` that is none of this command."""
+    """Check an option before `--` that this command does not have."""
     known = BUILDX_OPTIONS[str(ctx.command.name)]
     if name in known:
         return

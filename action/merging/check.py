@@ -44,7 +44,7 @@ def check_merged(
         annotations: the annotations that it must have, each with its level, such as `index:key=value`.
 
     Returns:
-        The merged image, and the errors because of which it must not be pushed.
+        The merged image; and the errors, because of which it must not be pushed.
 
     Raises:
         EvidenceError: the index or a source is not an OCI index or manifest.
@@ -151,7 +151,7 @@ def _missing_annotations(planned: PlannedImage, document: Document, annotations:
 
 
 def _is_replaced(key: str, annotation: str, annotations: Sequence[str]) -> bool:
-    """Tell whether a later annotation with the same key replaces this one, as buildx does."""
+    """Return whether a later annotation with the same key replaces this one, as buildx does."""
     later = annotations[annotations.index(annotation) + 1 :]
     return any(each.partition(":")[2].partition("=")[0] == key for each in later)
 

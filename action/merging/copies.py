@@ -14,10 +14,10 @@ from action.oci.reference import check_digest
 
 _MAX_MANIFESTS = 1000
 
-# The tags that can refer to an image: of OCI's tag schema, and cosign's signatures, attestations and SBOMs.
+# How the tags end that refer to an image: those of OCI's tag schema, and cosign's signatures, attestations and SBOMs.
 # https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
 # https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
-# What a registry gives only through its referrers API is not among them: buildx has no command that reads it.
+# Artifacts that only the registry's referrers API lists have no such tag; no command of buildx reads that API.
 _SUFFIXES = ("", ".sig", ".att", ".sbom")
 _MAX_ROUNDS = 4
 
@@ -151,7 +151,7 @@ def find_referrers(registries: Registries, repository: str, digests: Iterable[st
     found: dict[str, str] = {}
     seen: set[str] = set()
     pending = dict.fromkeys(digests)
-    # A signature can be signed too, and so on.
+    # A signature can itself be signed, and so on.
     for _ in range(_MAX_ROUNDS):
         tags = [_tag(digest) + suffix for digest in pending for suffix in _SUFFIXES]
         answers = registries.call_concurrently(lambda each, tag: each.find(f"{repository}:{tag}"), tags)
@@ -178,7 +178,7 @@ def copy_referrers(registries: Registries, image: Copy, found: Mapping[str, str]
         found: the return value of `find_referrers`.
 
     Raises:
-        RegistryError: a tag in the other repository names what the one here does not, or a request fails.
+        RegistryError: the tag in the other repository has artifacts that this one lacks, or a request fails.
         EvidenceError: a tag does not name a manifest or index.
     """
     copies = []
@@ -197,11 +197,14 @@ def copy_referrers(registries: Registries, image: Copy, found: Mapping[str, str]
 
 def _tag(digest: str) -> str:
     algorithm, _, encoded = digest.partition(":")
-    # The longest that OCI's tag schema has; a tag ends at 128 characters.
+    # OCI's tag schema cuts both parts to these lengths, because a tag has at most 128 characters.
     return f"{algorithm[:32]}-{encoded[:64]}"
 
 
 def _parts(data: bytes, source: str) -> set[str]:
-    """Return what a tag names: an index its manifests, a manifest its layers, which are cosign's signatures."""
+    """Return the digests of what a tag names: the manifests of an index, or the layers of a manifest.
+
+    cosign keeps each signature of an image as a layer of one manifest.
+    """
     document = parse(Document, data, source)
     return {each.digest for each in document.manifests or document.layers or ()}

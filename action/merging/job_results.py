@@ -1,4 +1,4 @@
-"""The results files of several jobs, completed with the platforms that registries know."""
+"""The results files of several jobs, completed with the platforms that registries name."""
 
 from __future__ import annotations
 

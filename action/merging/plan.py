@@ -73,7 +73,7 @@ def plan(
         request: the inputs of the merge.
 
     Returns:
-        An image for each exporter key, and the errors because of which none of them must be made.
+        An image for each exporter key; and the errors, because of which no image must be made.
     """
     chosen = {job.file: _chosen(job, request.keys) for job in jobs}
     errors: list[BuildDigestsError] = []
@@ -145,7 +145,7 @@ def _missing_keys(
             if job.file in owners:
                 continue
             platforms = next((text for each in chosen[job.file] if (text := in_brackets(each))), "")
-            has = f"{_some(owners)} has it" if owners else "no job has it"
+            has = f"{_first_of(owners)} has it" if owners else "no job has it"
             present = ", ".join(each.key for each in job.results.exporters) or "none"
             yield MergeError(
                 f"{job.file}{platforms}: there is no exporter {key}, its keys are: {present}; {has}. Give the outputs "
@@ -154,9 +154,9 @@ def _missing_keys(
 
 
 def _mixed(key: str, exporters: Mapping[str, AttributedExporter]) -> Iterator[MergeError]:
-    """Yield an error for each output without an ID that was pushed to other repositories than the first job's.
+    """Yield an error for each output without an ID that was pushed to other repositories than the first job's output.
 
-    Such outputs share only their position in the lists of outputs, and may be different images.
+    Outputs without an ID share only their position in the list of outputs, and may be different images.
     """
     if not key.isdecimal():
         return
@@ -175,7 +175,8 @@ def _conflicts(planned: PlannedImage) -> Iterator[MergeError]:
     for source in sorted(planned.sources, key=lambda source: source.file):
         for platform, digest in source.platforms.items():
             other, other_digest = first.setdefault(platform, (source, digest))
-            # One Windows platform may have several images with different os.version, which the results do not contain.
+            # A Windows platform may have several images with different os.version, which results do not contain. The
+            # merged index does, and is checked for duplicates (action.merging.check).
             if other_digest != digest and not platform.startswith("windows/"):
                 yield conflict(planned.key, platform, (other.file, other_digest), (source.file, digest))
 
@@ -292,5 +293,5 @@ def _repositories(exporter: AttributedExporter) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reference.repository for reference in references))
 
 
-def _some(files: Sequence[str]) -> str:
+def _first_of(files: Sequence[str]) -> str:
     return files[0] if len(files) == 1 else f"{files[0]} (and {len(files) - 1} more)"

@@ -26,11 +26,6 @@ from action.process.log import Log
 _PREFER_INDEX = (0, 15)
 """The first buildx with `imagetools create --prefer-index`; those before it put each manifest into an index."""
 
-_OF_TAGS = (
-    "exporter {}: what refers to the image by a tag is copied with it ({}); buildx cannot read what is only in the "
-    "registry's referrers API"
-)
-
 
 @dataclass(frozen=True)
 class _Image:
@@ -96,7 +91,7 @@ def run_promote(
 
 
 def _plan(request: PromoteRequest) -> tuple[tuple[PlannedImage, ...], Sequence[BuildDigestsError]]:
-    """Plan the promotion like a merge of one job, whose images become no part of another one."""
+    """Plan a promotion like the merge of a single job, whose images stay as they are."""
     job = _read_source(request)
     known = [exporter.key for exporter in job.results.exporters]
     for key in request.keys:
@@ -154,7 +149,7 @@ def _prepare(planned: PlannedImage, registries: Registries, *, referrers: bool, 
     for target, tags in planned.tags.items():
         repository = source.reference(target).partition("@")[0]
         copy = Copy(f"exporter {planned.key}", repository, source.digest, manifests, target, tags, unwrapped)
-        # Within one repository what refers to an image by its digest refers to it under every tag.
+        # Within one repository artifacts refer to the digest, so that they need no copy for another tag.
         if referrers and repository != target:
             if repository not in found:
                 found[repository] = find_referrers(registries, repository, manifests)
@@ -168,7 +163,7 @@ def _prepare(planned: PlannedImage, registries: Registries, *, referrers: bool, 
 
 
 def _push(image: _Image, registries: Registries) -> tuple[AttributedExporter, list[BuildDigestsError]]:
-    """Make the copies of an image; where one fails, those to the other repositories are still made."""
+    """Make the copies of an image; if one fails, the copies to other repositories are still made."""
 
     def push(target: str) -> BuildDigestsError | None:
         try:
@@ -211,7 +206,10 @@ def _platforms(image: _Image, document: Document) -> Iterator[PlatformImage]:
 
 def _notice(image: _Image) -> str:
     tags = dict.fromkeys(copy.tags[0].rpartition(":")[2] for copy in image.copies if copy.is_referrer)
-    return _OF_TAGS.format(image.planned.key, ", ".join(tags))
+    return (
+        f"exporter {image.planned.key}: artifacts that refer to the image by a tag are copied with it: "
+        f"{', '.join(tags)}; buildx cannot read artifacts that only the registry's referrers API lists"
+    )
 
 
 def _named(error: BuildDigestsError, planned: PlannedImage) -> BuildDigestsError:

@@ -1,4 +1,4 @@
-"""Run one merge: read the results, plan the images, check them, push them, check what the registries serve."""
+"""A merge: reads the results, plans the images, checks them, pushes them, and checks what the registries serve."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def run_merge(
         check_keys([planned.key for planned in images])
     registries = Registries(find_buildx(os.environ), os.environ, request.builder, request.retry_policy, log)
     served = _look_up(jobs, registries, request.keys)
-    # Planned again, because results often do not contain platforms, and only now can conflicts between them be found.
+    # Planned again: results often lack the platforms, and conflicts between platforms can be found only now.
     images, errors = plan(with_platforms(jobs, served.platforms), request)
     errors = (*served.errors, *errors)
     merged: dict[str, MergedImage] = {}
@@ -242,5 +242,5 @@ def _arguments(planned: PlannedImage, repository: str, request: MergeRequest) ->
 
 
 def _failed(errors: Sequence[BuildDigestsError]) -> RunResult:
-    # An error such as a refused login often occurs once for each image: print it once.
+    # The same error, such as a refused login, can occur for each image: it is printed once.
     return RunResult(None, None, tuple({str(error): error for error in errors}.values()))

@@ -1,9 +1,9 @@
-"""Installation of a locked set of packages with uv or pip, from the package index that the machine's user has set.
+"""Installation of a locked set of packages with uv or pip, from the package index that the user of the machine has set.
 
-A checked-out repository must neither run code nor configure anything here: Python starts isolated, in an empty folder,
-and of the variables of pip and uv only those are passed on that tell where packages come from and how to get them.
+A checked-out repository must neither run code nor configure anything here. So Python starts isolated, in an empty
+folder, and only those variables of pip and uv are passed on that say where packages come from and how to get them.
 
-This module is imported only if there is something to install, which a machine does once.
+This module is imported only if a set has to be installed, which happens once on a machine.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PASSED_ON = re.compile(
     r"|UV_(CACHE_DIR|CONCURRENT_\w+|CONFIG_FILE|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|HTTP_\w+|INDEX|INDEX_\w+"
     r"|INSECURE_\w+|KEYRING_PROVIDER|NATIVE_TLS|NO_CACHE|NO_CONFIG|OFFLINE|REQUEST_TIMEOUT|SYSTEM_CERTS)"
 )
-"""Variables of pip and uv that are passed on. Others would install elsewhere, for another Python, or other packages."""
+"""Variables of pip and uv that are passed on. Others could change the folder, the Python or the packages."""
 
 _FOLDERS = frozenset(("HOME", "PIP_CACHE_DIR", "PIP_CONFIG_FILE", "UV_CACHE_DIR", "UV_CONFIG_FILE"))
 """Variables that are not passed on if they lead into the workspace.
@@ -67,7 +67,7 @@ def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | Non
     ended = _run(target, lock, folder, programs)
     if not ended.code and not any(target.iterdir()):
         message = (
-            "the installer ended well and installed nothing: look for a setting of pip or uv that sends it elsewhere"
+            "the installer succeeded, but installed nothing: look for a setting of pip or uv that changes the folder"
         )
         raise PackagesError(message)
     if not ended.code:
@@ -91,7 +91,7 @@ def install(target: Path, lock: Path, folder: Path, programs: ProgramGroup | Non
 
 
 def _run(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) -> CompletedProgram:
-    """Run the installer and return how it ended; of several, how one that failed did."""
+    """Run the installer and return how it ended; if several run and one fails, how that one ended."""
     uv = find_program("uv")
     if uv:
         # Copies, not uv's default of links into its cache: a change in the cache must not change what is installed.
@@ -160,11 +160,10 @@ def _compile(packages: Path) -> None:
 
 def _environment(folder: Path) -> dict[str, str]:
     environment = {name: _value(name, value) for name, value in os.environ.items() if _is_passed_on(name, value)}
-    # With the first two settings, which a machine's pip.conf may have, pip refuses `--target` or this Python. The third
-    # saves a request.
+    # A pip.conf may turn the first two on, and pip then refuses `--target` or this Python. The third saves a request.
     settings = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    # On the file system of the packages pip moves them instead of copying, and an installer that is killed leaves
-    # nothing elsewhere.
+    # On the same file system pip moves the packages instead of copying them; and an installer that is killed leaves no
+    # files elsewhere.
     return environment | settings | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
 
 

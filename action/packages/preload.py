@@ -76,8 +76,8 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
         programs: the group whose programs the end of the `with` block kills.
     """
 
-    # The imports run in a thread although they hold Python's lock: buildx is another process, and this one only waits
-    # for it meanwhile.
+    # The imports run in a thread although they hold Python's global lock: meanwhile the main thread only waits for
+    # buildx, which is another process.
 
     def __init__(self, *items: PreloadItem, last: Callable[[ProgramGroup], None] | None = None) -> None:
         """Prepare the threads; `start` starts them."""
@@ -124,7 +124,7 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
     def _wait(self, sets: tuple[PackageSet, ...], seconds: float) -> None:
         end = self._ends.setdefault(seconds, time.monotonic() + seconds)
         self._hurry.set()
-        # All of them first, so that they are installed at the same time.
+        # All are started before the first is waited for, so that they are installed at the same time.
         installations = [self._installation(packages) for packages in sets]
         for installation in installations:
             if not wait_for(installation.ended, end - time.monotonic()):

@@ -119,8 +119,8 @@ def is_installed(packages: PackageSet) -> bool:
 
 
 def _cache() -> Path:
-    """Return the folder for what is kept between jobs."""
-    # Not one in the workspace: it could come with a checked-out repository.
+    """Return the folder that keeps packages between jobs."""
+    # Not a folder in the workspace: a checked-out repository could bring its own packages in it.
     home = home_folder()
     for name in (
         os.environ.get("RUNNER_TOOL_CACHE"),

@@ -1,7 +1,7 @@
 """Folders of installed packages: each is complete or absent, and is checked each time it is used.
 
-A manifest in the folder has the SHA-256 hash of every file that can be imported. It detects damage: a file that a
-cleaner removed, a full disk, an edit. It is no defence against somebody who can write the folder.
+A manifest in the folder has the SHA-256 hash of every file that can be imported. It detects damage: a file that was
+removed, a full disk, an edit. It does not protect against somebody who can write to the folder.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def replace(folder: Path, packages: Path) -> None:
     Raises:
         OSError: the folder cannot be replaced.
     """
-    # No file system replaces a folder that is not empty in one operation: between the two renames another step may come
-    # first, so that it takes several attempts.
+    # No file system replaces a folder that is not empty in one operation. Another step may be faster between the two
+    # renames, so that this takes several attempts.
     for attempt in range(_ATTEMPTS):
         if _moved(packages, folder) or is_whole(folder):
             return
@@ -124,7 +124,7 @@ def unfinished_folder(parent: Path) -> Iterator[Path]:
 
 def _made(parent: Path) -> tuple[Path, int | None]:
     """Return a new folder, and the file descriptor that locks it if the system has locks."""
-    # Another step may take the folder for abandoned, and remove it, before it is locked.
+    # Before the folder is locked, another step may consider it abandoned and remove it.
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
         try:

@@ -61,7 +61,7 @@ def comment_text(source: CommentSource, section: str, known: str) -> str:
         known: the comment's current text, or empty. Its parts of other commits are removed.
     """
     own = _hash(source.step)
-    # The commit is part of an HTML comment, which other characters could end.
+    # The commit becomes part of an HTML comment, which other characters could end.
     commit = re.sub(r"[^0-9a-f]", "", source.commit)
     # The digests of an older commit are no longer those of the pull request.
     parts = {part: text for part, of_commit, text in _PART.findall(known) if of_commit == commit}
@@ -95,7 +95,7 @@ def write_comment(request: ReportRequest, report: Report) -> None:
         job=os.environ.get("GITHUB_JOB", ""),
         leg=_leg(request.inputs.get("matrix", "")),
         step="\0".join(step),
-        # GITHUB_SHA of a pull request's event is a merge commit that GitHub made, which nobody knows.
+        # In a pull request GITHUB_SHA is a merge commit that GitHub made, which the reader does not know.
         commit=run.pull_request_head or run.sha,
     )
 
@@ -123,5 +123,5 @@ def _leg(text: str) -> dict[str, str]:
 
 
 def _hash(*texts: str) -> str:
-    # Names come from anybody and could end the HTML comment; a hash cannot.
+    # Anybody can choose the names, which could end the HTML comment. A hash cannot.
     return hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()[:_HASH_LENGTH]

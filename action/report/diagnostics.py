@@ -23,7 +23,7 @@ _PERMISSIONS = {1: "read", 2: "write", 3: "read/write"}
 
 
 def print_diagnostics(diagnostics: Diagnostics, docker_folder: Path) -> None:
-    """Print what is known of docker, buildx, the builder and the proxy; never wait for it, and never fail.
+    """Print what docker and buildx have printed about themselves, the builder and the proxy; do not wait for more.
 
     Args:
         diagnostics: what docker and buildx printed until now.

@@ -61,7 +61,7 @@ def largest_layers(
         except SlowEvidenceError:
             break
         except EvidenceError:
-            # An image of another kind, or one that the engine does not keep.
+            # Not the image of a container, or one that the engine no longer has.
             continue
         for platform, content in contents.items():
             for layer in content.layers:

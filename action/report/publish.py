@@ -42,11 +42,11 @@ from action.report.summary import LIMIT, failure_excerpt, render, shown_inputs
 MAX_ANNOTATIONS = 10
 """Number of warnings of a step that GitHub shows."""
 
-# Time limit for reading all records that only the summary needs. It is short, because the build is finished already and
-# the step waits only for the summary.
+# Time limit for reading all records that only the summary needs. It is short, because the build has ended and the step
+# waits only for its summary.
 _RECORD_SECONDS = 5.0
 
-# The matrix is no input that a user sets; the others contain secrets.
+# `matrix` is set by action.yml and not by the user; the others can contain secrets.
 _HIDDEN_INPUTS = ("github-token", "matrix", "secrets", "secret-envs", "secret-files")
 
 _T = TypeVar("_T")
@@ -113,7 +113,7 @@ def _annotate(result: RunResult, request: ReportRequest, refs: Sequence[str]) ->
 
 
 def _finder(states: Sequence[LocalState]) -> FindFile:
-    """Return a function that finds a Dockerfile among those of the builds.
+    """Return a function that finds the path of a Dockerfile among the Dockerfiles of the builds.
 
     A warning names only the file's base name and its content. A local file is found by its content. BuildKit fetches
     the file of a remote context itself, so it is found by its name, if the context is the workflow's own repository.

@@ -51,7 +51,7 @@ def print_inspected(
         try:
             build, warnings = inspect_files(file, record_file, outputs, tags, push=push, load=load, cache_to=cache_to)
         except DocumentError:
-            # A file that is no JSON at all is something else, of which `validate` knows what.
+            # A file that is not JSON may be something that `validate` recognizes, such as a gzip file.
             for fault in check_file(file, "metadata").faults if read_document(file).fault else ():
                 raise fault from None
             raise
@@ -95,7 +95,7 @@ def _print_records(records: Sequence[InspectedRecord], form: str, target: TextIO
         return
     if form == "json":
         builds = {each.name: {**each.build.document(), "record": _about(each)} for each in records}
-        # The form of a bake's results: a record's name stands for the target, which no record names.
+        # As in the results of a bake, with the record's name in place of the target's, which records do not contain.
         document = {"version": 1, "targets": builds} if several else builds[records[0].name]
         target.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return

@@ -1,4 +1,4 @@
-"""What a step wants reported of its run, from its inputs and environment variables. It is needed before the run."""
+"""The reports that a step writes, from its inputs and environment variables; read before the run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def read_report_options(environment: Mapping[str, str], *, summary: bool, commen
 
 
 def upload_notice(environment: Mapping[str, str]) -> str:
-    """Return what to do in place of the upload that variables of docker/build-push-action ask for, or empty.
+    """Return a notice if variables of docker/build-push-action ask for an upload of the build record, or empty.
 
     Args:
         environment: environment variables.

@@ -18,8 +18,8 @@ from action.report.safe_text import log_line
 _COLUMNS = ("KEY", "TYPE", "NAME OR DEST", "DIGEST", "EVIDENCE")
 _CACHE_COLUMNS = ("CACHE", "TYPE", "REF OR DEST", "DIGEST", "EVIDENCE")
 _SIZE = 4
-"""The place of the column with sizes, which is there if one is known."""
-# Wider than any table, to measure how wide a table would be: rich never reports more than the width that it is given.
+"""The position of the column for sizes, which is there only if a size is known."""
+# Wider than any table: rich measures a table only up to the width that it is given.
 _WIDE = 10_000
 
 
@@ -30,8 +30,8 @@ def print_table(results: AttributedBuild, file: TextIO) -> None:
         results: the results of one build.
         file: the stream to print to; it gets colors if it is a terminal.
     """
-    # rich would read `[bold]` and `:smile:` in a name as markup, and color numbers.
-    # It leaves out colors only if NO_COLOR is set; bold text is out of place too, for example in a file of a log.
+    # By default rich reads `[bold]` and `:smile:` in a name as markup, and colors numbers. With NO_COLOR it leaves out
+    # colors but still prints bold text, which is out of place in the file of a log.
     colors: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     console = Console(file=file, highlight=False, emoji=False, markup=False, color_system=colors)
     sizes = any(exporter.size is not None for exporter in results.exporters)

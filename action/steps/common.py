@@ -52,7 +52,7 @@ def privacy_from_github(token: str) -> Callable[[WorkflowRun], bool]:
 
 
 def step_log() -> Log:
-    """Return a step's log. All of it is on standard output: two streams would lose the order of the lines."""
+    """Return the log of a step, which is all on standard output: two streams would lose the order of the lines."""
     return Log(captured=True, stream=sys.stdout.buffer, write_line=workflow_commands.say)
 
 

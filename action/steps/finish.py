@@ -55,7 +55,10 @@ def finish_run(result: RunResult, report: ReportRequest, preloader: Preloader, d
 
 
 def _rewrite(file: Path, text: str) -> None:
-    """Replace a results file by one that also has what only the report needed; without a report it stays as it is."""
+    """Replace a results file by one that also has the platforms and sizes that the report has read.
+
+    If that fails, the file stays as it is. It is replaced in one operation, so that no reader sees half a file.
+    """
     with contextlib.suppress(OSError):
         new = file.with_suffix(".new")
         new.write_text(text, encoding="utf-8")
@@ -77,7 +80,7 @@ def _outputs(result: RunResult, *, saves_record: bool) -> Mapping[str, str]:
     }
 
 
-# Metadata keys of build checks, which annotations are made from: of a build, and of `call: check`.
+# The metadata keys that annotations are made from: of a build, and of a run with `call: check`.
 _CHECK_KEYS = ('"buildx.build.warnings"', '"result.json"')
 
 
@@ -90,7 +93,7 @@ def report_run(result: RunResult, request: ReportRequest, preloader: Preloader) 
         preloader: loads the packages that the report needs.
 
     Returns:
-        Target name to build, with what the report found out about it; empty if that is nothing.
+        Target name to build, with the platforms and sizes that the report has read; empty without a report.
     """
     report_options = request.report_options
     has_checks = any(key in (result.metadata or "") for key in _CHECK_KEYS)
@@ -197,7 +200,7 @@ def _write(kind: str, suffix: str, text: str) -> str:
         file = _new_file(kind, suffix)
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        # The images are built and pushed. A step that failed now would make the user build them again.
+        # The images are built and pushed. If the step failed now, the user would have to build them again.
         path = f" {error.filename}" if error.filename else ""
         workflow_commands.warning(f"the {kind} file{path} cannot be written: {error.strerror}; the output is empty")
         return ""

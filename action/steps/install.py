@@ -1,4 +1,4 @@
-"""The installation of packages before the first step, for a machine whose steps cannot reach a package index.
+"""The installation of packages before the first step, for machines on which a step reaches no package index.
 
 `python3 -I -S action/start.py install` fills RUNNER_TOOL_CACHE, or the cache folder of the user, for this Python.
 """
@@ -28,7 +28,7 @@ def _install(names: Sequence[str]) -> int:
         if name not in known:
             raise InputError("install", f"there is no set {name!r}", f"name some of: {', '.join(known)}")
     for name in names or known:
-        # Not `provide`: a package that this Python has itself is missing in the steps, which run without its packages.
+        # Not `provide`: steps run without the packages of this Python (-S), so a package that it has is installed too.
         sys.stdout.write(f"{name}: {install_set(known[name])}\n")
         sys.stdout.flush()
     return 0

@@ -51,7 +51,7 @@ def matrix_of(targets: Mapping[str, Mapping[str, object]], fields: Sequence[str]
 
     Returns:
         One entry for each target, or for each value of its fields. With several fields, an entry also has the last
-        value of each field before: that is no product of the fields, but what workflows of the peer get.
+        value of each earlier field. This is not the product of the fields, but what docker/bake-action returns.
     """
     entries: list[dict[str, object]] = []
     for name, target in targets.items():
@@ -92,7 +92,7 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
 
 
 def _items(text: str) -> tuple[str, ...]:
-    # The peer knows no quotes here, unlike in the lists of its other inputs.
+    # docker/bake-action/subaction/matrix 7 gives quotes no meaning in these inputs, unlike in its other lists.
     return tuple(item.strip() for item in _SEPARATORS.split(text) if item.strip())
 
 

@@ -1,6 +1,6 @@
 """The step of a build or of a bake, until buildx has ended; `action.steps.finish` does the rest.
 
-What is needed only then is loaded while buildx runs: the build would wait for it.
+Modules that only the rest needs are imported while buildx runs, so that the build does not wait for them.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def run_step(
         live_connections(request, wanted=wanted) as connections,
         Preloader(EVALUATION, _FINISH, *needed, last=diagnostics.query) as preloader,
     ):
-        # A line of a Dockerfile's output must not be taken for a workflow command.
+        # The output of a Dockerfile's command must not be read as a workflow command.
         with workflow_commands.stopped():
             executed = execute(request, workspace, policy, log, preloader=preloader, connections=connections)
             diagnostics.stop()

@@ -68,16 +68,16 @@ def find_files(patterns: tuple[str, ...]) -> tuple[Path, ...]:
 
 def _matching(pattern: str) -> list[Path]:
     path = Path(pattern)
-    # A file that exists, whatever its name; and a name that is none, which is reported.
+    # A file may have `*` or `[` in its name, and then means itself.
     if not _MAGIC & set(pattern) or path.exists():
         return [path] if path.is_file() else []
-    # Path.glob takes no absolute pattern.
+    # Path.glob refuses an absolute pattern.
     parts = path.relative_to(path.anchor)
     try:
         return sorted(each for each in Path(path.anchor).glob(str(parts)) if each.is_file())
     except (ValueError, OSError) as error:
         raise InputError(
-            "files", f"{pattern!r} is no pattern ({error})", "write for example results/**/*.json"
+            "files", f"{pattern!r} is not a pattern ({error})", "write for example results/**/*.json"
         ) from None
 
 
@@ -87,7 +87,7 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
         warn(undeclared, dry_run=dry_run)
     schema = input_text(raw, "schema") or None
     if schema not in {None, *_SCHEMAS}:
-        raise InputError("schema", f"{schema!r} is no schema", f"write {', '.join(_SCHEMAS)}, or leave it empty")
+        raise InputError("schema", f"{schema!r} is not a schema", f"write {', '.join(_SCHEMAS)}, or leave it empty")
     patterns = split_list("files", raw.get("files", ""))
     if not patterns or all(each.startswith("!") for each in patterns):
         raise InputError("files", "no file is named", "write paths or patterns such as results/**/*.json")

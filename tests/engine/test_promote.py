@@ -191,7 +191,7 @@ def test_what_refers_to_an_image_goes_with_it(work: Workplace, image: tuple[str,
     # The tag is the last: at no time is it without its signatures.
     puts = [path.rpartition("/")[2] for method, path in proxy.requests if method == "PUT" and "/manifests/" in path]
     assert (puts.count("1"), puts[-1]) == (1, "1")
-    assert "::notice::exporter 0: what refers to the image by a tag is copied with it" in step.log
+    assert "::notice::exporter 0: artifacts that refer to the image by a tag are copied with it" in step.log
     assert served_digest(there, "1") == image[1]
     assert served_digest(there, f"{tag}.sig") == signature
     assert served_digest(there, f"{platform}.att") == attestation

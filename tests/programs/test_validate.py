@@ -85,7 +85,7 @@ def test_valid_documents_have_no_error_and_no_annotation(folder: Path) -> None:
         ({"files": "results"}, "files: 'results' matches no file in "),
         (
             {"files": "README.md", "schema": "sbom"},
-            "schema: 'sbom' is no schema; write metadata, bake, results, digests",
+            "schema: 'sbom' is not a schema; write metadata, bake, results, digests",
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_patterns_find_files_in_their_order_and_a_path_is_no_pattern(
         *(Path("results/.hidden/bad.json"), Path("results/good.json")),
     )
     assert find_files((f"{folder}/res*/g?od.json",)) == (folder / "results/good.json",)
-    with pytest.raises(InputError, match=r"'a\*\*b' is no pattern|matches no file"):
+    with pytest.raises(InputError, match=r"'a\*\*b' is not a pattern|matches no file"):
         find_files(("a**b",))
 
 
