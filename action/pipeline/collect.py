@@ -15,7 +15,7 @@ from action.evidence.responses import Metadata
 from action.exporters.attributed import AttributedExporter
 from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag
 from action.exporters.output import STDOUT
-from action.exporters.requested import Requested
+from action.exporters.requested import Requested, RequestedExporter
 from action.oci.image import Image
 from action.oci.reference import repositories_of
 
@@ -224,19 +224,27 @@ def collect_artifacts(requested: Requested, folder: Path, readers: Readers) -> t
         readers: read artifacts.
 
     Returns:
-        An output's index to the image in its tar; and for each tar that cannot be read, why.
+        An output's index to the image in its tar; and for each tar that cannot be used, why.
     """
     artifacts: dict[int, Image] = {}
     missing: list[str] = []
+    files: dict[Path, list[RequestedExporter]] = {}
     for exporter in requested.exporters:
         if exporter.type not in ARTIFACT_TYPES or exporter.dest is None or exporter.dest == STDOUT:
             continue
-        if (folder / exporter.dest).is_dir() or is_pipe_or_device(folder / exporter.dest):
+        file = folder / exporter.dest
+        if not file.is_dir() and not is_pipe_or_device(file):
+            files.setdefault(file.resolve(), []).append(exporter)
+    for exporters in files.values():
+        if len(exporters) > 1:
+            # Neither buildx nor BuildKit refuses that, and the file is of the exporter that ended last.
+            keys = ", ".join(exporter.key for exporter in exporters)
+            missing.append(f"exporters {keys} all write {exporters[0].dest}: give each output a dest of its own")
             continue
         try:
-            artifacts[exporter.index] = readers.artifact(folder / exporter.dest)
+            artifacts[exporters[0].index] = readers.artifact(folder / str(exporters[0].dest))
         except EvidenceError as error:
-            missing.append(f"the artifact of exporter {exporter.key} cannot be used: {error}")
+            missing.append(f"the artifact of exporter {exporters[0].key} cannot be used: {error}")
     return artifacts, missing
 
 

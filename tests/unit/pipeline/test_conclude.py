@@ -24,7 +24,7 @@ from action.pipeline.collect import Export, Sources, package_readers
 from action.pipeline.conclude import conclude
 from action.pipeline.run_result import RunResult
 from tests.unit.evidence.records import record_of_two_images, write_records
-from tests.unit.oci.layouts import digest_of, image
+from tests.unit.oci.layouts import digest_of, image, one_image, write_tar
 
 
 def no_record(refs: Sequence[str]) -> Iterator[Path]:
@@ -164,3 +164,15 @@ def test_records_that_came_before_the_time_was_over_give_their_digests(tmp_path:
     images = {"release": image("amd64")[0], "archive": image("arm64")[0]}
     assert result.builds["web"].digests == {key: digest_of(data) for key, data in images.items()}
     assert result.builds["api"].digests == {}
+
+
+def test_a_tar_that_two_outputs_write_proves_the_digest_of_neither(tmp_path: Path) -> None:
+    write_tar(tmp_path / "a.tar", one_image()[0])
+    outputs = parse_outputs(("type=oci,dest=a.tar,id=one", f"type=docker,dest={tmp_path}/./a.tar,id=two"))
+    read = MetadataFile("{}", {"web": TargetMetadata(Metadata("b/n/web"))})
+    result = conclude_bake(
+        {"web": requested_exporters(outputs)}, None, read, no_record, tmp_path, require_digests=False
+    )
+    assert result.builds is not None
+    assert result.builds["web"].digests == {}
+    assert any("exporters one, two all write a.tar" in warning for warning in result.warnings)
