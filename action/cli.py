@@ -51,7 +51,7 @@ def _run_options(command: _Command) -> _Command:
             "--compare",
             multiple=True,
             metavar="[TARGET=]IMAGE",
-            help="Say whether the image changed, and its size, against this one in a registry.",
+            help="Compare each image with IMAGE in a registry: whether it changed, and its size.",
         ),
         DRY_RUN,
     )
@@ -63,7 +63,7 @@ def _run_options(command: _Command) -> _Command:
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="build-digests")
 def main() -> None:
-    """One digest per exporter of a docker buildx build: right, or absent."""
+    """Run docker buildx and report one digest for each output: right, or absent."""
 
 
 for each in (merge, promote, inspect, validate, schema):

@@ -100,7 +100,11 @@ def _registry_options(command: _Command) -> _Command:
     help="The exact platforms that the image must have.",
 )
 @click.option(
-    "--key", "keys", multiple=True, metavar="KEY", help="An exporter to merge; without it, each that makes an image."
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="The key of an output to merge (default: all that make an image).",
 )
 @click.option("--target", default="", metavar="NAME", help="The bake target to merge.")
 @_registry_options
@@ -145,16 +149,20 @@ def merge(
     help="A name that the image gets; KEY=NAME for a key.",
 )
 @click.option(
-    "--key", "keys", multiple=True, metavar="KEY", help="An exporter to promote; without it, each that was pushed."
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="The key of an output to promote (default: all that were pushed).",
 )
 @click.option("--target", default="", metavar="NAME", help="The bake target to promote.")
-@click.option("--referrers", is_flag=True, help="Copy signatures and artifacts that refer to the image by a tag, too.")
+@click.option("--referrers", is_flag=True, help="Also copy signatures and artifacts that refer to the image by a tag.")
 @_registry_options
 @RESULTS
 @FORMAT
 @click.option("--dry-run", is_flag=True, help="Check everything, print buildx's arguments as JSON, and push nothing.")
 def promote(*, results_file: Path | None, form: str, **options: Any) -> None:  # noqa: ANN401  # the same
-    """Give an image another tag, or copy it to another registry, with a digest that does not change.
+    """Give an image another tag, or copy it to another registry. The digest stays the same.
 
     SOURCE is NAME@DIGEST, or the path of a results file.
     """
@@ -170,7 +178,7 @@ def promote(*, results_file: Path | None, form: str, **options: Any) -> None:  #
 
 @click.command(
     cls=Command,
-    short_help="Print the digests of a build that has ended, from its files.",
+    short_help="Print the digests of an earlier build, from its files.",
 )
 @click.argument("metadata", type=click.Path(path_type=Path), metavar="METADATA|RECORD")
 @click.option(
@@ -187,12 +195,12 @@ def promote(*, results_file: Path | None, form: str, **options: Any) -> None:  #
 @click.option("--load", is_flag=True, help="The build had --load.")
 @FORMAT
 def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any) -> None:  # noqa: ANN401  # texts, lists and booleans, as click passes options
-    """Print the digest of each output of a build, from files that exist already.
+    """Print the digest of each output of an earlier build, from its files.
 
-    METADATA is the file that --metadata-file wrote. Give the outputs of the build in their order; the tars that they
-    wrote are read if they are still there.
+    METADATA is the file that --metadata-file wrote. Give the outputs of the build in their order. Their tars
+    are read if they still exist.
 
-    RECORD is a build's record alone (.dockerbuild), or a file with several: each build is shown.
+    RECORD is a file of build records (.dockerbuild). Each build in it is shown.
     """
     from action.report.records import print_inspected
 
@@ -219,7 +227,7 @@ def inspect(metadata: Path, record_file: Path | None, form: str, **options: Any)
     help="Report faults as text or json (default: text).",
 )
 def validate(files: tuple[Path, ...], schema: str | None, form: str) -> None:
-    """Validate files against the JSON Schemas; print file, JSON pointer and expectation of each fault.
+    """Check files against the JSON Schemas. Print file, JSON pointer and expected value of each fault.
 
     FILE can be - for standard input. The exit code is 1 if a file is invalid, and 2 if one cannot be read. On a runner
     of GitHub Actions each fault is also annotated at its file and line.
