@@ -98,6 +98,7 @@ def _init_of(
     fields, max_unnamed = len(described), len(unnamed)
 
     def init(self: object, /, *arguments: object, **named: object) -> None:
+        # The dictionary itself is filled, since a frozen instance refuses assignments.
         values = self.__dict__
         values.update(defaults)
         if arguments:

@@ -1,8 +1,8 @@
 "use strict";
 
 // The start of a step by GitHub's runner. Only a JavaScript action gets the token of GitHub's cache service, which
-// `cache-to: type=gha` needs (actions/runner 2.336, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). All else is
-// Python: the launcher finds one, passes the inputs, and ends as the step ends.
+// `cache-to: type=gha` needs (actions/runner 2.336, src/Runner.Worker/Handlers/NodeScriptActionHandler.cs). The rest is
+// Python: the launcher finds an interpreter, passes the inputs on, and ends with the exit code of the step.
 
 const { spawn } = require("node:child_process");
 const os = require("node:os");
@@ -18,7 +18,7 @@ const SIGNAL_CODES = 128;
 const CACHE_SERVICE = /^ACTIONS_(?:CACHE|RESULTS|RUNTIME)_/u;
 const INPUT = "INPUT_";
 
-// Exit codes of programs that are no usable Python. No step has one of them.
+// Exit codes of programs that are not a usable Python. No step ends with one of them.
 const TOO_OLD = 86; // of action/start.py
 const INCOMPLETE = 87; // the same
 const NOT_EXECUTABLE = 126; // of a script that starts another program, such as a shim of pyenv
@@ -27,13 +27,13 @@ const STORE = 9009; // of the stub on Windows that opens the Microsoft Store
 const UNUSABLE = new Map([
   [TOO_OLD, "is older"],
   [INCOMPLETE, "lacks modules of the standard library, as Debian's python3-minimal does"],
-  [NOT_EXECUTABLE, "starts no Python"],
-  [NOT_FOUND, "starts no Python"],
-  [STORE, "is no Python"],
+  [NOT_EXECUTABLE, "does not start Python"],
+  [NOT_FOUND, "does not start Python"],
+  [STORE, "is not Python"],
 ]);
 
 /**
- * Separate the variables that the runner sets for a JavaScript action.
+ * Separate the variables that the runner sets only for a JavaScript action from the rest of the environment.
  *
  * The runner names the variable of an input after the input, in upper case, with `_` for a space; a hyphen stays
  * (actions/runner 2.336, src/Runner.Worker/Handlers/Handler.cs, AddInputsToEnvironment).
@@ -95,7 +95,7 @@ function attempt(python, step, { message, environment }) {
       const reason = UNUSABLE.get(code);
       resolve(reason ? { reason } : { code: signal ? SIGNAL_CODES + os.constants.signals[signal] : code });
     });
-    // A program that is no Python may end without reading it. There is no pipe if the system had no file left for it.
+    // A program that is not Python may end without reading it. Without a free file descriptor there is no pipe.
     child.stdin?.on("error", () => {});
     // The pipe stays open: its end tells the step that this process was killed.
     child.stdin?.write(message);

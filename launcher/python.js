@@ -27,7 +27,7 @@ function withoutLinks(file) {
 }
 
 /**
- * Return a function that says whether a path leads into the workspace, which may hold files of a stranger.
+ * Return a function that says whether a path leads into the workspace, which may contain untrusted files.
  *
  * A relative path does, since a step starts in the workspace. Both the name and the file that it links to must be
  * outside: a repository can contain links to the outside.

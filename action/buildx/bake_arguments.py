@@ -30,7 +30,7 @@ class Bake:
 
     Attributes:
         options: the arguments that the definition depends on.
-        place: how many of the options come before the default provenance.
+        place: the number of options that come before the default provenance.
         targets: the targets and groups to bake, as the user named them.
         folder: the folder that buildx runs in.
         environment: environment variables for buildx only, because they contain the token.
@@ -130,6 +130,7 @@ def bake_request(
     if not inputs.provenance and adds_default and not no_default_attestations(environment):
         run = read_workflow_run(environment)
         attest = default_provenance(run, private=is_private(run))
+        # Not `--provenance`, which would replace the attestation that a target requests in its definition.
         default += repeated(
             "--set", tuple(f"{name}.attest={attest}" for name, target in targets.items() if not target.provenance)
         )

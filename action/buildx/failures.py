@@ -1,4 +1,4 @@
-"""The reason why buildx failed, and what to do about it, from what buildx printed."""
+"""Finds the reason why buildx failed, and what to do about it, in what buildx printed."""
 
 from __future__ import annotations
 
@@ -144,6 +144,7 @@ def advice(text: str) -> str | None:
     Args:
         text: what buildx printed, without control sequences.
     """
+    # First of all: a docker without the plugin calls the flags of the build unknown, as an old buildx does.
     if _NO_PLUGIN.search(text) or (_UNKNOWN_FLAG.search(text) and _DOCKER_USAGE.search(text)):
         return NO_BUILDX
     for pattern, advised in _ADVICE.items():

@@ -167,6 +167,7 @@ class GrpcConnection:
             _read_status(call, event.headers or ())
         elif isinstance(event, (StreamEnded, StreamReset)):
             del self._running[event.stream_id or 0]
+            # The status comes last, in the trailers: without it the answer is not complete.
             if call.status is None or call.received:
                 raise EvidenceError("BuildKit's API cut off an answer")
 

@@ -174,6 +174,7 @@ class Records:
             self._final_error = error
             raise
         finally:
+            # After an error too: many slow failures must not take longer than the limit.
             self._seconds_left -= time.monotonic() - started
         return file
 

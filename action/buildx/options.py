@@ -111,7 +111,7 @@ def read_options(arguments: Sequence[str]) -> ParsedOptions:
     call = ""
     for name, value in _options(arguments):
         options.setdefault(name, []).append(value)
-        # Three options write the same value, and the last one stands; `--check=false` writes nothing.
+        # Three options set the same value, and the last one wins; `--check=false` sets nothing.
         if name in {"call", "print"}:
             call = value
         elif name == "check" and go_boolean(value):

@@ -131,6 +131,7 @@ def run_with_retries(
     Returns:
         How the last run ended.
     """
+    # The first run has ended already, so its result stands for the first attempt.
     runs = itertools.chain((first,), iter(run, None))
 
     def attempt() -> CompletedProgram:

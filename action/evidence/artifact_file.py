@@ -153,6 +153,7 @@ def _check_blob(layout: Layout, blob: Descriptor) -> None:
     if chunks is None:
         message = f"{layout.source}: the blob {blob.digest} is not in it"
         raise EvidenceError(message)
+    # In pieces: a layer can have gigabytes.
     found = hashlib.sha256()
     for chunk in chunks:
         found.update(chunk)

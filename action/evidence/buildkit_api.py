@@ -119,6 +119,7 @@ MAX_EVENT = 1024 * 1024
 """Longest message with a record that is read, in bytes; one of three exporters has 2 KB."""
 
 _COMPLETE = 1
+"""The type of an event of a build that has ended; 0: it has begun, 2: its record is deleted (BuildHistoryEventType)."""
 
 
 @dataclass(frozen=True)

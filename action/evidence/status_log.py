@@ -71,6 +71,7 @@ def read_status_log(file: Path) -> list[StatusLog]:
 
 def _read(layout: TarLayout, manifest: Manifest, reader: StatusReader) -> StatusLog:
     data = read_blob(layout, manifest.config.digest)
+    # Without the record only the times of the build are missing.
     record = parse(TimedRecord, data or b"{}", layout.source)
     steps: dict[str, Step] = {}
     for layer in manifest.layers or ():
@@ -94,6 +95,7 @@ def in_order(steps: Mapping[str, Step]) -> tuple[Step, ...]:
 
 def _messages(chunks: Iterator[bytes], reader: StatusReader) -> Iterator[bytes]:
     """Split a log into its messages."""
+    # A message, and its length too, can begin in one piece of the file and end in another.
     data = bytearray()
     length: int | None = None
     for chunk in chunks:

@@ -82,6 +82,7 @@ def _match(
     requested: Requested, reported: Sequence[ReportedExporter], *, by_push: bool, by_value: bool = True
 ) -> Matches:
     wanted = requested.exporters
+    # If BuildKit got one ID, it got all of them: an exporter and its entry have the same ID, or both have none.
     has_ids = any(each.id is not None for each in reported)
     fits = [
         [
@@ -93,6 +94,7 @@ def _match(
         for exporter in wanted
     ]
     rest = range(len(wanted), len(reported))
+    # The usual case: the requested exporters in their order, and then those that buildx added.
     if (
         len(reported) >= len(wanted)
         and all(fits[place][place] for place in range(len(wanted)))
@@ -111,6 +113,7 @@ def _fits(exporter: RequestedExporter, reported: ReportedExporter, requested: Re
         return False
     if not by_value:
         return True
+    # Tags replace the names of all outputs, so with tags a name distinguishes nothing.
     if not requested.tags and reported.names is not None and full_names(reported.names) != full_names(exporter.names):
         return False
     if not reported.attributes:
@@ -235,14 +238,12 @@ def build_exporters(requested: Requested, evidence: BuildEvidence) -> list[Build
         with_entries(exporter, in_record.places.get(place), in_metadata.places.get(place))
         for place, exporter in enumerate(requested.exporters)
     ]
-    if recorded and in_record.added:
-        return exporters + [
-            with_entries(exporter, place, None) for exporter, place in _added(requested, recorded, in_record)
-        ]
-    if responding and in_metadata.added:
-        return exporters + [
-            with_entries(exporter, None, place) for exporter, place in _added(requested, responding, in_metadata)
-        ]
+    # An exporter that buildx added gets its entry in one list only: nothing identifies it in both.
+    if in_record.added:
+        return exporters + [with_entries(each, place, None) for each, place in _added(requested, recorded, in_record)]
+    if in_metadata.added:
+        added = _added(requested, responding, in_metadata)
+        return exporters + [with_entries(each, None, place) for each, place in added]
     exporters += [BuildExporter(exporter) for exporter in _expected(requested, evidence)]
     return _with_eliminated(requested, exporters, evidence)
 

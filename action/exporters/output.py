@@ -114,7 +114,9 @@ def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
         InputError: as for `parse_outputs`.
     """
     fields = csv_fields(source, text)
+    # buildx takes a single field without a type for the path of a folder.
     if fields == (text,) and not text.startswith("type="):
+        # It would make a folder named `push=true`, and push nothing.
         if _ATTRIBUTE.match(text):
             rule = f"write type=image, registry, oci, docker, local or tar; a folder of that name is ./{text}"
             raise InputError(source, f"{text!r} has no type", rule)

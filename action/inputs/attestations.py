@@ -59,6 +59,7 @@ def attestations(
         default = (default_provenance(run, private=is_private(run)),)
     if inputs.sbom:
         result.append(_with_disabled(f"type=sbom,{inputs.sbom}"))
+    # The inputs provenance and sbom override what `attests` has of their kind.
     for attest, kind in zip(inputs.attests, types, strict=True):
         if kind == "provenance":
             if not inputs.provenance:

@@ -254,6 +254,7 @@ def describe(descriptor: Descriptor, blobs: Blobs) -> Image:
         image = _platform_image(descriptor, blobs)
         platforms = () if image.platform is None else (image,)
         return Image(descriptor.digest, image.imageid, descriptor.plain, platforms, image.size)
+    # Not an image, such as a Helm chart: the digest is known, and nothing else.
     return Image(descriptor.digest, None, descriptor.plain)
 
 

@@ -127,6 +127,7 @@ def _exactly(file: IO[bytes], size: int) -> bytes:
 
 def _take(coming: _Next, kind: bytes, data: bytes) -> None:
     """Store the properties of the next member from a long header."""
+    # The long target of a link (`K`) is skipped: links are never read.
     if kind == _LONG_NAME:
         name, end, _ = data.partition(b"\0")
         if not end:

@@ -61,6 +61,7 @@ def find_buildx(environment: Mapping[str, str]) -> tuple[str, ...]:
     path = environment.get("PATH")
     if docker := find_program("docker", path):
         return (_replacement(docker, environment) or docker, _BUILDX)
+    # A buildx that runs without docker: as it is installed by hand, or by the name of its plugin.
     for name in (_BUILDX, "docker-buildx"):
         if buildx := find_program(name, path):
             return (buildx,)

@@ -115,8 +115,8 @@ def test_an_old_python_alone_is_named_in_that_line(tmp_path: Path, version: str)
     [
         ("exit 86", "is older"),
         ("exit 87", "lacks modules of the standard library, as Debian's python3-minimal does"),
-        ("exit 127", "starts no Python"),
-        ("exit 126", "starts no Python"),
+        ("exit 127", "does not start Python"),
+        ("exit 126", "does not start Python"),
         # As the dynamic linker (glibc 2.36) if a library is too old.
         ("exit 1", "does not start"),
         ("#!/nowhere/python3\n", "cannot be started (ENOENT)"),
