@@ -12,10 +12,10 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml examples/act/.git
 
 .PHONY: help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo dist pictures bench instructions fuzz soak lock clean
 
-help: ## Say what there is.
+help: ## List the commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(VENV)/ready ## Make the environment from the locks.
+setup: $(VENV)/ready ## Make the environment .venv from the locks.
 
 $(VENV)/ready: requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -33,7 +33,7 @@ test: setup ## Run lint and all tests, on a real engine and registry.
 	@$(MAKE) --no-print-directory --jobs=2 lint
 	@$(RUN) -m engine run -- $(RUN) -m pytest --numprocesses $(PROCESSES) $(ARGS)
 
-engines: setup ## Run the action on every engine that people have; write docs/engines.md.
+engines: setup ## Run the action on many engines, old and new, and write docs/engines.md.
 	@$(RUN) -m pytest tests/matrix $(ARGS)
 
 lint: lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas ## Check style, JavaScript, types, layers, security, workflows and schemas.
@@ -73,7 +73,7 @@ format: setup ## Format the code.
 	@$(VENV)/bin/ruff check --fix-only $(PATHS)
 	@$(VENV)/bin/ruff format $(PATHS)
 
-schemas: setup ## Generate the schemas of our own documents from their models.
+schemas: setup ## Generate the JSON Schemas of this project's documents from their models.
 	@$(RUN) -m action.documents.results_schema schemas
 
 docs: $(VENV)/docs ## Build the documentation site in .cache/site; a broken link is an error.
@@ -84,7 +84,7 @@ $(VENV)/docs: $(VENV)/ready requirements/docs.txt
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/docs.txt
 	@touch $@
 
-demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and print each one's digest.
+demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and print the digest of each.
 	@$(RUN) -m engine run -- $(RUN) examples/demo.py
 
 pictures: setup ## Draw the pictures of the README from what the demo prints.
@@ -94,13 +94,13 @@ pictures: setup ## Draw the pictures of the README from what the demo prints.
 dist: setup ## Build the files of a release into dist/: packages, the archive of the action, a bill of materials.
 	@$(RUN) -m release files --folder dist
 
-bench: setup ## Measure what the action adds to a bare build; PEER=DIR: and docker/build-push-action beside it.
+bench: setup ## Measure the time that the action adds to a bare build; with PEER=DIR also docker/build-push-action.
 	@$(RUN) -m engine run -- $(RUN) -m benchmarks $(if $(PEER),--peer "$(PEER)") $(ARGS)
 
-instructions: setup ## Count the instructions of importing and parsing; BASE=REF: and fail where they are more than there.
+instructions: setup ## Count the instructions before buildx starts; with BASE=REF fail if that commit needs fewer.
 	@$(RUN) -m benchmarks.instructions $(if $(BASE),--base "$(BASE)")
 
-fuzz: $(VENV)/fuzz ## Fuzz what reads bytes from outside, ten minutes each: SECONDS=60 READERS='tar record'.
+fuzz: $(VENV)/fuzz ## Fuzz the readers of bytes from outside, ten minutes each: SECONDS=60 READERS='tar record'.
 	@$(RUN) -m fuzz --seconds $(or $(SECONDS),600) $(READERS)
 
 $(VENV)/fuzz: $(VENV)/ready requirements/fuzz.txt
@@ -109,7 +109,7 @@ $(VENV)/fuzz: $(VENV)/ready requirements/fuzz.txt
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/fuzz.txt
 	@touch $@
 
-soak: setup ## Run random builds on a real engine, and compare each digest with the other end: ENGINE=containerd SEED=1 COUNT=300.
+soak: setup ## Run random builds on a real engine, and check each digest: ENGINE=containerd SEED=1 COUNT=300.
 	@$(RUN) -m soak --engine $(or $(ENGINE),containerd) $(if $(SEED),--seed "$(SEED)") --count $(or $(COUNT),300) $(ONLY:%=--only %)
 
 lock: setup ## Compile the locks again.
@@ -122,5 +122,5 @@ lock: setup ## Compile the locks again.
 	@$(COMPILE) --upgrade --constraint requirements/dev.txt --group docs --output-file requirements/docs.txt
 	@$(COMPILE) --upgrade --group fuzz --output-file requirements/fuzz.txt
 
-clean: ## Remove the environment and what was downloaded.
+clean: ## Remove the environment and the downloads.
 	rm -rf $(VENV) .cache dist
