@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -23,6 +24,11 @@ __all__ = [
     "pytest_terminal_summary",
     "second_registry",
 ]
+
+# Images for containers often set this variable. With it each process of the test run, and each program that a test
+# starts, compiles the same modules again, and pytest rewrites each assertion again: 2.8 s for each process.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")
