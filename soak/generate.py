@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from soak.case import MATRIX_VARIABLE, Case, Form, Output, Style, Target
+from soak.chance import Chance
 from soak.place import Abilities, Names
-
-_T = TypeVar("_T")
 
 _PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x")
 _IDS = ("release", "a.b", "x-1", "_", "Final_2.0", "0x", "id")
@@ -22,35 +19,6 @@ _COMPRESSIONS = ("gzip", "zstd", "uncompressed")
 """No estargz: an engine that is built with Go 1.26 crashes (stargz-snapshotter panics: footer buffer = 48, not 51)."""
 
 _KEY = "org.example.soak"
-
-
-class Chance:
-    """Random choices made with `random()` only.
-
-    Python promises the same sequence in every release for `random()`, and for no other method of `random.Random`
-    (https://docs.python.org/3/library/random.html, "Notes on Reproducibility").
-    """
-
-    def __init__(self, seed: str) -> None:
-        self._random = random.Random(seed)  # noqa: S311  # no secret is made of it
-
-    def one(self, items: Sequence[_T]) -> _T:
-        """Return one of the items."""
-        return items[int(self._random.random() * len(items))]
-
-    def happens(self, probability: float) -> bool:
-        """Return True with the given probability, from 0 to 1."""
-        return self._random.random() < probability
-
-    def take(self, items: list[_T]) -> _T:
-        """Remove one of the items from the list and return it."""
-        return items.pop(int(self._random.random() * len(items)))
-
-    def several(self, items: Sequence[_T], max_count: int) -> tuple[_T, ...]:
-        """Return different items: at least one, at most `max_count`."""
-        left = list(items)
-        count = 1 + int(self._random.random() * min(max_count, len(left)))
-        return tuple(self.take(left) for _ in range(count))
 
 
 def generate(seed: str, number: int, abilities: Abilities, names: Names) -> Case:
