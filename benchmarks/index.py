@@ -1,7 +1,7 @@
-"""A package index on loopback that answers as the one which pip is configured for, at the speed of a near one.
+"""A package index on loopback with the content of the one that pip is configured for, and the speed of a near one.
 
-It passes each request on once, keeps the answer, and gives that to all later requests: the pages have their real size,
-which is what pip spends its time on, and the network is the same for every run.
+It passes each request on once, keeps the answer, and gives it to all later requests. So the pages have their real size,
+which takes most of pip's time, and the network is the same for every run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 DELAY_SECONDS = 0.02
-"""Time that each answer takes longer: that of a request to a server in the same region."""
+"""Delay of each answer in seconds: that of a request to a server in the same region."""
 
 _PASSED_ON = ("Accept", "Range")
 _KEPT = ("Content-Type", "Content-Range", "Accept-Ranges", "ETag")
@@ -58,7 +58,7 @@ def near_index() -> Iterator[str]:
             self.send_response_only(answer.status)
             for name, value in (*answer.headers, ("Content-Length", str(len(answer.body)))):
                 self.send_header(name, value)
-            # Whoever asked may have been killed meanwhile.
+            # The client may have been killed meanwhile.
             with contextlib.suppress(ConnectionError):
                 self.end_headers()
                 if self.command == "GET":
@@ -84,7 +84,7 @@ def near_index() -> Iterator[str]:
 
 
 def _asked(path: str, headers: dict[str, str], origin: str) -> _Answer:
-    """Ask the server that a path names, and let the links in a page lead here."""
+    """Request a path from the server that it names, and rewrite the links in a page so that they lead here."""
     url = f"https:/{path}"
     given = {name: value for name, value in headers.items() if value}
     request = urllib.request.Request(url, headers=given)  # noqa: S310  # it is https

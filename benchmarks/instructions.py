@@ -1,10 +1,10 @@
-"""`make instructions BASE=REF`: the instructions that a step takes before buildx starts, here and in another commit.
+"""`make instructions BASE=REF`: count the instructions of a step before buildx starts, here and in another commit.
 
 Instructions, as valgrind counts them, depend neither on the machine's speed nor on its load; seconds do.
 
 The comparison covers what delays a build: `action/start.py build`, from the start of Python until it executes buildx.
-`inspect` is printed for information only. There nothing runs meanwhile, so it contains the import of pydantic and
-msgspec, which a step does while buildx runs. Both commands are contracts, so that any two commits can be compared.
+`inspect` is printed for information only. It includes the import of pydantic and msgspec, which a step does while
+buildx runs. Both commands are stable, so that any two commits can be compared.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tests.unit.evidence.records import record_of_two_images
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Python announces each program that it is about to run to its audit hooks. At the build the process ends, with the
-# count of what came before; nothing in the package has to be replaced for that.
+# Python tells its audit hooks about each program that it is about to run. The process ends when that is the build, so
+# that only what came before is counted. No part of the package has to be replaced for that.
 _UNTIL_BUILDX = """
 import os, sys
 def end_at_build(event, arguments):
@@ -53,7 +53,7 @@ echo "github.com/docker/buildx v0.30.0 0000000"
 """
 
 MAX_START = 215e6
-"""The most instructions that a step may take before buildx starts: those of 0.05 s of processor time.
+"""Largest number of instructions of a step before buildx starts, which take 0.05 s of processor time.
 
 On the machine of docs/performance.md 300 million took 0.07 s. Python 3.12 and 3.13 take a seventh more than 3.11.
 """
@@ -80,7 +80,7 @@ class Counts:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the counts; return 1 if a step's start takes more than MAX_START, or with `--base` than in that commit."""
+    """Print the counts; return 1 if a step takes more than MAX_START before buildx starts, or more than in `--base`."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
     parser.add_argument("--base", default="", metavar="REF", help="the commit to compare with")
     parser.add_argument("--tolerance", type=float, default=0.03, help="the accepted increase, as a share (0.03)")
@@ -120,7 +120,7 @@ def count(checkout: Path, folder: Path, metadata: Path, record: Path) -> Counts:
     outputs = ("type=image,name=localhost:5000/app:1,push=true,id=release", "type=oci,dest=none.tar,id=archive")
     inspect = ["inspect", str(metadata), "--record", str(record), "--format", "json"]
     inspect += [part for output in outputs for part in ("--output", output)]
-    # Counted twice, since the first run also compiles the modules.
+    # Counted twice, because the first run also compiles the modules.
     counts = [
         Counts(
             # As the launcher starts it: without the machine's own packages.

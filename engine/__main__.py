@@ -1,4 +1,4 @@
-"""`python -m engine run -- COMMAND`: run a command with a Docker engine and a registry at hand."""
+"""`python -m engine run -- COMMAND`: run a command with a Docker engine and a registry."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from engine.packages import debian_codename, say
 from engine.registry import registry
 
 REGISTRY_VARIABLE = "BUILD_DIGESTS_REGISTRY"
-"""The variable that tells the command the registry's address."""
+"""The environment variable with the address of the registry."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is its own, or 1 where no engine can be had."""
+    """Run the command and return its exit code, or 1 if no engine can be started."""
     parser = argparse.ArgumentParser(prog="python -m engine", description=__doc__)
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="run a command with a Docker engine and a registry on loopback")
     run.add_argument("--image-store", choices=("containerd", "classic"), default="containerd")
-    run.add_argument("--private", action="store_true", help="start a private engine even where Docker is there")
+    run.add_argument("--private", action="store_true", help="start a private engine even if the machine has Docker")
     run.add_argument("command", nargs="+", metavar="-- COMMAND")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _end)
@@ -49,17 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _docker(image_store: ImageStore, *, private: bool) -> Iterator[Docker]:
     found = None if private else present_docker()
     if found and found.image_store == image_store:
-        say(f"using the Docker that is here ({image_store} image store)")
+        say(f"using the Docker of this machine ({image_store} image store)")
         yield found
         return
     if found and debian_codename() is None:
         message = (
-            f"the Docker that is here has the {found.image_store} image store, and the {image_store} one is needed: "
+            f"the Docker of this machine has the {found.image_store} image store, but the {image_store} one is needed: "
             'set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json and restart Docker'
         )
         raise EngineError(message)
     if not private:
-        say(f"Docker is here, with the {found.image_store} image store" if found else "no Docker with buildx answers")
+        say(f"Docker has the {found.image_store} image store" if found else "no Docker with buildx answers")
     with private_docker(image_store) as docker:
         yield docker
 

@@ -1,4 +1,4 @@
-"""BuildKit beside Docker: a buildkitd of our own, and builders that use one."""
+"""BuildKit beside Docker: a private buildkitd, and builders that use one."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Node:
     """A node of a builder with the driver `remote`.
 
     Attributes:
-        address: where its buildkitd listens.
-        platforms: the platforms it builds for, or empty for those that it says itself.
+        address: the address of its buildkitd.
+        platforms: the platforms that it builds for, or empty for those that it reports.
     """
 
     address: str
@@ -37,14 +37,11 @@ class Node:
 
 @contextmanager
 def buildkitd(version: str, settings: str = "") -> Iterator[str]:
-    """A buildkitd of a release, with its state in a temporary folder, stopped and removed at the end.
+    """Run a buildkitd during a `with` block, and yield its address. Its state is in a temporary folder that is removed.
 
     Args:
         version: the release, such as `0.32.2`.
         settings: more lines for the top of its buildkitd.toml.
-
-    Yields:
-        Its address.
 
     Raises:
         EngineError: it cannot be built or started.
@@ -68,7 +65,7 @@ def buildkitd(version: str, settings: str = "") -> Iterator[str]:
 
 
 def _configuration(folder: Path, address: str) -> str:
-    # The native snapshotter copies instead of mounting: nothing of it stays mounted, whatever happens.
+    # The native snapshotter copies files instead of mounting folders, so that no mount can be left over.
     return f"""root = {json.dumps(str(folder / "data"))}
 [grpc]
 address = [{json.dumps(address)}]
@@ -110,7 +107,7 @@ def container_builder(docker: Docker, version: str, registry: str) -> Iterator[N
     Args:
         docker: the engine that runs the container.
         version: the release of BuildKit in it, such as `0.32.2`.
-        registry: where the container's image is put.
+        registry: the address of the registry that the container's image is pushed to.
 
     Raises:
         EngineError: it cannot be made.
@@ -124,12 +121,12 @@ def container_builder(docker: Docker, version: str, registry: str) -> Iterator[N
 
 
 def container_image(docker: Docker, version: str, registry: str) -> str:
-    """Make an image with nothing in it but BuildKit and runc, whose libraries come from this machine; return its name.
+    """Make an image with only BuildKit, runc and the libraries of this machine that runc needs; return its name.
 
     Args:
         docker: the engine that makes it.
         version: the release of BuildKit in it, such as `0.32.2`.
-        registry: where it is put.
+        registry: the address of the registry that it is pushed to.
 
     Raises:
         EngineError: it cannot be made.
@@ -151,7 +148,7 @@ def container_image(docker: Docker, version: str, registry: str) -> str:
         dockerfile.write_text('FROM scratch\nCOPY root /\nENV PATH=/usr/bin\nENTRYPOINT ["buildkitd"]\n')
         say(f"putting BuildKit {version} into a container image")
         output = f"type=image,name={image},push=true"
-        # The docker driver with the classic image store takes no attestations.
+        # The docker driver with the classic image store refuses attestations.
         environment = {**docker.environment, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         buildx(environment, "build", "--builder", "default", "--output", output, name)
     return image
@@ -175,6 +172,6 @@ def buildx(environment: Mapping[str, str], *arguments: str) -> None:
     """Run buildx.
 
     Raises:
-        EngineError: it failed, with what it said.
+        EngineError: buildx failed; the message has the end of its standard error.
     """
     checked(["docker", "buildx", *arguments], environment, _SECONDS)

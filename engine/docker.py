@@ -1,4 +1,4 @@
-"""A Docker engine: the one that is there, or a private one."""
+"""A Docker engine: the one of the machine, or a private one."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from engine.packages import SUITE, docker_root, say
 from engine.processes import serving
 
 ImageStore = Literal["containerd", "classic"]
-"""Where an engine keeps images: containerd's content store, or Docker's own of old."""
+"""Where an engine keeps images: in containerd's content store, or in Docker's older, own one."""
 
 _ASK_SECONDS = 30
 _FOLDERS = tuple(map(Path, ("/run/docker/plugins", "/run/docker", "/run/containerd")))
-"""What dockerd makes at fixed places, the innermost first."""
+"""The folders that dockerd makes at fixed places, the innermost first."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Docker:
     """An engine that answers.
 
     Attributes:
-        environment: what a program needs in its environment to use it.
+        environment: the environment of a program that uses the engine.
         image_store: where it keeps images.
     """
 
@@ -41,10 +41,10 @@ class Docker:
 
 @dataclass(frozen=True)
 class Programs:
-    """Where a private engine's programs are.
+    """The programs of a private engine.
 
     Attributes:
-        engine: the folder with dockerd and what it runs.
+        engine: the folder with dockerd and the programs that it runs.
         client: the folder with the docker command.
         buildx: the buildx plugin.
     """
@@ -55,22 +55,22 @@ class Programs:
 
 
 def programs(engine: str = SUITE, client: str = SUITE, buildx: Path | None = None) -> Programs:
-    """Programs from Debian's archive, fetched where they are not there yet.
+    """Return programs from Debian's archive, and download them if they are missing.
 
     Args:
-        engine: the suite whose engine it is.
-        client: the suite whose docker command it is.
-        buildx: the buildx plugin; that of the client's suite where none is given.
+        engine: the suite of the engine.
+        client: the suite of the docker command.
+        buildx: the buildx plugin; None for that of the client's suite.
 
     Raises:
-        EngineError: they cannot be fetched.
+        EngineError: the packages cannot be downloaded.
     """
     root = docker_root(client)
     return Programs(docker_root(engine), root, buildx or root / "usr/libexec/docker/cli-plugins/docker-buildx")
 
 
 def present_docker() -> Docker | None:
-    """The Docker that the environment leads to, or None where none answers or buildx is missing."""
+    """Return the Docker of this environment, or None if none answers or buildx is missing."""
     docker = shutil.which("docker")
     if docker is None or not _answers([docker, "buildx", "version"], os.environ):
         return None
@@ -85,15 +85,15 @@ def present_docker() -> Docker | None:
 def private_docker(
     image_store: ImageStore, which: Programs | None = None, settings: Mapping[str, object] | None = None
 ) -> Iterator[Docker]:
-    """A Docker engine of our own, with its state in a temporary folder, stopped and removed at the end.
+    """Run a private Docker engine during a `with` block, with its state in a temporary folder that is removed.
 
     Args:
         image_store: where it keeps images.
-        which: its programs; current ones where that is not said.
+        which: its programs; None for current ones.
         settings: more settings of its daemon.json.
 
     Raises:
-        EngineError: it cannot be fetched or started.
+        EngineError: the engine cannot be downloaded or started.
     """
     if os.geteuid() != 0:
         message = "starting a private Docker engine needs root: run as root, or start Docker with its buildx plugin"
@@ -177,7 +177,7 @@ def _remove(folder: Path) -> None:
 
 @contextmanager
 def _no_folders_left() -> Iterator[None]:
-    """Remove the empty folders that dockerd makes outside of its own, where they were not there before."""
+    """Remove the empty folders that dockerd makes at fixed places, if they did not exist before."""
     made = [folder for folder in _FOLDERS if not folder.exists()]
     try:
         yield

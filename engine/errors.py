@@ -1,7 +1,7 @@
-"""What keeps an engine from being had."""
+"""The error of this package."""
 
 from __future__ import annotations
 
 
 class EngineError(Exception):
-    """No engine or registry can be had; the message says what to do."""
+    """Engine or registry that cannot be started; the message says what to do."""

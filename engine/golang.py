@@ -1,4 +1,4 @@
-"""Programs of Go modules, built with the machine's Go toolchain and kept in `.cache`."""
+"""Programs of Go modules, built with the Go toolchain of the machine and kept in `.cache`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Module:
     """A release of a Go module, and its programs.
 
     Attributes:
-        name: what it is called here.
+        name: the name of its folder.
         path: the module's path.
-        version: the release, `v` in front.
+        version: the release, such as `v0.36.1`.
         commands: its programs, each built from the package `cmd/NAME`.
     """
 
@@ -35,7 +35,7 @@ class Module:
 
 
 def buildx(version: str) -> Path:
-    """The buildx plugin of a release, such as `0.36.1`, built where it is not there yet.
+    """Return the buildx plugin of a release, such as `0.36.1`, and build it if it is missing.
 
     Raises:
         EngineError: it cannot be built.
@@ -44,7 +44,7 @@ def buildx(version: str) -> Path:
 
 
 def buildkit(version: str) -> Path:
-    """The folder with buildkitd and buildctl of a release, such as `0.32.2`, built where they are not there yet.
+    """Return the folder with buildkitd and buildctl of a release, such as `0.32.2`, and build them if they are missing.
 
     Raises:
         EngineError: they cannot be built.
@@ -53,10 +53,10 @@ def buildkit(version: str) -> Path:
 
 
 def built(module: Module) -> Path:
-    """The folder with a module's programs, built where they are not there yet.
+    """Return the folder with the programs of a module, and build them if they are missing.
 
-    `go install` refuses a module with an exclude or replace directive, and such directives count only in the main
-    module: so the programs are built as dependencies of an empty one.
+    `go install` refuses a module with an exclude or replace directive. Such directives count only in the main module,
+    so the programs are built as dependencies of an empty one.
 
     Raises:
         EngineError: they cannot be built.
@@ -66,7 +66,7 @@ def built(module: Module) -> Path:
         return root
     go = shutil.which("go")
     if go is None:
-        message = f"{module.name} {module.version} is built with Go, and there is none: install it (https://go.dev/dl)"
+        message = f"{module.name} {module.version} is built with Go, which is missing: install it (https://go.dev/dl)"
         raise EngineError(message)
     with cache_lock("go.lock"):
         if not root.is_dir():
@@ -90,7 +90,7 @@ def _build(go: str, module: Module, folder: Path) -> None:
 
 
 def _go(go: str, folder: Path, *arguments: str) -> None:
-    # Without C the programs run in an image that has nothing else in it.
+    # Without cgo the programs need no C library, and run in an image that has none.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
     command = ["nice", "-n", str(_NICE), go, *arguments]
     checked(command, environment, _SECONDS, folder=folder / "src")

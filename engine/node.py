@@ -1,4 +1,4 @@
-"""Node as GitHub's runner uses it: the one of the locks, and the variables that a JavaScript action gets."""
+"""Node from the locked packages, and JavaScript actions as GitHub's runner starts them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ def main_of(action: Path) -> tuple[str, ...]:
 
 
 def input_variables(action: Path, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of an action's inputs: INPUT_ and the name in upper case, `_` for a space (Handler.cs).
+    """Return the variables of an action's inputs: INPUT_ and the name in upper case, with `_` for a space.
+
+    The runner makes them so (actions/runner, src/Runner.Worker/Handlers/Handler.cs). An input that is not given has its
+    default, or is empty if the default is an expression.
 
     Args:
-        action: the folder of its action.yml. An input that is not given has its default, or is empty if that is an
-            expression.
+        action: the folder of its action.yml.
         inputs: input name to its text.
     """
     defaults = {name: str(each.get("default") or "") for name, each in _definition(action)["inputs"].items()}

@@ -1,4 +1,4 @@
-"""Docker from Debian's archive, unpacked into a folder; the machine's own packages stay as they are."""
+"""Docker from Debian's archive, unpacked into a folder; the packages of the machine do not change."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ SUITE = "forky"
 """The Debian suite that has a current Docker, built against a C library that Debian 12 and later have."""
 
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
-    # Docker 20.10: its command is part of docker.io, there is no buildx, and one library may not be on the machine.
+    # Docker 20.10. Its command is part of docker.io, it has no buildx, and the machine may lack one library.
     "bookworm": ("docker.io", "containerd", "tini", "libdevmapper1.02.1"),
     # Docker 26.1 and buildx 0.13.
     "trixie": ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini"),
     # Docker 28.5 and buildx 0.29; cosign 3.1, which the tests sign with.
     SUITE: ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini-static", "docker-registry", "cosign"),
 }
-"""Debian suite to what is fetched from it."""
+"""Debian suite to the packages that are downloaded from it."""
 
 _OWN_PACKAGES = ("busybox-static", "runc")
 _SECONDS = 300
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "engine"
-"""Where all that was fetched or built is kept."""
+"""The folder for everything that was downloaded or built."""
 
 
 def say(text: str) -> None:
-    """Tell the user what is being done."""
+    """Print a line about what is being done."""
     print(f"engine: {text}", file=sys.stderr, flush=True)
 
 
 def debian_codename() -> str | None:
-    """The suite of this Debian machine, such as `bookworm`; None where it is no Debian."""
+    """Return the suite of this Debian machine, such as `bookworm`; None on another system."""
     try:
         text = Path("/etc/os-release").read_text(encoding="utf-8")
     except OSError:
@@ -53,21 +53,21 @@ def debian_codename() -> str | None:
 
 
 def docker_root(suite: str = SUITE) -> Path:
-    """The folder with Docker's programs, fetched from Debian's archive where it is not there yet.
+    """Return the folder with Docker's programs, and download them from Debian's archive if they are missing.
 
     Args:
-        suite: the Debian suite whose Docker it is: `bookworm`, `trixie` or `forky`.
+        suite: the Debian suite: `bookworm`, `trixie` or `forky`.
 
     Raises:
-        EngineError: it cannot be fetched.
+        EngineError: the packages cannot be downloaded.
     """
     codename = debian_codename()
     if codename is None or shutil.which("apt-get") is None:
         message = (
-            "Docker can be fetched on a Debian machine only: install Docker (https://docs.docker.com/engine/install)"
+            "Docker can be downloaded only on a Debian machine: install Docker (https://docs.docker.com/engine/install)"
         )
         raise EngineError(message)
-    # Named by what is in it, so that one of an older checkout is not taken for it.
+    # The name depends on the packages, so that a folder of an older checkout is not used.
     names = hashlib.sha256(repr((_PACKAGES[suite], _OWN_PACKAGES)).encode()).hexdigest()[:8]
     root = CACHE / f"{suite}-{codename}-{platform.machine()}-{names}"
     with cache_lock("lock"):
@@ -79,7 +79,7 @@ def docker_root(suite: str = SUITE) -> Path:
 
 
 def _fetch(folder: Path, suite: str, codename: str) -> None:
-    say(f"fetching Docker from Debian {suite} (about 100 MB) into .cache")
+    say(f"downloading Docker from Debian {suite} (about 100 MB) into .cache")
     suites = " ".join(dict.fromkeys((suite, codename)))
     sources = folder / "sources"
     sources.mkdir()
@@ -101,7 +101,7 @@ def _fetch(folder: Path, suite: str, codename: str) -> None:
 
 
 def _own_source(suites: str) -> str:
-    """The machine's own source of Debian packages, with other suites."""
+    """Return the package source of this machine, in the format deb822, with other suites."""
     modern = Path("/etc/apt/sources.list.d/debian.sources")
     if modern.is_file():
         stanza = modern.read_text(encoding="utf-8").strip().split("\n\n")[0]
@@ -126,7 +126,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 @contextmanager
 def cache_lock(name: str) -> Iterator[None]:
-    """Make the cache's folder, and keep out others that take the same lock for as long as the block runs."""
+    """Make the folder of the cache, and hold a lock in it during a `with` block."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / name).open("w") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)

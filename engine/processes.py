@@ -1,4 +1,4 @@
-"""Servers that are started, waited for and stopped, by their own process ID."""
+"""Programs: running one to its end, and servers, which are started, waited for and stopped by their process ID."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOG_LINES = 15
 
 
 def free_port() -> int:
-    """A port on loopback that nothing listens on."""
+    """Return a port on loopback that no program listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -28,19 +28,16 @@ def free_port() -> int:
 def checked(
     command: Sequence[str | Path], environment: Mapping[str, str], seconds: float, *, folder: Path | None = None
 ) -> str:
-    """Run a program to its end.
+    """Run a program to its end and return its standard output.
 
     Args:
         command: the program and its arguments.
         environment: its whole environment.
-        seconds: how long it may take.
-        folder: the folder that it runs in, this process's own where None.
-
-    Returns:
-        What it wrote to standard output.
+        seconds: the time limit.
+        folder: the folder that it runs in; None for the current one.
 
     Raises:
-        EngineError: it failed, with the end of what it said, or took too long.
+        EngineError: the program failed or took too long; the message has the end of its standard error.
     """
     shown = " ".join(map(str, command))
     try:
@@ -61,16 +58,16 @@ def checked(
 def serving(
     command: Sequence[str | Path], environment: Mapping[str, str], log: Path, answers: Callable[[], bool]
 ) -> Iterator[None]:
-    """Run a server for as long as the block runs.
+    """Run a server during a `with` block.
 
     Args:
         command: the program and its arguments.
         environment: its whole environment.
         log: the file that it writes to.
-        answers: whether it answers yet.
+        answers: returns whether the server answers yet.
 
     Raises:
-        EngineError: it ended, or did not answer in time; with the end of its log.
+        EngineError: the server ended, or did not answer in time; the message has the end of its log.
     """
     with log.open("wb") as file:
         process = subprocess.Popen(

@@ -26,16 +26,13 @@ _SECONDS = 60.0
 
 @contextmanager
 def registry(docker: Docker) -> Iterator[str]:
-    """A registry for as long as the block runs.
+    """Run a registry during a `with` block, and yield its address, `localhost:PORT`.
 
     Args:
-        docker: the engine that will push to it, and that runs it where there is no program for it.
-
-    Yields:
-        Its address, `localhost:PORT`.
+        docker: the engine that pushes to it. It also runs the registry if the machine has no program for that.
 
     Raises:
-        EngineError: none can be had.
+        EngineError: no registry can be started.
     """
     program = _program(docker.environment)
     with _program_registry(program) if program else _container_registry(docker) as port:
@@ -59,7 +56,7 @@ def _program_registry(program: Path) -> Iterator[int]:
         config = {
             "version": "0.1",
             "log": {"level": "error", "accesslog": {"disabled": True}},
-            # in memory: on disk it answers 500 for a blob that two pushes bring to one repository at the same time
+            # In memory: on disk it answers 500 if two pushes bring a blob to one repository at the same time.
             "storage": {"inmemory": {}, "delete": {"enabled": True}},
             "http": {"addr": f"127.0.0.1:{port}"},
         }

@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     """Fuzz readers and print a line for each; return the exit code, 1 if a reader broke a promise."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description="Fuzz what reads bytes from outside.")
     parser.add_argument("readers", nargs="*", metavar="READER", help=f"one of {', '.join(READERS)}; default: all")
-    parser.add_argument("--seconds", type=int, default=600, help="how long to fuzz each reader (600)")
+    parser.add_argument("--seconds", type=int, default=600, help="seconds for each reader (600)")
     parser.add_argument("--at-once", type=int, default=2, help="how many to fuzz at the same time (2)")
     given = parser.parse_args(arguments)
     names = given.readers or list(READERS)

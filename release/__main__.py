@@ -26,7 +26,7 @@ Each file of this release has an attestation. To check it, run
 
 
 class ReleaseError(Exception):
-    """A release that must not be made."""
+    """Reason why a release must not be made."""
 
 
 def main() -> NoReturn:
@@ -49,13 +49,13 @@ def main() -> NoReturn:
 
 
 def check(tag: str) -> None:
-    """Check that the tag is that of this version, and that the changelog says what is in it.
+    """Check that a tag has the version of the package, and that the changelog has a section for it.
 
     Raises:
-        ReleaseError: it is not, or says nothing.
+        ReleaseError: the tag has another version, or the changelog has no text for it.
     """
     if not _TAG.fullmatch(tag):
-        raise ReleaseError("the tag is no version; expected a tag such as v1.2.3 or v1.2.3rc1")
+        raise ReleaseError("the tag is not a version; expected a tag such as v1.2.3 or v1.2.3rc1")
     if tag != f"v{__version__}":
         raise ReleaseError(f"the package's version is {__version__}; change action/__init__.py or the tag")
     notes(tag)
@@ -73,7 +73,7 @@ def notes(tag: str) -> str:
     section = found[1].strip() if found else ""
     if not section:
         raise ReleaseError(f"CHANGELOG.md has no section with text and the title '## {tag[1:]} - YYYY-MM-DD'")
-    # The page of a release has another address than the files that the changelog links to.
+    # Relative links of the changelog lead nowhere from the page of a release.
     section = re.sub(r"\]\((?!https?:|#)", f"]({REPOSITORY}/blob/{tag}/", section)
     return section + "\n" + _NOTES_END.format(tag=tag)
 
@@ -87,7 +87,7 @@ def make_files(tag: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise ReleaseError(f"{folder} has files; remove them, or name an empty folder with --folder")
-    # In this environment, whose packages have hashes; a build frontend would install others.
+    # In this environment, whose packages are locked with hashes. A build frontend such as `build` would install others.
     _run(sys.executable, "-m", "hatchling", "build", "--directory", str(folder))
     archive = folder / f"action-{tag}.tar.gz"
     _run("git", "archive", "--format=tar.gz", f"--prefix=build-digests-{tag}/", f"--output={archive}", "HEAD")

@@ -54,7 +54,7 @@ def make_sbom(version: str, locks: list[Path]) -> dict[str, Any]:
 
 
 def _component(name: str, version: str, url: str, hashes: list[str]) -> dict[str, Any]:
-    # A version has a file for each platform, and so several hashes: they belong to distributions, not to the component.
+    # A version has a file for each platform, and each file a hash, so that hashes belong to distributions.
     files = [
         {
             "type": "distribution",

@@ -134,11 +134,11 @@ def _judge_image(actual: Mapping[str, Any], image: Image) -> Iterator[Fault]:
 
 
 _LATE = frozenset(("size", "platforms"))
-"""Members of an exporter that the summary finds out, and writes into the results file once the output is set."""
+"""Members of an exporter that the summary reads, and that are written to the results file after the output is set."""
 
 
 def _agree(written: Any, output: Any) -> bool:  # noqa: ANN401  # JSON values
-    """Tell whether the exporters of the results file are those of the output, which may lack what is found out late."""
+    """Return whether the results file has the exporters of the output, which may lack the members in `_LATE`."""
     if not isinstance(written, list) or not isinstance(output, list) or len(written) != len(output):
         return False
     return all(
@@ -149,7 +149,7 @@ def _agree(written: Any, output: Any) -> bool:  # noqa: ANN401  # JSON values
 
 
 def _lacks(output: Any, written: Any) -> bool:  # noqa: ANN401  # JSON values
-    """Tell whether a size or a list of platforms says nothing else than another one, but perhaps less."""
+    """Return whether a size or a list of platforms is a part of another one."""
     if not output:
         return output is None or output == []
     if not isinstance(output, list) or len(output) != len(written):

@@ -140,7 +140,7 @@ def test_a_short_tag_moves_only_to_the_newest_release_that_it_stands_for(
 
 @pytest.mark.parametrize(
     ("tag", "problem"),
-    [("v9.9.9", f"the package's version is {__version__}"), ("1.0.0", "is no version"), ("v1", "is no version")],
+    [("v9.9.9", f"the package's version is {__version__}"), ("1.0.0", "is not a version"), ("v1", "is not a version")],
 )
 def test_a_tag_that_is_not_the_version_makes_no_release(tag: str, problem: str) -> None:
     with pytest.raises(ReleaseError, match=re.escape(problem)):
