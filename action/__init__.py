@@ -1,4 +1,4 @@
-"""One digest per exporter of a `docker buildx` build: a GitHub Action, a command, and this Python package.
+"""Report one digest for each exporter of a `docker buildx` build: a GitHub Action, a command, and this Python package.
 
 The names in `__all__` are public and stable; everything else may change. docs/python.md shows how to use them.
 

@@ -64,37 +64,37 @@ def build(
     compare: Texts = (),
     retries: int = 0,
 ) -> BuildResults:
-    """Run `docker buildx build` and return what each of its exporters made.
+    """Run `docker buildx build` and return the digest of each exporter.
 
     Example:
         results = build(["--output", "type=oci,dest=app.tar,id=archive", "."])
         results = build(context=".", tags="ghcr.io/octo/app:1", platforms=["linux/amd64", "linux/arm64"], push=True)
 
     Args:
-        arguments: arguments of `docker buildx build`, the context among them unless `context` is given.
+        arguments: arguments of `docker buildx build`; they include the context, unless `context` is given.
         context: the build context: a folder, a URL, or `-` for standard input.
         file: the Dockerfile.
         tags: names of the image, as for `--tag`.
-        outputs: the outputs, in the order that determines their index; each as for `--output`, or its attributes.
+        outputs: the outputs, each as for `--output`, or its attributes. Their order determines the index.
         platforms: the platforms to build for.
         build_args: build argument to its value; None takes the value from the environment.
         build_contexts: name of an additional context to its folder, URL or image.
         labels: label of the image to its value.
         annotations: annotation to its value, as for `--annotation`; the name may begin with a level (`index:`).
-        secrets: ID of a secret to its text, or to a `Path` of its file. A text is in no argument and no file.
+        secrets: ID of a secret to its text, or to the `Path` of its file. No argument and no file contains a text.
         cache_from: the caches to read, each as for `--cache-from`, or its attributes.
         cache_to: the caches to write, in the same form.
-        no_cache: whether every step of the build runs.
-        pull: whether base images are looked up again in their registries.
+        no_cache: whether to run every step, without the cache.
+        pull: whether to look for newer base images in their registries.
         target: the stage to build.
         push: whether to push the image.
         load: whether to load the image into Docker.
         builder: the builder; None for the current one.
         folder: the folder that buildx runs in, and that relative paths start from.
-        log: a binary or text stream for buildx's log as it comes, such as `sys.stderr`; None shows nothing.
-        on_message: is called with each warning and each notice, such as why a digest is missing.
-        require_digests: whether an exporter that makes an image and has no digest is an error.
-        verify: whether each digest is checked against the registry or the file.
+        log: a binary or text stream, such as `sys.stderr`, to which buildx's log is written; None shows nothing.
+        on_message: is called with each warning and each notice, for example with the reason for a missing digest.
+        require_digests: whether it is an error if an exporter that makes an image has no digest.
+        verify: whether to check each digest against the registry or the file.
         compare: the image in a registry that each image is compared with; the results say whether it changed.
         retries: the maximum number of retries after a transient failure.
 
@@ -102,9 +102,9 @@ def build(
         The results, as `schemas/results.schema.json` describes them.
 
     Raises:
-        InputError: an argument that buildx cannot use, or that has no place in a library.
+        InputError: buildx cannot use an argument, or a library cannot support it.
         ProgramError: there is no buildx, or no engine.
-        BuildFailedError: the build failed; its message is buildx's last error, its `log` the end of the log.
+        BuildFailedError: the build failed. Its message is buildx's last error, and its `log` is the end of the log.
         DisagreementError: two sources contradict each other about a digest.
         MissingDigestError: a digest is missing, with `require_digests`.
         VerificationError: a digest is wrong, with `verify`.
@@ -160,7 +160,7 @@ def bake(
     compare: Texts = (),
     retries: int = 0,
 ) -> BakeResults:
-    """Run `docker buildx bake` and return what each exporter of each target made.
+    """Run `docker buildx bake` and return the digest of each exporter of each target.
 
     Example:
         results = bake(targets=["web", "api"], files="docker-bake.hcl", push=True)
@@ -168,25 +168,25 @@ def bake(
 
     Args:
         arguments: arguments of `docker buildx bake`.
-        targets: the targets or groups to build; none for the default group.
+        targets: the targets or groups to build; if empty, the default group.
         files: the definition files.
         overrides: overrides of target attributes, as for `--set`: `web.platform=linux/arm64`.
         variables: variable of the definition to its value.
-        no_cache: whether every step of the builds runs.
-        pull: whether base images are looked up again in their registries.
+        no_cache: whether to run every step, without the cache.
+        pull: whether to look for newer base images in their registries.
         push: whether to push the images.
         load: whether to load the images into Docker.
         builder: the builder; None for the current one.
         folder: the folder that buildx runs in, and that relative paths start from.
         log: a binary or text stream for buildx's log, as for `build`.
         on_message: is called with each warning and each notice.
-        require_digests: whether an exporter that makes an image and has no digest is an error.
-        verify: whether each digest is checked against the registry or the file.
+        require_digests: whether it is an error if an exporter that makes an image has no digest.
+        verify: whether to check each digest against the registry or the file.
         compare: the images in registries that images are compared with: for all targets, or `TARGET=IMAGE`.
         retries: the maximum number of retries after a transient failure.
 
     Returns:
-        The results: target name to the results of its build.
+        The results of each target.
 
     Raises:
         BuildDigestsError: as for `build`; if the bake failed, the error's `results` has the targets that were exported.

@@ -1,4 +1,4 @@
-"""The functions of the Python API that work on what builds left behind: merge, inspect and validate."""
+"""The functions of the Python API that work on the files of builds: merge, inspect and validate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def merge(
     on_message: OnMessage = None,
     retries: int | None = None,
 ) -> BuildResults:
-    """Merge images that several jobs built and pushed into one image for each exporter, and push that.
+    """Merge the images that several jobs pushed into one image for each key, and push it.
 
     Example:
         merged = merge("results", tags="ghcr.io/octo/app:1", expect_platforms=["linux/amd64", "linux/arm64"])
@@ -43,7 +43,7 @@ def merge(
         tags: the names under which the merged images are pushed; `KEY=NAME` for the image of one key.
         annotations: annotation of the index to its value.
         expect_platforms: the platforms that each merged image must have; none to accept any.
-        keys: the keys of the exporters to merge; none for all that make an image.
+        keys: the keys of the exporters to merge; if empty, all that make an image.
         target: the bake target to merge; None if the results are those of builds.
         builder: the builder whose registry settings are used; None for the current one.
         log: a binary or text stream for buildx's log, as for `build`.
@@ -51,7 +51,7 @@ def merge(
         retries: the maximum number of retries after a transient failure of a registry; None for the default, 4.
 
     Returns:
-        The results of the merged images, which their registries serve.
+        The results of the merged images.
 
     Raises:
         InputError: there are no results, or an argument is invalid.
@@ -92,24 +92,24 @@ def inspect(
     cache_to: Entries = (),
     on_message: OnMessage = None,
 ) -> BuildResults:
-    """Return what each exporter and cache exporter of a build made, from files that the build left behind.
+    """Return the digests of an earlier build, from its files.
 
     Example:
         results = inspect("metadata.json", record="build.dockerbuild", outputs=["type=image,push=true", "type=local"])
 
     Args:
-        metadata: the file that `--metadata-file` wrote, or the build's record alone.
-        record: the build's record (`docker buildx history export`) beside its metadata file, or None.
+        metadata: the file that `--metadata-file` wrote, or the build's record if there is no such file.
+        record: the build's record (`docker buildx history export`) in addition to its metadata file, or None.
         outputs: the outputs of the build, in their order.
         tags: the tags of the build.
         push: whether the build had `--push`.
         load: whether the build had `--load`.
-        cache_to: the caches that the build wrote, in their order; they need its metadata file.
-        on_message: is called with each warning, such as why a digest is missing.
+        cache_to: the caches that the build wrote, in their order. Their digests need the metadata file.
+        on_message: is called with each warning, for example with the reason for a missing digest.
 
     Raises:
         DocumentError: the metadata file is invalid.
-        InputError: a file is missing or of another kind, or nothing tells which outputs the build had.
+        InputError: a file is missing or of another kind, or the outputs of the build are not known.
         DisagreementError: two sources contradict each other about a digest.
     """
     given = {"outputs": keyword.records("outputs", outputs), "tags": keyword.texts("tags", tags)}
