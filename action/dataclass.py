@@ -137,10 +137,8 @@ def _hash(self: object) -> int:
 
 
 def _refuse_to_set(_: object, name: str, _value: object) -> None:
-    message = f"cannot assign to field {name!r}"
-    raise AttributeError(message)
+    raise AttributeError(f"cannot assign to field {name!r}")
 
 
 def _refuse_to_delete(_: object, name: str) -> None:
-    message = f"cannot delete field {name!r}"
-    raise AttributeError(message)
+    raise AttributeError(f"cannot delete field {name!r}")

@@ -119,8 +119,7 @@ def shows_help(name: str, arguments: Sequence[str]) -> bool:
     require_buildx()
     ended = run_program((*find_buildx(os.environ), name, "--help"), os.environ)
     if ended.code:
-        message = f"docker buildx {name} --help ended with exit code {ended.code}; its own message is above"
-        raise ProgramError(message)
+        raise ProgramError(f"docker buildx {name} --help ended with exit code {ended.code}; its own message is above")
     return True
 
 

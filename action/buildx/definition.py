@@ -147,11 +147,10 @@ def _print_without_touching_files(
         with contextlib.suppress(UnsupportedError):
             return protecting_files(print_definition)
     if dry_run and not satisfies(version or query_version(buildx, environment), LAZY_OUTPUTS):
-        message = (
+        raise ProgramError(
             "this buildx empties the files that outputs name when it prints a definition, and this system cannot "
             "prevent it: install buildx 0.30 or later (https://docs.docker.com/go/buildx)"
         )
-        raise ProgramError(message)
     # Without protection: the bake itself follows and opens the same files.
     return print_definition(None)
 

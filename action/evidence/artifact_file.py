@@ -71,23 +71,19 @@ def _read(layout: Layout) -> Image:
         entries = {entry.digest: entry for entry in parse(Index, data, layout.source).manifests}
         # One image under several names has several entries; with several images it is unknown which one was written.
         if len(entries) != 1:
-            message = f"{layout.source}: its index.json names {len(entries)} images, not one"
-            raise EvidenceError(message)
+            raise EvidenceError(f"{layout.source}: its index.json names {len(entries)} images, not one")
         (entry,) = entries.values()
         # Without the blob nothing shows that the digest is this image's.
         if read_blob(layout, entry.digest) is None:
-            message = f"{layout.source}: its index.json names {entry.digest}, which is not in it"
-            raise EvidenceError(message)
+            raise EvidenceError(f"{layout.source}: its index.json names {entry.digest}, which is not in it")
         return describe(entry, _blobs(layout))
     manifest = layout.read("manifest.json")
     if manifest is None:
-        message = f"{layout.source}: neither index.json nor manifest.json is in it"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: neither index.json nor manifest.json is in it")
     images = parse(DockerManifest, manifest, f"{layout.source}: manifest.json").root
     names = {match[1] for image in images if (match := _CONFIG_NAME.fullmatch(image.config))}
     if len(names) != 1:
-        message = f"{layout.source}: its manifest.json names {len(names)} images, not one"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: its manifest.json names {len(names)} images, not one")
     return Image(imageid=f"sha256:{names.pop()}")
 
 
@@ -110,8 +106,7 @@ def check_artifact(path: Path, digest: str) -> None:
     """
     with open_layout(path) as layout:
         if blob_member(digest) and layout.chunks(blob_member(digest)) is None:
-            message = f"{layout.source}: it does not hold {digest}{_instead(layout)}"
-            raise EvidenceError(message)
+            raise EvidenceError(f"{layout.source}: it does not hold {digest}{_instead(layout)}")
         document = _document(layout, digest)
         pending = list(_named_by(document))
         # Platforms share layers, so each blob is hashed once.
@@ -126,8 +121,7 @@ def check_artifact(path: Path, digest: str) -> None:
                 pending += _named_by(_document(layout, blob.digest))
                 # A few indexes that name one another thousands of times would otherwise take minutes.
                 if len(pending) > _MAX_BLOBS:
-                    message = f"{layout.source}: {digest} names more than {_MAX_BLOBS} blobs"
-                    raise EvidenceError(message)
+                    raise EvidenceError(f"{layout.source}: {digest} names more than {_MAX_BLOBS} blobs")
             else:
                 _check_blob(layout, blob)
 
@@ -135,8 +129,7 @@ def check_artifact(path: Path, digest: str) -> None:
 def _document(layout: Layout, digest: str) -> Document:
     data = read_blob(layout, digest)
     if data is None:
-        message = f"{layout.source}: the manifest {digest} is not in it"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: the manifest {digest} is not in it")
     return parse(Document, data, f"{layout.source}: {digest}")
 
 
@@ -151,15 +144,13 @@ def _check_blob(layout: Layout, blob: Descriptor) -> None:
     name = blob_member(blob.digest)
     chunks = layout.chunks(name) if name else None
     if chunks is None:
-        message = f"{layout.source}: the blob {blob.digest} is not in it"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: the blob {blob.digest} is not in it")
     # In pieces: a layer can have gigabytes.
     found = hashlib.sha256()
     for chunk in chunks:
         found.update(chunk)
     if found.hexdigest() != blob.digest.partition(":")[2]:
-        message = f"{layout.source}: the blob {blob.digest} has the bytes of sha256:{found.hexdigest()}"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: the blob {blob.digest} has the bytes of sha256:{found.hexdigest()}")
 
 
 def _instead(layout: Layout) -> str:

@@ -107,8 +107,7 @@ def read_record(file: Path, ref: str | None) -> Record:
         ]
     if len(matching) != 1:
         wanted = "exactly one record" if ref is None else f"the record of build {ref}"
-        message = f"{file}: expected {wanted}, found {len(matching)} in {len(found)}"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{file}: expected {wanted}, found {len(matching)} in {len(found)}")
     return matching[0]
 
 
@@ -137,8 +136,7 @@ def record_manifests(layout: Layout) -> list[Manifest]:
     """
     data = layout.read("index.json")
     if data is None:
-        message = f"{layout.source}: no build record (it has no index.json)"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: no build record (it has no index.json)")
     pending = deque((entry, 1) for entry in parse(Index, data, layout.source).manifests)
     manifests: list[Manifest] = []
     while pending:
@@ -159,8 +157,7 @@ def record_manifests(layout: Layout) -> list[Manifest]:
 def _read(layout: TarLayout, manifest: Manifest) -> Record:
     data = read_blob(layout, manifest.config.digest)
     if data is None:
-        message = f"{layout.source}: the record {manifest.config.digest} is not in it"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: the record {manifest.config.digest} is not in it")
     record = parse(HistoryRecord, data, layout.source)
     blobs = {}
     for layer in manifest.layers or ():

@@ -14,9 +14,6 @@ from action.dataclass import dataclass
 from action.exporters.output import NO_EXPORTER, STDOUT_PATHS, CacheEntry, Output, cache_writers
 from action.inputs.values import csv_fields, go_boolean
 
-IMAGE_TYPES = frozenset(("image", "registry", "moby", "oci", "docker"))
-"""Exporter types that make an image."""
-
 _ARTIFACT_TYPES = frozenset(("oci", "docker"))
 _FILE_TYPES = frozenset(("local", "tar"))
 _PUSHED_TYPES = frozenset(("image", "registry"))

@@ -53,15 +53,15 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
         return dict([_content(document, blobs, source)])
     if len(document.manifests) > 2 * MAX_PLATFORMS:
         # Each image can have an attestation.
-        message = f"{source}: it has {len(document.manifests)} manifests, more than the limit of {2 * MAX_PLATFORMS}"
-        raise EvidenceError(message)
+        raise EvidenceError(
+            f"{source}: it has {len(document.manifests)} manifests, more than the limit of {2 * MAX_PLATFORMS}"
+        )
     found: dict[str | None, PlatformContent] = {}
     for entry in document.manifests:
         if entry.is_attestation:
             continue
         if entry.media_type in INDEX_TYPES:
-            message = f"{source}: it is an index of indexes"
-            raise EvidenceError(message)
+            raise EvidenceError(f"{source}: it is an index of indexes")
         own, content = _content(_document(entry.digest, blobs, source), blobs, source)
         # A container runtime chooses by the platform in the index.
         name = _name(entry.platform) if entry.platform else own
@@ -69,8 +69,7 @@ def read_contents(digest: str, blobs: Blobs, source: str) -> dict[str | None, Pl
             name = f"{name or 'unknown'} (entry {len(found)})"
         found[name] = content
     if not found:
-        message = f"{source}: it has no image for any platform"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{source}: it has no image for any platform")
     return found
 
 
@@ -81,8 +80,7 @@ def _document(digest: str, blobs: Blobs, source: str, *, missing: str = "") -> D
 def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None, PlatformContent]:
     described = manifest.config
     if described is None or described.media_type not in CONFIG_TYPES:
-        message = f"{source}: it is not a container image"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{source}: it is not a container image")
     data = document_bytes(described.digest, blobs, source)
     config = parse(_Config, data, f"{source}: {described.digest}")
     layers = _layers(manifest.layers or (), config)
@@ -90,8 +88,7 @@ def _content(manifest: Document, blobs: Blobs, source: str) -> tuple[str | None,
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         # Python reads no number of more than 4300 digits, which the model above ignores.
-        message = f"{source}: {described.digest}: expected JSON: {error}"
-        raise EvidenceError(message) from None
+        raise EvidenceError(f"{source}: {described.digest}: expected JSON: {error}") from None
     # What buildx prints of a config is not the bytes that the digest names.
     printed = hashlib.sha256(data).hexdigest() != described.digest.partition(":")[2]
     return _name(config), PlatformContent(value, described.size, layers, printed)
@@ -179,8 +176,7 @@ def find_statements(digest: str, blobs: Blobs, source: str) -> list[Statement]:
         layers = (layer for layer in manifest.layers or () if layer.media_type == _STATEMENT)
         found += [_statement(layer, subject, platforms.get(subject)) for layer in layers]
         if len(found) > MAX_STATEMENTS:
-            message = f"{source}: it has more than the limit of {MAX_STATEMENTS} attestations"
-            raise EvidenceError(message)
+            raise EvidenceError(f"{source}: it has more than the limit of {MAX_STATEMENTS} attestations")
     return found
 
 
@@ -191,11 +187,10 @@ def check_size(statement: Statement, source: str) -> None:
         EvidenceError: it is too long.
     """
     if statement.size > MAX_LONG_BYTES:
-        message = (
+        raise EvidenceError(
             f"{source}: the attestation {statement.digest} has {statement.size} bytes, more than the "
             f"limit of {MAX_LONG_BYTES}"
         )
-        raise EvidenceError(message)
 
 
 def _statement(layer: Descriptor, subject: str, platform: str | None) -> Statement:

@@ -78,8 +78,7 @@ def read_blob(layout: Layout, digest: str) -> bytes | None:
     name = blob_member(digest)
     data = layout.read(name) if name else None
     if data is not None and hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
-        message = f"{layout.source}: the blob {digest} has other content than its digest says"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: the blob {digest} has other content than its digest says")
     return data
 
 
@@ -97,11 +96,9 @@ def read_long_blob(layout: Layout, digest: str) -> bytes | None:
     for chunk in chunks:
         data += chunk
         if len(data) > MAX_LONG_BYTES:
-            message = f"{layout.source}: the blob {digest} has more than the limit of {MAX_LONG_BYTES} bytes"
-            raise EvidenceError(message)
+            raise EvidenceError(f"{layout.source}: the blob {digest} has more than the limit of {MAX_LONG_BYTES} bytes")
     if hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
-        message = f"{layout.source}: the blob {digest} has other content than its digest says"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{layout.source}: the blob {digest} has other content than its digest says")
     return bytes(data)
 
 
@@ -132,8 +129,7 @@ class FolderLayout:
         except FileNotFoundError:
             return None
         except OSError as error:
-            message = f"{file}: {error.strerror or error}"
-            raise EvidenceError(message) from None
+            raise EvidenceError(f"{file}: {error.strerror or error}") from None
 
     def chunks(self, name: str) -> Iterator[bytes] | None:
         """See `Layout`."""
@@ -146,8 +142,7 @@ class FolderLayout:
                 while chunk := opened.read(_CHUNK):
                     yield chunk
         except OSError as error:
-            message = f"{file}: {error.strerror or error}"
-            raise EvidenceError(message) from None
+            raise EvidenceError(f"{file}: {error.strerror or error}") from None
 
 
 class TarLayout:
@@ -165,8 +160,7 @@ class TarLayout:
         self._values_left = MAX_VALUES
         with _as_evidence(self.source):
             if not stat.S_ISREG(file.stat().st_mode):
-                message = f"{self.source}: not a regular file"
-                raise EvidenceError(message)
+                raise EvidenceError(f"{self.source}: not a regular file")
             self._file = _plain_tar(file)
         try:
             self._find()
@@ -180,8 +174,7 @@ class TarLayout:
             for member in plain_files(self._file, MAX_MEMBERS):
                 # Programs differ in which of two members with one name they use.
                 if member.name in self._members:
-                    message = f"{self.source}: {member.name!r} is in it twice"
-                    raise EvidenceError(message)
+                    raise EvidenceError(f"{self.source}: {member.name!r} is in it twice")
                 self._members[member.name] = (member.offset, member.size)
 
     def read(self, name: str) -> bytes | None:
@@ -195,8 +188,7 @@ class TarLayout:
         # Counted before anything is parsed: `{},` has three bytes, and as an object of a model hundreds.
         self._values_left -= sum(map(data.count, (b"[", b"{", b",")))
         if self._values_left < 0:
-            message = f"{self.source}: its JSON has more than the limit of {MAX_VALUES} values"
-            raise EvidenceError(message)
+            raise EvidenceError(f"{self.source}: its JSON has more than the limit of {MAX_VALUES} values")
         return data
 
     def count(self, size: int) -> None:
@@ -207,8 +199,7 @@ class TarLayout:
         """
         self._left -= max(size, _MIN_COUNTED_BYTES)
         if self._left < 0:
-            message = f"{self.source}: its JSON has more than the limit of {MAX_READ_BYTES} bytes"
-            raise EvidenceError(message)
+            raise EvidenceError(f"{self.source}: its JSON has more than the limit of {MAX_READ_BYTES} bytes")
 
     def chunks(self, name: str) -> Iterator[bytes] | None:
         """See `Layout`."""
@@ -221,8 +212,7 @@ class TarLayout:
                 self._file.seek(offset)
                 chunk = self._file.read(min(size, _CHUNK))
             if not chunk:
-                message = f"{self.source}: {name} is cut off"
-                raise EvidenceError(message)
+                raise EvidenceError(f"{self.source}: {name} is cut off")
             yield chunk
             offset, size = offset + len(chunk), size - len(chunk)
 
@@ -266,8 +256,7 @@ def _plain_tar(file: Path) -> IO[bytes]:
                 plain.write(chunk)
                 # Checked while it is written: gzip can make a thousand bytes of one.
                 if plain.tell() > MAX_UNPACKED_BYTES:
-                    message = f"{file}: more than {MAX_UNPACKED_BYTES} bytes when decompressed"
-                    raise EvidenceError(message)
+                    raise EvidenceError(f"{file}: more than {MAX_UNPACKED_BYTES} bytes when decompressed")
         plain.seek(0)
     except BaseException:
         plain.close()
@@ -277,8 +266,7 @@ def _plain_tar(file: Path) -> IO[bytes]:
 
 def _check_size(source: str, name: str, size: int) -> None:
     if size > MAX_JSON_BYTES:
-        message = f"{source}: {name} has {size} bytes, more than the limit of {MAX_JSON_BYTES}"
-        raise EvidenceError(message)
+        raise EvidenceError(f"{source}: {name} has {size} bytes, more than the limit of {MAX_JSON_BYTES}")
 
 
 @contextlib.contextmanager
@@ -287,9 +275,7 @@ def _as_evidence(source: str) -> Iterator[None]:
         yield
     # zlib.error and EOFError come from gzip, OverflowError from an offset that seek does not accept.
     except (zlib.error, ValueError, EOFError, OverflowError) as error:
-        message = f"{source}: not a tar that can be read ({error})"
-        raise EvidenceError(message) from None
+        raise EvidenceError(f"{source}: not a tar that can be read ({error})") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        message = f"{source}: {reason}"
-        raise EvidenceError(message) from None
+        raise EvidenceError(f"{source}: {reason}") from None

@@ -65,12 +65,11 @@ def find_buildx(environment: Mapping[str, str]) -> tuple[str, ...]:
     for name in (_BUILDX, "docker-buildx"):
         if buildx := find_program(name, path):
             return (buildx,)
-    message = (
+    raise ProgramError(
         "neither docker nor buildx is on the PATH: install Docker with its buildx plugin "
         "(https://docs.docker.com/engine/install), or in a workflow run docker/setup-buildx-action before "
         "this step; programs in the workspace are not used"
     )
-    raise ProgramError(message)
 
 
 def has_plugin(command: Sequence[str], environment: Mapping[str, str]) -> bool:

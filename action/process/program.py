@@ -180,8 +180,7 @@ def capture_output(
                 with with_watchdog(process):
                     code = process.wait(timeout=seconds)
             except subprocess.TimeoutExpired:
-                message = f"{_shown(command)} did not end within {seconds:.3g} s"
-                raise SlowProgramError(message) from None
+                raise SlowProgramError(f"{_shown(command)} did not end within {seconds:.3g} s") from None
             finally:
                 if process.poll() is None:
                     kill(process)
@@ -204,8 +203,9 @@ def _temporary_file() -> IO[bytes]:
     try:
         return tempfile.TemporaryFile()
     except OSError as error:
-        message = f"no temporary file can be made ({error.strerror}): set TMPDIR to a folder for them"
-        raise ProgramError(message) from None
+        raise ProgramError(
+            f"no temporary file can be made ({error.strerror}): set TMPDIR to a folder for them"
+        ) from None
 
 
 def _start(
