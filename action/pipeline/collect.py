@@ -12,7 +12,6 @@ from action.dataclass import dataclass, field, replace
 from action.errors import EvidenceError, NoRecordsError
 from action.evidence.record import ARTIFACT_TYPES, Record, StatusLog, is_pipe_or_device
 from action.evidence.responses import Metadata
-from action.exporters.attributed import AttributedExporter
 from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag
 from action.exporters.output import STDOUT
 from action.exporters.requested import Requested, RequestedExporter
@@ -246,31 +245,6 @@ def collect_artifacts(requested: Requested, folder: Path, readers: Readers) -> t
         except EvidenceError as error:
             missing.append(f"the artifact of exporter {exporters[0].key} cannot be used: {error}")
     return artifacts, missing
-
-
-def misleading_folders(exporters: Iterable[AttributedExporter], sources: Sources) -> list[str]:
-    """Return a warning for each folder with an OCI layout whose `index.json` names another image than its exporter's.
-
-    Args:
-        exporters: the exporters of a build with their digests.
-        sources: read folders, and name the one that paths in outputs are relative to.
-    """
-    warnings = []
-    for exporter in exporters:
-        if exporter.type != "oci" or exporter.digest is None or exporter.dest is None:
-            continue
-        folder = sources.folder / exporter.dest
-        try:
-            named = sources.readers.folder(folder) if folder.is_dir() else frozenset()
-        except EvidenceError:
-            continue
-        if named and exporter.digest not in named:
-            warnings.append(
-                f"{exporter.dest}/index.json names {', '.join(sorted(named))}, which is not what exporter "
-                f"{exporter.key} put there: with several outputs BuildKit's client writes another's digest into it. "
-                f"Use {exporter.digest}"
-            )
-    return warnings
 
 
 def _record(ref: str | None, record_of: RecordOf) -> Record:

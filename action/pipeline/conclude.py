@@ -17,8 +17,8 @@ from action.exporters.attribution import Attribution, attribute
 from action.exporters.build_evidence import makes_image, needs_record, uses_response, with_reported_names
 from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_status_log
 from action.exporters.requested import Requested
-from action.pipeline.collect import RecordOf, Sources, collect, is_multi_node, misleading_folders, records_of
-from action.pipeline.local_caches import holds, misleading_caches
+from action.pipeline.collect import RecordOf, Sources, collect, is_multi_node, records_of
+from action.pipeline.oci_folders import holds, misleading_caches, misleading_folders
 from action.pipeline.run_result import RunResult
 
 _NOTHING_EXPORTED = (

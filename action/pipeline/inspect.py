@@ -26,7 +26,7 @@ from action.oci.image import Image
 from action.packages.sets import SCHEMAS, provide
 from action.pipeline.collect import collect_artifacts, is_multi_node, package_readers, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
-from action.pipeline.local_caches import holds
+from action.pipeline.oci_folders import holds
 from action.process.docker import find_buildx
 
 _OTHER_KINDS = {

@@ -16,7 +16,7 @@ from action.exporters.build_evidence import BuildEvidence
 from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches
 from action.exporters.output import CacheEntry, parse_caches
 from action.exporters.requested import requested_exporters
-from action.pipeline.local_caches import misleading_caches
+from action.pipeline.oci_folders import misleading_caches
 
 DIGEST = "sha256:" + "a" * 64
 DESCRIPTOR = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": DIGEST, "size": 573}

@@ -1,13 +1,20 @@
-"""Caches in folders (`cache-to: type=local`): whether a folder names the cache that is in it."""
+"""Folders with an OCI layout that outputs and caches write: whether `index.json` names what is in them.
+
+With several outputs or caches, BuildKit's client writes the digest of one of them into the `index.json` of another
+(moby/buildkit 0.32, client/solve.go).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from action.documents.strict_json import read_document
+from action.errors import EvidenceError
 from action.evidence.metadata_places import DIGEST, is_valid
+from action.exporters.attributed import AttributedExporter
 from action.exporters.output import CacheEntry
+from action.pipeline.collect import Sources
 
 _TAG = "org.opencontainers.image.ref.name"
 _MANY = 2
@@ -16,8 +23,7 @@ _MANY = 2
 def misleading_caches(entries: Sequence[CacheEntry], folder: Path) -> list[str]:
     """Return a warning for each local cache whose `index.json` names a manifest that is not in its folder.
 
-    With several caches BuildKit's client writes the digest of the last one into each folder (moby/buildkit 0.32,
-    client/solve.go), and a build that reads such a folder finds no cache.
+    Each folder then has the digest of the last cache, and a build that reads such a folder finds no cache.
 
     Args:
         entries: the entries of `cache-to` of a build.
@@ -33,6 +39,31 @@ def misleading_caches(entries: Sequence[CacheEntry], folder: Path) -> list[str]:
         for named in _named_digests(folder / str(entry.dest), entry.tag)
         if not blob_file(folder / str(entry.dest), named).exists()
     ]
+
+
+def misleading_folders(exporters: Iterable[AttributedExporter], sources: Sources) -> list[str]:
+    """Return a warning for each folder with an OCI layout whose `index.json` names another image than its exporter's.
+
+    Args:
+        exporters: the exporters of a build with their digests.
+        sources: read folders, and name the one that paths in outputs are relative to.
+    """
+    warnings = []
+    for exporter in exporters:
+        if exporter.type != "oci" or exporter.digest is None or exporter.dest is None:
+            continue
+        folder = sources.folder / exporter.dest
+        try:
+            named = sources.readers.folder(folder) if folder.is_dir() else frozenset()
+        except EvidenceError:
+            continue
+        if named and exporter.digest not in named:
+            warnings.append(
+                f"{exporter.dest}/index.json names {', '.join(sorted(named))}, which is not what exporter "
+                f"{exporter.key} put there: with several outputs BuildKit's client writes another's digest into it. "
+                f"Use {exporter.digest}"
+            )
+    return warnings
 
 
 def holds(folder: Path, entry: CacheEntry, digest: str) -> bool:
