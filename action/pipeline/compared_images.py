@@ -6,7 +6,6 @@ the image would be compared with itself.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -183,11 +182,6 @@ class Lookup:
 def builder_of(request: Request) -> str:
     """Return the name of a run's builder, or an empty text if the request does not name it."""
     return read_options(request.arguments[1:]).last("builder")
-
-
-def digest_of(text: str) -> str:
-    """Return the digest of what a registry serves."""
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _named_by(answer: Answer | None) -> Iterator[str]:
