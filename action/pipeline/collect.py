@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from action.buildx.local_state import build_id, node_count, state_folder, uses_docker_driver
@@ -39,6 +39,10 @@ Export = Callable[[Sequence[str]], Iterable[Path]]
 
 StatusLogs = Callable[[Sequence[str]], Iterable[StatusLog]]
 """Reads the status logs of builds, named by `builder/node/ref`; some may be missing."""
+
+
+SharedFiles = Mapping[Path, str]
+"""The real path of each file that several outputs write, to the names of their exporters."""
 
 
 def _no_status_logs(_: object) -> tuple[StatusLog, ...]:
@@ -90,6 +94,7 @@ class Sources:
         begun: the builds that a failed bake began: target name to `builder/node/ref`.
         live: reads records from BuildKit's API; those that it cannot read are exported.
         status_logs: reads the status logs of builds, for the digests of several caches.
+        shared: the files that several outputs of the run write, from `shared_files`.
     """
 
     export: Export
@@ -99,6 +104,7 @@ class Sources:
     begun: Mapping[str, str] = field(default_factory=dict)
     live: Live = _no_answers
     status_logs: StatusLogs = _no_status_logs
+    shared: SharedFiles = field(default_factory=dict)
 
 
 def records_of(refs: Sequence[str], sources: Sources) -> RecordOf:
@@ -185,7 +191,7 @@ def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, sourc
             record = _record(metadata.ref, record_of)
         except EvidenceError as error:
             missing.append(f"the build record is missing: {error}")
-    artifacts, unreadable = collect_artifacts(requested, sources.folder, sources.readers)
+    artifacts, unreadable = collect_artifacts(requested, sources.folder, sources.readers, sources.shared)
     evidence = BuildEvidence(metadata, record, artifacts, (*missing, *unreadable), multi_node)
     return with_engine_facts(evidence, requested, sources.prove)
 
@@ -214,37 +220,60 @@ def is_multi_node(metadata: Metadata) -> bool:
     return metadata.ref is not None and node_count(state_folder(os.environ), metadata.ref) > 1
 
 
-def collect_artifacts(requested: Requested, folder: Path, readers: Readers) -> tuple[dict[int, Image], list[str]]:
+def shared_files(targets: Mapping[str, Requested], folder: Path) -> dict[Path, str]:
+    """Return the tars that several outputs write; neither buildx nor BuildKit refuses that.
+
+    Args:
+        targets: target name, empty for a build that is not of a bake, to its requested exporters.
+        folder: the folder that paths in outputs are relative to.
+    """
+    writers: dict[Path, list[str]] = {}
+    for name, requested in targets.items():
+        for exporter, file in _tars(requested, folder):
+            writers.setdefault(_real(file), []).append(f"{name} {exporter.key}".lstrip())
+    return {file: ", ".join(names) for file, names in writers.items() if len(names) > 1}
+
+
+def collect_artifacts(
+    requested: Requested, folder: Path, readers: Readers, shared: SharedFiles
+) -> tuple[dict[int, Image], list[str]]:
     """Read the tars that outputs wrote.
 
     Args:
         requested: the requested exporters.
         folder: the folder that paths in outputs are relative to.
         readers: read artifacts.
+        shared: the files that several outputs of the run write. They are evidence of nothing: what is in them is of the
+            output that ended last.
 
     Returns:
         An output's index to the image in its tar; and for each tar that cannot be used, why.
     """
     artifacts: dict[int, Image] = {}
     missing: list[str] = []
-    files: dict[Path, list[RequestedExporter]] = {}
-    for exporter in requested.exporters:
-        if exporter.type not in ARTIFACT_TYPES or exporter.dest is None or exporter.dest == STDOUT:
-            continue
-        file = folder / exporter.dest
-        if not file.is_dir() and not is_pipe_or_device(file):
-            files.setdefault(file.resolve(), []).append(exporter)
-    for exporters in files.values():
-        if len(exporters) > 1:
-            # Neither buildx nor BuildKit refuses that, and the file is of the exporter that ended last.
-            keys = ", ".join(exporter.key for exporter in exporters)
-            missing.append(f"exporters {keys} all write {exporters[0].dest}: give each output a dest of its own")
+    for exporter, file in _tars(requested, folder):
+        if (writers := shared.get(_real(file)) if shared else None) is not None:
+            missing.append(f"exporters {writers} all write {exporter.dest}: give each output a dest of its own")
             continue
         try:
-            artifacts[exporters[0].index] = readers.artifact(folder / str(exporters[0].dest))
+            artifacts[exporter.index] = readers.artifact(file)
         except EvidenceError as error:
-            missing.append(f"the artifact of exporter {exporters[0].key} cannot be used: {error}")
-    return artifacts, missing
+            missing.append(f"the artifact of exporter {exporter.key} cannot be used: {error}")
+    return artifacts, list(dict.fromkeys(missing))
+
+
+def _tars(requested: Requested, folder: Path) -> Iterator[tuple[RequestedExporter, Path]]:
+    """Yield each exporter that writes a tar to a file, and the file."""
+    for exporter in requested.exporters:
+        if exporter.type in ARTIFACT_TYPES and exporter.dest is not None and exporter.dest != STDOUT:
+            file = folder / exporter.dest
+            if not file.is_dir() and not is_pipe_or_device(file):
+                yield exporter, file
+
+
+def _real(file: Path) -> Path:
+    # Not Path.resolve(): before Python 3.13 it raises a RuntimeError if links lead in a circle.
+    return Path(os.path.realpath(file))
 
 
 def _record(ref: str | None, record_of: RecordOf) -> Record:

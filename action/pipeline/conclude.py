@@ -17,7 +17,7 @@ from action.exporters.attribution import Attribution, attribute
 from action.exporters.build_evidence import makes_image, needs_record, uses_response, with_reported_names
 from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_status_log
 from action.exporters.requested import Requested
-from action.pipeline.collect import RecordOf, Sources, collect, is_multi_node, records_of
+from action.pipeline.collect import RecordOf, Sources, collect, is_multi_node, records_of, shared_files
 from action.pipeline.oci_folders import holds, misleading_caches, misleading_folders
 from action.pipeline.run_result import RunResult
 
@@ -61,6 +61,7 @@ def conclude(
     # With `call` the frontend writes a target's metadata, and may write anything (docker/buildx 0.36, build/build.go):
     # none of it is used.
     exporting = {name: requested for name, requested in request.targets.items() if requested.exports}
+    sources = replace(sources, shared=shared_files(exporting, sources.folder))
     files = {name: file for name, file in read.targets.items() if name in exporting}
     if failed and not request.bake:
         return _failed_build(failed, read, files.get(""))

@@ -24,7 +24,7 @@ from action.exporters.output import Output, is_id, parse_caches, parse_outputs
 from action.exporters.requested import Requested, requested_exporters
 from action.oci.image import Image
 from action.packages.sets import SCHEMAS, provide
-from action.pipeline.collect import collect_artifacts, is_multi_node, package_readers, with_engine_facts
+from action.pipeline.collect import collect_artifacts, is_multi_node, package_readers, shared_files, with_engine_facts
 from action.pipeline.conclude import deviation_warnings, missing_digests
 from action.pipeline.oci_folders import holds
 from action.process.docker import find_buildx
@@ -85,7 +85,7 @@ def inspect_files(
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
     if requested.may_default:
         requested = _listed_exporters(metadata_file, metadata, record)
-    artifacts, missing = collect_artifacts(requested, Path(), package_readers())
+    artifacts, missing = collect_artifacts(requested, Path(), package_readers(), shared_files({"": requested}, Path()))
     if record is None:
         missing.append("no --record was given")
     evidence = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))

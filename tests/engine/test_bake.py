@@ -125,3 +125,28 @@ def test_a_record_that_is_lost_costs_no_other_target_its_digest(bake: Workplace)
     assert (
         "::warning::target web: exporter release has no digest: the build record is missing: BuildKit has " in step.log
     )
+
+
+@pytest.mark.parametrize("image", ["", "type=image,name=IMAGE-{}:1,push=true"])
+def test_a_tar_that_two_targets_write_is_evidence_of_neither(work: Workplace, image: str) -> None:
+    """A `matrix` or an inherited `output` makes that mistake easy, and buildx accepts it: the last target wins."""
+    targets = {
+        name: {
+            "dockerfile-inline": f"FROM scratch\nCOPY hello.txt /{name}\n",
+            "output": [*filter(None, [image.format(name).replace("IMAGE", work.image)]), "type=oci,dest=same.tar"],
+            "attest": ["type=provenance,disabled=true"],
+        }
+        for name in ("one", "two")
+    }
+    (work.folder / "docker-bake.json").write_text(json.dumps({"target": targets}))
+    step = work.bake_step(source=".", targets="one,two")
+    assert step.code == 0, step.log
+    digests = json.loads(step.outputs["digests"])
+    tar = "1" if image else "0"
+    assert tar_digest(work.folder / "same.tar") in {target[tar] for target in digests.values()}
+    assert digests["one"][tar] != digests["two"][tar]
+    if image:
+        assert {name: target["0"] for name, target in digests.items()} == {
+            name: served_digest(f"{work.image}-{name}", "1") for name in targets
+        }
+    assert f"exporters one {tar}, two {tar} all write same.tar: give each output a dest of its own" in step.log

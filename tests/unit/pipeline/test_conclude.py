@@ -175,4 +175,4 @@ def test_a_tar_that_two_outputs_write_proves_the_digest_of_neither(tmp_path: Pat
     )
     assert result.builds is not None
     assert result.builds["web"].digests == {}
-    assert any("exporters one, two all write a.tar" in warning for warning in result.warnings)
+    assert any("exporters web one, web two all write a.tar" in warning for warning in result.warnings)
