@@ -187,7 +187,12 @@ def is_at_least(buildx: tuple[str, ...], environment: Mapping[str, str], version
 
 
 def satisfies(found: Version | None, version: Version) -> bool:
-    """Return whether a version is at least another one; False if it is not known."""
+    """Return whether a version is at least another one; False if it is not known.
+
+    Args:
+        found: the version that buildx printed, or None.
+        version: the lowest version that is enough.
+    """
     return found is not None and found >= version
 
 

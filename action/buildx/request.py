@@ -82,7 +82,12 @@ def flags(values: Mapping[str, bool]) -> tuple[str, ...]:
 
 
 def without_option(arguments: tuple[str, ...], option: str) -> tuple[str, ...]:
-    """Return arguments that this package made, without an option and its values."""
+    """Return arguments that this package made, without an option and its values.
+
+    Args:
+        arguments: `build` or `bake`, its options, each apart from its value, and what follows them.
+        option: the option, such as `--annotation`.
+    """
     kept: list[str] = []
     rest = iter(arguments)
     for argument in rest:

@@ -101,7 +101,12 @@ def judge(value: object, path: tuple[str, ...] = ()) -> Judged:
 
 
 def is_valid(key: str, value: object) -> bool:
-    """Return whether the schema accepts the value of a response's key."""
+    """Return whether the schema accepts the value of a response's key.
+
+    Args:
+        key: the key, such as `containerimage.digest`; of one that the schema does not describe, every value is valid.
+        value: its value.
+    """
     if key.startswith(f"{PROVENANCE}/"):
         key = PROVENANCE
     check = _CHECKS.get(key)

@@ -144,7 +144,12 @@ def owner_of_merged_response(
 
 
 def merged_image(exporter: RequestedExporter, evidence: BuildEvidence) -> Image:
-    """Return the image that the merged response names for the exporter that it belongs to."""
+    """Return the image that the merged response names.
+
+    Args:
+        exporter: the exporter that the response belongs to.
+        evidence: the evidence of the build.
+    """
     image = evidence.metadata.merged.image
     if evidence.resolved_by_tag and not is_proved(exporter, evidence):
         return Image(imageid=image.imageid)

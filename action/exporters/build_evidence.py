@@ -42,7 +42,12 @@ class BuildEvidence:
 
 
 def needs_record(requested: Requested, metadata: Metadata) -> bool:
-    """Return whether attribution needs the record, because the metadata file does not distinguish the exporters."""
+    """Return whether attribution needs the record, because the metadata file does not distinguish the exporters.
+
+    Args:
+        requested: the requested exporters.
+        metadata: the metadata of their build.
+    """
     if not requested.exports or metadata.separate is not None:
         return False
     if metadata.distrusted or (metadata.ref is not None and not metadata.merged.values):

@@ -39,6 +39,10 @@ Claims = Sequence[Claim]
 def check_agreement(exporter: RequestedExporter, claims: Claims) -> None:
     """Check that all claims about an exporter have the same digest and the same image ID, as far as they have one.
 
+    Args:
+        exporter: the exporter.
+        claims: what the sources claim of it.
+
     Raises:
         DisagreementError: two claims differ; neither can be trusted, because one source belongs to another build.
     """
@@ -56,7 +60,13 @@ def check_agreement(exporter: RequestedExporter, claims: Claims) -> None:
 
 
 def is_pushed(exporter: RequestedExporter, claims: Claims, evidence: BuildEvidence) -> bool:
-    """Return whether an exporter's image was pushed, which depends on the builder."""
+    """Return whether an exporter's image was pushed, which depends on the builder.
+
+    Args:
+        exporter: the exporter, with the push that was requested or is in the record.
+        claims: what the sources claim of it; they show the image store.
+        evidence: the evidence of the build.
+    """
     # The docker driver turns `docker` without `dest` into an image exporter; other drivers load it, and push nothing.
     if not exporter.push or (exporter.type == "docker" and not evidence.docker):
         return False

@@ -183,6 +183,10 @@ def find_statements(digest: str, blobs: Blobs, source: str) -> list[Statement]:
 def check_size(statement: Statement, source: str) -> None:
     """Check that a statement is short enough to be read.
 
+    Args:
+        statement: the statement, as the manifest describes it.
+        source: the name of the image in errors.
+
     Raises:
         EvidenceError: it is too long.
     """

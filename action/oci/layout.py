@@ -72,22 +72,20 @@ class Layout(Protocol):
 def read_blob(layout: Layout, digest: str) -> bytes | None:
     """Return the bytes of a blob, or None if it is not in the layout.
 
+    Args:
+        layout: the layout.
+        digest: the digest of the blob.
+
     Raises:
-        EvidenceError: the bytes have another digest.
+        EvidenceError: the blob is longer than MAX_JSON_BYTES, or its bytes have another digest.
     """
     name = blob_member(digest)
     data = layout.read(name) if name else None
-    if data is not None and hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
-        raise EvidenceError(f"{layout.source}: the blob {digest} has other content than its digest says")
-    return data
+    return None if data is None else _checked(layout, digest, data)
 
 
 def read_long_blob(layout: Layout, digest: str) -> bytes | None:
-    """Return the bytes of a blob of up to MAX_LONG_BYTES, or None if it is not in the layout.
-
-    Raises:
-        EvidenceError: the blob is longer, or its bytes have another digest.
-    """
+    """Return the bytes of a blob of up to MAX_LONG_BYTES; arguments and errors are those of `read_blob`."""
     name = blob_member(digest)
     chunks = layout.chunks(name) if name else None
     if chunks is None:
@@ -97,9 +95,13 @@ def read_long_blob(layout: Layout, digest: str) -> bytes | None:
         data += chunk
         if len(data) > MAX_LONG_BYTES:
             raise EvidenceError(f"{layout.source}: the blob {digest} has more than the limit of {MAX_LONG_BYTES} bytes")
+    return _checked(layout, digest, bytes(data))
+
+
+def _checked(layout: Layout, digest: str, data: bytes) -> bytes:
     if hashlib.sha256(data).hexdigest() != digest.partition(":")[2]:
         raise EvidenceError(f"{layout.source}: the blob {digest} has other content than its digest says")
-    return bytes(data)
+    return data
 
 
 def blob_member(digest: str) -> str:

@@ -97,7 +97,12 @@ def check_digest(data: bytes, digest: str, reference: str) -> None:
 
 
 def digest_like(digest: str, data: bytes) -> str:
-    """Return the digest of bytes by the algorithm of another digest, or by sha256 if that one is unknown."""
+    """Return the digest of bytes by the algorithm of another digest, or by sha256 if that one is unknown.
+
+    Args:
+        digest: a digest, of which only the algorithm counts.
+        data: the bytes.
+    """
     algorithm = digest.partition(":")[0]
     algorithm = algorithm if algorithm in _HASHES else "sha256"
     return f"{algorithm}:{_HASHES[algorithm](data).hexdigest()}"
