@@ -83,6 +83,7 @@ def inspect_files(
             record = read_record(record_file, build_id(ref) if ref else None)
         except EvidenceError as error:
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
+        _check_same_build(metadata_file, metadata, record)
     if requested.may_default:
         requested = _listed_exporters(metadata_file, metadata, record)
     artifacts, missing = collect_artifacts(requested, Path(), package_readers(), shared_files({"": requested}, Path()))
@@ -95,6 +96,20 @@ def inspect_files(
     several = CacheEvidence(status_log, partial(holds, Path()))
     warnings += missing_caches(entries, evidence, several)
     return AttributedBuild(ref, attribution.exporters, attribute_caches(entries, evidence, several)), warnings
+
+
+def _check_same_build(file: Path, metadata: Metadata, record: Record) -> None:
+    """Check that a record is of the build of a metadata file, by its images if one of them does not name its build.
+
+    buildx before 0.13 writes no `buildx.build.ref`. With several outputs the record is then the only evidence of each
+    digest, and the record of another build would give wrong ones.
+    """
+    if metadata.ref and record.ref:
+        return
+    made, images = metadata.merged.image.digest, [each.digest for each in record.images.values()]
+    if made and images and None not in images and made not in images:
+        problem = f"it is of another build: its images are {', '.join(map(str, images))}, and {file} has {made}"
+        raise InputError("--record", problem, "name the record of the build that wrote the metadata file")
 
 
 def _status_log(record_file: Path, ref: str | None) -> StatusLog | None:

@@ -48,6 +48,25 @@ def test_without_outputs_the_record_says_which_exporters_there_are(metadata: Pat
     assert json.loads(done.stdout)["digest"] == OTHER
 
 
+def test_a_record_of_another_build_is_refused_if_the_metadata_name_no_build(tmp_path: Path) -> None:
+    # As buildx before 0.13 writes it.
+    descriptor = {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": DIGEST, "size": 1}
+    (tmp_path / "m.json").write_text(
+        json.dumps({"containerimage.digest": DIGEST, "containerimage.descriptor": descriptor})
+    )
+    outputs = ("--output", "type=image,name=a,push=true", "--output", "type=oci,dest=a.tar")
+    others = ["sha256:" + letter * 64 for letter in "cd"]
+    image = {"name": "docker.io/library/a", "push": "true"}
+    for digests, code in ((others, 2), ([others[0], DIGEST], 0)):
+        write_record(tmp_path / "r.dockerbuild", ("image", image, digests[0]), ("oci", {}, digests[1]))
+        done = command("inspect", "m.json", "--record", "r.dockerbuild", *outputs, folder=tmp_path)
+        assert done.returncode == code, done.stderr
+        refused = (
+            f"error: --record: it is of another build: its images are {', '.join(others)}, and m.json has {DIGEST}"
+        )
+        assert done.stderr.startswith(refused) == (code == 2)
+
+
 def test_a_record_without_exporters_leaves_the_owner_unknown(metadata: Path) -> None:
     write_record(metadata.parent / "r.dockerbuild")
     done = command("inspect", "m.json", "--record", "r.dockerbuild", folder=metadata.parent)
