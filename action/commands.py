@@ -110,7 +110,7 @@ def _registry_options(command: _Command) -> _Command:
 @_registry_options
 @RESULTS
 @FORMAT
-@DRY_RUN
+@click.option("--dry-run", is_flag=True, help="Print buildx's arguments as JSON, and push nothing.")
 def merge(
     *,
     folder: Path,

@@ -16,6 +16,10 @@ from contextlib import contextmanager
 
 from action.errors import BuildDigestsError
 
+MAX_ANNOTATIONS = 10
+"""Number of annotations of one kind that GitHub shows of a step; it hides the others without a message
+(https://github.com/orgs/community/discussions/68471)."""
+
 
 def mask(secret: str) -> None:
     """Make the runner mask a secret, and each line of it, in everything that is printed from now on.

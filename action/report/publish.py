@@ -38,10 +38,6 @@ from action.report.request import ReportRequest
 from action.report.safe_text import one_line
 from action.report.summary import LIMIT, failure_excerpt, render, shown_inputs
 
-# GitHub hides the others without a word (https://github.com/orgs/community/discussions/68471).
-MAX_ANNOTATIONS = 10
-"""Number of warnings of a step that GitHub shows."""
-
 # Time limit for reading all records that only the summary needs. It is short, because the build has ended and the step
 # waits only for its summary.
 _RECORD_SECONDS = 5.0
@@ -103,7 +99,7 @@ def _annotate(result: RunResult, request: ReportRequest, refs: Sequence[str]) ->
         states = [LocalState(context, request.inputs.get("file", "").strip())]
     annotations = read_annotations(result.metadata or "", _finder(states))
     # The step's own warnings count towards GitHub's limit too.
-    shown = max(0, MAX_ANNOTATIONS - len(result.warnings))
+    shown = max(0, workflow_commands.MAX_ANNOTATIONS - len(result.warnings))
     for annotation in annotations[:shown]:
         print_annotation(annotation)
     if (rest := len(annotations) - shown) > 0:

@@ -13,9 +13,6 @@ from action.evidence.validation import STANDARD_INPUT, CheckedDocument, check_fi
 from action.github import workflow_commands
 from action.report.safe_text import code, log_line, one_line, table
 
-MAX_ANNOTATIONS = 10
-"""Number of errors of a step that GitHub shows (https://github.com/orgs/community/discussions/68471)."""
-
 _MAX_ROWS = 200
 _MAX_MESSAGE = 1000
 
@@ -98,14 +95,14 @@ def error_count(checked: Iterable[CheckedDocument]) -> int:
 def annotate_errors(checked: Iterable[CheckedDocument]) -> None:
     """Print an annotation for each error, as a workflow command on standard output."""
     faults = [(each, fault) for each in checked for fault in each.faults]
-    for each, fault in faults[:MAX_ANNOTATIONS]:
+    for each, fault in faults[: workflow_commands.MAX_ANNOTATIONS]:
         file = _in_repository(each.source)
         place = f"at {fault.pointer or 'the top'}: {fault.problem}"
         message = one_line(place if file else f"{each.source}: {place}", _MAX_MESSAGE)
         title = f"Invalid {each.schema} document" if each.schema else "Invalid document"
         line = str(fault.line or "") if file else ""
         workflow_commands.annotate("error", message, title=title, file=file or "", line=line)
-    if (rest := len(faults) - MAX_ANNOTATIONS) > 0:
+    if (rest := len(faults) - workflow_commands.MAX_ANNOTATIONS) > 0:
         workflow_commands.say(f"{rest} more errors are not shown as annotations: GitHub shows ten per step")
 
 
