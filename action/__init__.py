@@ -13,8 +13,8 @@ __version__ = "1.0.0"
 _BUILDS = ("bake", "build")
 _RESULTS = ("inspect", "merge", "validate")
 _MODELS = (
-    *("BakeResults", "BuildResults", "ComparisonResult", "ExporterResult", "LayerResult", "PlatformComparisonResult"),
-    *("PlatformResult", "ResultDescriptor"),
+    *("BakeResults", "BuildResults", "CacheResult", "ComparisonResult", "ExporterResult", "LayerResult"),
+    *("PlatformComparisonResult", "PlatformResult", "ResultDescriptor"),
 )
 _ERRORS = (
     *("BuildDigestsError", "BuildFailedError", "DisagreementError", "DocumentError", "EvidenceError", "InputError"),

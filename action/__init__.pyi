@@ -17,6 +17,7 @@ from action.errors import RegistryError as RegistryError
 from action.errors import VerificationError as VerificationError
 from action.results import BakeResults as BakeResults
 from action.results import BuildResults as BuildResults
+from action.results import CacheResult as CacheResult
 from action.results import ComparisonResult as ComparisonResult
 from action.results import ExporterResult as ExporterResult
 from action.results import LayerResult as LayerResult
@@ -31,6 +32,7 @@ __all__ = [
     "BuildDigestsError",
     "BuildFailedError",
     "BuildResults",
+    "CacheResult",
     "ComparisonResult",
     "DisagreementError",
     "DocumentError",
