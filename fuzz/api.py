@@ -8,7 +8,6 @@ from action.buildx.grpc import Call, GrpcConnection
 from action.buildx.live_connection import OPENING
 from action.errors import EvidenceError
 from action.evidence.buildkit_api import read_content, read_event
-from action.evidence.record import Step
 from action.evidence.status_log import StatusReader
 from fuzz.reader import Reader, allowing_errors, folder
 from tests.buildkit_api import Api
@@ -52,8 +51,7 @@ def _api(data: bytes) -> None:
         with allowing_errors():
             read_content(message)
         with allowing_errors():
-            steps: dict[str, Step] = {}
-            StatusReader("fuzz").take(message, steps)
+            StatusReader("fuzz").take(message, {})
 
 
 def _conversation() -> bytes:

@@ -25,8 +25,8 @@ from action.evidence.buildkit_api import (
     read_content,
     read_event,
 )
-from action.evidence.record import Record, StatusLog, Step
-from action.evidence.status_log import StatusReader, in_order
+from action.evidence.record import Record, StatusLog
+from action.evidence.status_log import StatusReader, StepSoFar, in_order
 
 MAX_BYTES = 64 * 1024 * 1024
 """Maximum number of bytes that are received for the records of one node, and as many for their manifests."""
@@ -241,7 +241,7 @@ def _read_manifests(
 def _read_status_logs(
     records: Sequence[LiveRecord], reader: StatusReader, connection: GrpcConnection, deadline: float
 ) -> list[StatusLog]:
-    steps: dict[str, dict[str, Step]] = {record.ref: {} for record in records}
+    steps: dict[str, dict[str, StepSoFar]] = {record.ref: {} for record in records}
 
     def take(ref: str, message: bytes) -> None:
         reader.count(len(message))

@@ -6,9 +6,8 @@ api/services/content/v1/content.proto; BuildKit 0.13 has the same. An exported r
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
@@ -95,20 +94,31 @@ ContentResponse: Any = _CLASSES["ContentResponse"]
 """A piece of a blob."""
 
 
-@contextlib.contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Turn an error of protobuf into an EvidenceError.
+class _Time(Protocol):
+    """A `Time`: protobuf makes the classes of messages at run time."""
+
+    seconds: int
+    nanos: int
+
+
+def decoded(kind: Any, message: bytes, what: str) -> Any:  # noqa: ANN401  # protobuf makes its classes at run time
+    """Decode a message.
 
     Args:
-        what: the name of the message in the error.
+        kind: the message's class, one of those above.
+        message: the encoded message.
+        what: the name of the message in errors.
+
+    Raises:
+        EvidenceError: the message cannot be decoded.
     """
     try:
-        yield
+        return kind.FromString(message)
     except DecodeError as error:
         raise EvidenceError(f"{what} cannot be read ({error})") from None
 
 
-def seconds(time: Any) -> float:  # noqa: ANN401  # protobuf makes the classes of messages at run time
+def seconds(time: _Time) -> float:
     """Return a `Time` in seconds since 1970."""
     return float(time.seconds + time.nanos / 1e9)
 
@@ -197,8 +207,7 @@ def read_event(message: bytes) -> LiveRecord | None:
     """
     if len(message) > MAX_EVENT:
         raise EvidenceError(f"{SOURCE}: a record has {len(message)} bytes, more than the limit of {MAX_EVENT}")
-    with reading(f"{SOURCE}: a record"):
-        event = HistoryEvent.FromString(message)
+    event = decoded(HistoryEvent, message, f"{SOURCE}: a record")
     record = event.record
     if event.type != _COMPLETE or not record.ref:
         return None
@@ -223,8 +232,7 @@ def read_content(message: bytes) -> bytes:
     Raises:
         EvidenceError: the message cannot be read.
     """
-    with reading(f"{SOURCE}: a blob"):
-        return bytes(ContentResponse.FromString(message).data)
+    return bytes(decoded(ContentResponse, message, f"{SOURCE}: a blob").data)
 
 
 def _descriptor(message: Any) -> Descriptor:  # noqa: ANN401  # protobuf makes the classes of messages at run time

@@ -8,7 +8,7 @@ manifest is the record as JSON, and its layers hold the manifests and indexes th
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -137,20 +137,22 @@ def record_manifests(layout: Layout) -> list[Manifest]:
     data = layout.read("index.json")
     if data is None:
         raise EvidenceError(f"{layout.source}: no build record (it has no index.json)")
-    pending = deque((entry, 1) for entry in parse(Index, data, layout.source).manifests)
+    entries: Iterable[Descriptor] = parse(Index, data, layout.source).manifests
     manifests: list[Manifest] = []
-    while pending:
-        descriptor, depth = pending.popleft()
-        blob = read_blob(layout, descriptor.digest)
-        # Skipped, so that a damaged part does not hide the other records.
-        if blob is None or depth > _MAX_NESTING or len(manifests) >= _MAX_RECORDS:
-            continue
-        if descriptor.media_type in INDEX_TYPES:
-            pending += [(entry, depth + 1) for entry in parse(Index, blob, layout.source).manifests]
-        elif descriptor.media_type in MANIFEST_TYPES:
-            manifest = parse(Manifest, blob, layout.source)
-            if manifest.config.media_type == RECORD_TYPE:
-                manifests.append(manifest)
+    for _ in range(_MAX_NESTING):
+        nested: list[Descriptor] = []
+        for descriptor in entries:
+            blob = read_blob(layout, descriptor.digest)
+            # Skipped, so that a damaged part does not hide the other records.
+            if blob is None or len(manifests) >= _MAX_RECORDS:
+                continue
+            if descriptor.media_type in INDEX_TYPES:
+                nested += parse(Index, blob, layout.source).manifests
+            elif descriptor.media_type in MANIFEST_TYPES:
+                manifest = parse(Manifest, blob, layout.source)
+                if manifest.config.media_type == RECORD_TYPE:
+                    manifests.append(manifest)
+        entries = nested
     return manifests
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from action.dataclass import replace
+from action.dataclass import dataclass
 from action.errors import EvidenceError
-from action.evidence.buildkit_api import StatusResponse, reading, seconds
+from action.evidence.buildkit_api import StatusResponse, decoded, seconds
 from action.evidence.record import StatusLog, Step
 from action.evidence.record_file import record_manifests
 from action.oci.layout import TarLayout, blob_member, read_blob
@@ -35,6 +35,18 @@ _MAX_TEXT = 32 * 1024 * 1024
 # What a cache exporter reports when it writes its manifest (moby/buildkit 0.34, cache/remotecache/export.go).
 _CACHE_MANIFEST = re.compile(r"writing cache (?:image )?manifest (sha256:[0-9a-f]{64})")
 _LENGTH = struct.Struct("<I")
+
+
+@dataclass
+class StepSoFar:
+    """A step of a build as its messages have told it so far; its members are those of `Step`."""
+
+    name: str
+    started: float | None = None
+    completed: float | None = None
+    cached: bool = False
+    error: str = ""
+    caches: tuple[str, ...] = ()
 
 
 class RecordTime(DeferredModel):
@@ -73,7 +85,7 @@ def _read(layout: TarLayout, manifest: Manifest, reader: StatusReader) -> Status
     data = read_blob(layout, manifest.config.digest)
     # Without the record only the times of the build are missing.
     record = parse(TimedRecord, data or b"{}", layout.source)
-    steps: dict[str, Step] = {}
+    steps: dict[str, StepSoFar] = {}
     for layer in manifest.layers or ():
         if layer.media_type == STATUS_TYPE and (chunks := layout.chunks(blob_member(layer.digest))) is not None:
             for message in _messages(chunks, reader):
@@ -86,32 +98,36 @@ def _read(layout: TarLayout, manifest: Manifest, reader: StatusReader) -> Status
     )
 
 
-def in_order(steps: Mapping[str, Step]) -> tuple[Step, ...]:
+def in_order(steps: Mapping[str, StepSoFar]) -> tuple[Step, ...]:
     """Return steps in the order in which they started, then those that did not start."""
     # A status can name the manifest of a cache although its step itself is never reported.
     named = (step for step in steps.values() if step.name or not step.caches)
-    return tuple(sorted(named, key=lambda step: (step.started is None, step.started or 0.0)))
+    ordered = sorted(named, key=lambda step: (step.started is None, step.started or 0.0))
+    return tuple(
+        Step(step.name, step.started, step.completed, cached=step.cached, error=step.error, caches=step.caches)
+        for step in ordered
+    )
 
 
 def _messages(chunks: Iterator[bytes], reader: StatusReader) -> Iterator[bytes]:
     """Split a log into its messages."""
     # A message, and its length too, can begin in one piece of the file and end in another.
-    data = bytearray()
-    length: int | None = None
+    data = b""
     for chunk in chunks:
         reader.count(len(chunk))
         data += chunk
-        while len(data) >= (_LENGTH.size if length is None else length):
-            if length is None:
-                (length,) = _LENGTH.unpack_from(data)
-                del data[: _LENGTH.size]
-                if length > _MAX_MESSAGE:
-                    raise EvidenceError(f"{reader.source}: a message of the status log has {length} bytes")
-                continue
-            yield bytes(data[:length])
-            del data[:length]
-            length = None
-    if data or length is not None:
+        place = 0
+        while place + _LENGTH.size <= len(data):
+            (length,) = _LENGTH.unpack_from(data, place)
+            if length > _MAX_MESSAGE:
+                raise EvidenceError(f"{reader.source}: a message of the status log has {length} bytes")
+            begin, end = place + _LENGTH.size, place + _LENGTH.size + length
+            if end > len(data):
+                break
+            yield data[begin:end]
+            place = end
+        data = data[place:]
+    if data:
         raise EvidenceError(f"{reader.source}: the status log is cut off")
 
 
@@ -124,6 +140,7 @@ class StatusReader:
 
     def __init__(self, source: str) -> None:
         self.source = source
+        self._message = f"{source}: a message of the status log"
         self._bytes = self._messages = self._updates = self._text = 0
 
     def count(self, size: int) -> None:
@@ -136,7 +153,7 @@ class StatusReader:
         if self._bytes > _MAX_BYTES:
             raise EvidenceError(f"{self.source}: the status log has more than {_MAX_BYTES} bytes")
 
-    def take(self, message: bytes, steps: dict[str, Step]) -> None:
+    def take(self, message: bytes, steps: dict[str, StepSoFar]) -> None:
         """Read a `StatusResponse`.
 
         Args:
@@ -149,29 +166,29 @@ class StatusReader:
         self._messages += 1
         if self._messages > _MAX_MESSAGES:
             raise EvidenceError(f"{self.source}: the status log has more than {_MAX_MESSAGES} messages")
-        with reading(f"{self.source}: a message of the status log"):
-            response = StatusResponse.FromString(message)
+        response = decoded(StatusResponse, message, self._message)
         for vertex in response.vertexes:
-            known = steps.get(vertex.digest) or Step(vertex.name)
-            started = seconds(vertex.started) if vertex.HasField("started") else None
-            completed = seconds(vertex.completed) if vertex.HasField("completed") else None
-            steps[vertex.digest] = Step(
-                known.name or vertex.name,
-                # A step may run in several parts; it lasts from the start of the first to the end of the last.
-                started=min((each for each in (known.started, started) if each is not None), default=None),
-                completed=max((each for each in (known.completed, completed) if each is not None), default=None),
-                cached=known.cached or vertex.cached,
-                error=vertex.error or known.error,
-                caches=known.caches,
-            )
-            self._count_update(len(vertex.digest) + len(vertex.name) + len(vertex.error))
+            digest, name, error = vertex.digest, vertex.name, vertex.error
+            self._count_update(len(digest) + len(name) + len(error))
+            if (step := steps.get(digest)) is None:
+                step = steps[digest] = StepSoFar(name)
+            step.name = step.name or name
+            # A step may run in several parts; it lasts from the start of the first to the end of the last.
+            if vertex.HasField("started"):
+                started = seconds(vertex.started)
+                step.started = started if step.started is None else min(step.started, started)
+            if vertex.HasField("completed"):
+                completed = seconds(vertex.completed)
+                step.completed = completed if step.completed is None else max(step.completed, completed)
+            step.cached = step.cached or vertex.cached
+            step.error = error or step.error
         for status in response.statuses:
             if match := _CACHE_MANIFEST.fullmatch(status.id):
                 self._count_update(len(status.id))
                 # It may come before the step itself.
-                step = steps.get(status.vertex) or Step("")
+                step = steps.setdefault(status.vertex, StepSoFar(""))
                 if match[1] not in step.caches:
-                    steps[status.vertex] = replace(step, caches=(*step.caches, match[1]))
+                    step.caches += (match[1],)
 
     def _count_update(self, text: int) -> None:
         self._updates += 1
