@@ -55,7 +55,7 @@ def compared(
     answers: Mapping[str, Answer],
     *,
     buildx: tuple[str, ...],
-    live: LiveSource | None,
+    live: LiveSource,
     log: Log,
 ) -> RunResult:
     """Compare the images of a run with other images.
@@ -66,7 +66,7 @@ def compared(
         compare: the images to compare with, as `compared_images` takes them.
         answers: the answers of registries while buildx ran: reference to answer.
         buildx: the command that runs buildx.
-        live: reads from BuildKit's API, or None.
+        live: reads from BuildKit's API.
         log: the destination of the log, for retries of registries.
 
     Returns:

@@ -52,14 +52,14 @@ def result_of(
     if executed.signal is not None:
         return RunResult(None, None, failed, signal=executed.signal, bake=request.bake)
     trace = Trace(
-        executed.known_refs,
-        request.contexts,
-        Path(request.folder),
-        executed.log,
-        Records(executed.buildx, os.environ, workspace),
-        request.builds,
-        executed.known_groups,
-        LiveSource(executed.connections, executed.buildx, preloader),
+        known_refs=executed.known_refs,
+        contexts=request.contexts,
+        folder=Path(request.folder),
+        log=executed.log,
+        records=Records(executed.buildx, os.environ, workspace),
+        live=LiveSource(executed.connections, executed.buildx, preloader),
+        builds=request.builds,
+        known_groups=executed.known_groups,
     )
     lazy = _LazyReaders(request, preloader)
     result = _concluded(request, executed, trace, policy, readers=lazy.readers(), preloader=preloader)
@@ -125,10 +125,9 @@ def _concluded(
         readers=readers,
         folder=trace.folder,
         begun=_begun(request, trace) if request.bake and executed.failed else {},
+        live=trace.live.read,
         status_logs=partial(_status_logs, trace, readers),
     )
-    if trace.live is not None:
-        sources = replace(sources, live=trace.live.read)
     return conclude(request, executed.failed, metadata, sources, require_digests=policy.require_digests)
 
 
@@ -150,14 +149,14 @@ def _with_images_read(
         return _with_images_unread(policy, result, error)
     from action.pipeline import attestations, compare, subjects, verify  # noqa: PLC0415  # their packages are there now
 
+    registries = attestations.registries_of(request, executed.buildx, log)
     if policy.attestations and request.builds:
         # The first: BuildKit soon removes the parts of an image that it has only pushed.
-        registries = attestations.registries_of(request, executed.buildx, log)
         result = attestations.with_attestations(result, trace.folder, policy.attestations, trace.live, registries)
     if policy.verify:
         result = verify.verified(result, trace.folder, executed.buildx, log)
     if policy.platform_subjects:
-        result = subjects.with_platforms(result, request, trace.live, buildx=executed.buildx, log=log)
+        result = subjects.with_platforms(result, trace.live, registries)
     if policy.compare and request.builds:
         result = compare.compared(
             result, request, policy.compare, executed.answers(), buildx=executed.buildx, live=trace.live, log=log
@@ -186,10 +185,10 @@ def _with_images_unread(policy: Policy, result: RunResult, error: PackagesError)
 def _status_logs(trace: Trace, readers: Readers, refs: Sequence[str]) -> list[StatusLog]:
     """Return the status log of each build, from BuildKit's API or else from an export; some may be missing."""
     status_logs: list[StatusLog] = []
-    if trace.live is not None:
-        with contextlib.suppress(EvidenceError):
-            trace.live.read(refs)
-            status_logs += trace.live.status_logs(refs, seconds=SECONDS)
+    with contextlib.suppress(EvidenceError):
+        # Only a build whose record was read has a status log there.
+        trace.live.read(refs)
+        status_logs += trace.live.status_logs(refs, seconds=SECONDS)
     known = {status_log.ref for status_log in status_logs}
     left = [ref for ref in refs if build_id(ref) not in known]
     with contextlib.suppress(EvidenceError):

@@ -166,6 +166,7 @@ def execute(
         dropped.append(option)
         ended = attempts.run(without_dropped(request.arguments), on_start)
     notices: tuple[str, ...] = ()
+    # Without `--attest` there is no default provenance that could be the reason.
     if request.without_defaults is not None and "--attest" not in dropped and refuses_attestations(ended):
         notices = (_NO_PROVENANCE,)
         ended = attempts.run(without_dropped(request.without_defaults), on_start)

@@ -30,11 +30,11 @@ class EngineBlobs:
     Only one thread at a time asks for them: `LiveSource` is not made for several.
 
     Args:
-        live: reads from BuildKit's API, or None.
+        live: reads from BuildKit's API.
     """
 
-    def __init__(self, live: LiveSource | None) -> None:
-        self._live = live
+    def __init__(self, live: LiveSource) -> None:
+        self._live: LiveSource | None = live
         self._lock = threading.Lock()
 
     def blob(self, ref: str | None, digest: str) -> bytes | None:

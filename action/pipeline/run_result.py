@@ -23,7 +23,7 @@ from action.exporters.requested import Requested
 from action.pipeline.live_source import LiveSource
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trace:
     """The traces of a run of buildx besides its metadata file.
 
@@ -33,9 +33,9 @@ class Trace:
         folder: the folder that buildx ran in, which contexts are relative to.
         log: the end of buildx's standard error; empty if that was not captured.
         records: the records of the run's builds.
+        live: reads from BuildKit's API, records first of all.
         builds: whether the run built anything; with `call` it has no builds of its own.
         known_groups: the bakes that buildx knew before the run.
-        live: the records as BuildKit's API gives them, or None.
     """
 
     known_refs: frozenset[str]
@@ -43,9 +43,9 @@ class Trace:
     folder: Path
     log: str
     records: Records
+    live: LiveSource
     builds: bool = True
     known_groups: frozenset[str] = frozenset()
-    live: LiveSource | None = None
 
 
 @dataclass(frozen=True)

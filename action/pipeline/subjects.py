@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import os
 
 from action.buildx.imagetools import Registries
-from action.buildx.request import Request
 from action.dataclass import replace
 from action.errors import BuildDigestsError, EvidenceError
 from action.exporters.attributed import AttributedBuild, AttributedExporter, references
-from action.inputs.merge import RETRY_POLICY
 from action.oci.image import PlatformImage, normal_platform
 from action.oci.layout import MAX_JSON_BYTES
 from action.oci.models import Descriptor, Document, parse
 from action.oci.reference import check_digest
-from action.pipeline.compared_images import builder_of
 from action.pipeline.live_source import LiveSource
 from action.pipeline.run_result import RunResult
-from action.process.log import Log
 
 
-def with_platforms(
-    result: RunResult, request: Request, live: LiveSource | None, *, buildx: tuple[str, ...], log: Log
-) -> RunResult:
+def with_platforms(result: RunResult, live: LiveSource, registries: Registries) -> RunResult:
     """Return the result with the platforms of each image that was pushed, which `refs` and `checksums` then list.
 
     If they are missing, they are read from the builder, or else from the registry. Without them there is a warning.
 
     Args:
         result: the result of the run.
-        request: what was run; its builder's settings of registries apply.
-        live: reads from BuildKit's content store, or None.
-        buildx: the command that runs buildx.
-        log: the destination of the log, for retries of registries.
+        live: reads from BuildKit's content store.
+        registries: reads indexes that BuildKit no longer has.
 
     Raises:
         Interrupted: a signal ended it.
@@ -50,10 +41,9 @@ def with_platforms(
     with contextlib.suppress(EvidenceError):
         for digest, (reference, ref) in asked.items():
             # BuildKit first, which takes no process. It keeps the index, because the build's record refers to it.
-            if live is not None and ref is not None and (data := live.blob(ref, digest)) is not None:
+            if ref is not None and (data := live.blob(ref, digest)) is not None:
                 answers[digest] = _platforms_in(data, reference)
     left = {digest: reference for digest, (reference, _) in asked.items() if digest not in answers}
-    registries = Registries(buildx, os.environ, builder_of(request), RETRY_POLICY, log)
     answers |= zip(left, registries.call_concurrently(_served, left.values()), strict=True)
 
     def filled(exporter: AttributedExporter) -> AttributedExporter:

@@ -161,8 +161,7 @@ def _report(result: RunResult, request: ReportRequest, refs: Mapping[str, str]) 
 
 
 def _layers(result: RunResult, refs: Mapping[str, str]) -> tuple[BuiltLayer, ...]:
-    live = result.trace.live if result.trace else None
-    return largest_layers(result.builds or {}, refs, live) if live else ()
+    return largest_layers(result.builds or {}, refs, result.trace.live) if result.trace else ()
 
 
 def _read_records(trace: Trace | None, refs: Sequence[str]) -> tuple[dict[str, StatusLog], dict[str, Image]]:
@@ -173,14 +172,12 @@ def _read_records(trace: Trace | None, refs: Sequence[str]) -> tuple[dict[str, S
     if trace is None or not refs:
         return {}, {}
     progress: dict[str, StatusLog] = {}
-    images: list[Image] = []
     deadline = time.monotonic() + _RECORD_SECONDS
-    answers = trace.live.read(refs, seconds=_RECORD_SECONDS) if trace.live else {}
-    # A summary without times and platforms is better than none.
+    answers = trace.live.read(refs, seconds=_RECORD_SECONDS)
+    images = [image for each in answers.values() if isinstance(each, Record) for image in each.images.values()]
+    # A summary without times is better than none.
     with contextlib.suppress(EvidenceError):
-        if trace.live:
-            progress = {each.ref: each for each in trace.live.status_logs(refs, seconds=deadline - time.monotonic())}
-            images = [image for each in answers.values() if isinstance(each, Record) for image in each.images.values()]
+        progress = {each.ref: each for each in trace.live.status_logs(refs, seconds=deadline - time.monotonic())}
     # An engine that was too slow, or has no record, is not asked again.
     final = (SlowEvidenceError, NoRecordsError)
     left = [ref for ref in refs if build_id(ref) not in progress and not isinstance(answers.get(ref), final)]
