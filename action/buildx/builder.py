@@ -239,7 +239,7 @@ class Diagnostics:
         self._stopped = False
 
     def stop(self) -> None:
-        """Start no more programs; one that runs goes on."""
+        """Start no more programs; one that runs already continues."""
         # Python's interpreter lock is held until a new program runs, which takes long on a busy machine.
         self._stopped = True
 

@@ -124,10 +124,10 @@ def shows_help(name: str, arguments: Sequence[str]) -> bool:
 
 
 def require_buildx() -> None:
-    """Check that there is a buildx, before docker prints pages of its own usage because it has none.
+    """Check that buildx is installed: a docker without it would print pages of its own usage.
 
     Raises:
-        ProgramError: there is none.
+        ProgramError: it is not installed.
     """
     command = find_buildx(os.environ)
     if has_plugin(command, os.environ):

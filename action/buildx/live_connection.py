@@ -126,7 +126,7 @@ class LiveConnections(contextlib.AbstractContextManager["LiveConnections"]):
         if self._closed.is_set():
             raise EvidenceError(_CLOSED)
         if found is None or found.platform is None:
-            raise EvidenceError(f"buildx cannot be told to connect to the node {node} of the builder {builder}")
+            raise EvidenceError(f"buildx has no option that selects the node {node} of the builder {builder}")
         options = ("--builder", builder, *(("--platform", found.platform) if found.platform else ()))
         return _opened(ConnectedProgram((*buildx, "dial-stdio", *options), query_environment(self._environment)))
 

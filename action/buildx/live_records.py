@@ -201,7 +201,7 @@ def _record(identifier: str, call: Call, messages: Sequence[bytes]) -> LiveRecor
         raise EvidenceError(f"the build {identifier} has not ended")
     raise NoRecordsError(
         f"BuildKit has no record of the build {identifier}: its history is switched off (set maxEntries in the section "
-        "[history] of buildkitd.toml to more than 0), or somebody deleted the record"
+        "[history] of buildkitd.toml to more than 0), or the record was deleted"
     )
 
 

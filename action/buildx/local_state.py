@@ -241,7 +241,7 @@ def _is_twin(file: Path, own: Path) -> bool:
 
 
 def _names(folder: Path) -> list[str]:
-    """Return the names in a folder, without `__group__`, which is no builder."""
+    """Return the names in a folder, without `__group__`, which is not a builder."""
     try:
         return [name for name in os.listdir(folder) if not name.startswith("_")]  # noqa: PTH208  # there are thousands
     except OSError:

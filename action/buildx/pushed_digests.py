@@ -3,7 +3,7 @@
 With the classic image store the Docker Engine pushes the image, and buildx then asks the registry for the tag's digest
 (docker/buildx 0.36, build/build.go, remoteDigestWithMoby). Another push can move the tag in between, so that digest
 alone proves nothing. The engine itself keeps the digests by which it pushed an image (`RepoDigests`). If the engine
-cannot be asked, the manifest with that digest must have the image's own config.
+does not answer, the manifest with that digest must have the image's own config.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def proved_digests(
 
 
 def _engine_digests(environment: Mapping[str, str], ref: str | None, config: str) -> frozenset[str] | None:
-    """Return `repository@digest` of each push and pull of an image that the engine knows; None if it cannot be asked.
+    """Return `repository@digest` of each push and pull of an image that the engine knows; None if it does not answer.
 
     Args:
         environment: the environment variables of docker.

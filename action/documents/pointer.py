@@ -15,7 +15,8 @@ _TOKEN = re.compile(r'["\[\]{}:,]')
 _SPACE = re.compile(r"\s*")
 _STRINGS = json.JSONDecoder(strict=False)
 _MAX_SEGMENTS = 12
-"""Number of segments of a pointer that are shown: nobody needs more of a pointer into 10,000 nested lists."""
+"""Number of segments of a pointer that are shown: a longer pointer, such as one into 10,000 nested lists, is not
+readable."""
 
 
 def pointer(path: Sequence[str | int]) -> str:

@@ -2,7 +2,7 @@
 
 A tar is written by its exporter. The `index.json` of a folder (`type=oci,tar=false`) is not: BuildKit's client writes
 it from the merged response (moby/buildkit 0.32, client/solve.go), so with several outputs it can name another
-exporter's digest, one that the folder does not even hold. A folder is therefore not evidence.
+exporter's digest, one that the folder does not even contain. A folder is therefore not evidence.
 
 A tar has an `index.json` (OCI layout; docker tars of current engines too), or a `manifest.json` (docker tars of older
 engines) whose `Config` names the image ID: https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md.
@@ -106,7 +106,7 @@ def check_artifact(path: Path, digest: str) -> None:
     """
     with open_layout(path) as layout:
         if blob_member(digest) and layout.chunks(blob_member(digest)) is None:
-            raise EvidenceError(f"{layout.source}: it does not hold {digest}{_instead(layout)}")
+            raise EvidenceError(f"{layout.source}: it does not contain {digest}{_instead(layout)}")
         document = _document(layout, digest)
         pending = list(_named_by(document))
         # Platforms share layers, so each blob is hashed once.

@@ -24,12 +24,12 @@ _MAX_SHOWN = 5
 
 @dataclass(frozen=True)
 class TargetMetadata:
-    """What a metadata file says of one target.
+    """What a metadata file contains about one target.
 
     Attributes:
-        metadata: what can be used of it.
-        fault: why nothing can be used of it, or None.
-        response_fault: why what it says of images cannot be used, or None; its reference can be used all the same.
+        metadata: the part that can be used.
+        fault: why nothing can be used, or None.
+        response_fault: why its responses cannot be used, or None; its reference can still be used.
     """
 
     metadata: Metadata
@@ -48,7 +48,7 @@ class MetadataFile:
 
     Attributes:
         text: its text; None if there is none, or it is longer than MAX_TEXT_BYTES.
-        targets: target name to what the file says of it; the name is empty for the file of a build.
+        targets: target name to what the file contains about it; the name is empty for the file of a build.
         fault: why nothing can be used of the file, or None.
         too_long: why its text is not reported, or None.
         deviations: JSON pointers to places that deviate from the schema, and that no digest is derived from.
@@ -62,7 +62,7 @@ class MetadataFile:
 
     @property
     def build(self) -> TargetMetadata:
-        """What the file of a build says."""
+        """What the file of a build contains."""
         return self.targets.get("", TargetMetadata(Metadata()))
 
     @property

@@ -83,7 +83,7 @@ class _Response(Struct, kw_only=True, rename=_EVIDENCE | _OTHERS):
 
 
 class _UncertainError(Exception):
-    """This reader cannot tell whether the file is valid."""
+    """This reader cannot decide whether the file is valid."""
 
 
 def read_known(data: bytes) -> Known | None:

@@ -23,7 +23,7 @@ class RecordedExporter:
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """What a record says of the build as a whole; no digest depends on it.
+    """What a record contains about the build as a whole; no digest depends on it.
 
     Attributes:
         created: when it started, in seconds since 1970, or None.
@@ -51,7 +51,7 @@ class Record:
         images: an exporter's position in `exporters` to the image that it made; an exporter without one is left out.
         blobs: digest to bytes of the manifests and indexes in the record.
         succeeded: whether the build ended without an error, including its exporters and the pushes by BuildKit.
-        run: what it says of the build as a whole.
+        run: what it contains about the build as a whole.
     """
 
     source: str

@@ -124,7 +124,7 @@ class ReportedExporter:
 
     @property
     def pushes(self) -> bool | None:
-        """Whether it pushes; None if it is no image exporter, or its attributes are not reported."""
+        """Whether it pushes; None if it is not an image exporter, or its attributes are not reported."""
         if self.type != "image" or not self.attributes:
             return None
         push = self.attributes.get("push", "false")
@@ -151,7 +151,7 @@ def exporters_in_metadata(metadata: Metadata) -> list[ReportedExporter]:
 
 
 def _names(attributes: Mapping[str, str]) -> tuple[str, ...] | None:
-    # A record without attributes does not tell whether the image had names.
+    # A record without attributes does not show whether the image had names.
     if not attributes:
         return None
     return tuple(name.strip() for name in attributes.get("name", "").split(",") if name.strip())

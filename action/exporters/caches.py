@@ -32,7 +32,7 @@ class CacheEvidence:
 
     Attributes:
         status_log: the status log of the build, or None if it is not known.
-        holds: looks into the folders of local caches.
+        holds: returns whether the folder of a local cache contains a manifest.
     """
 
     status_log: StatusLog | None

@@ -187,7 +187,7 @@ class CacheEntry:
         type: the type as written; buildx checks that it exists.
         ref: the image name of a cache in a registry, or None.
         dest: the folder of a local cache, or None.
-        ignores_error: whether the build goes on if the cache cannot be written.
+        ignores_error: whether the build continues if the cache cannot be written.
         tag: the name of the cache in the `index.json` of a local one.
     """
 

@@ -88,7 +88,7 @@ def _own_comment(client: Github, issue: Issue, marker: str) -> IssueComment | No
         # The marker alone is no proof: anyone who can comment can write it.
         if login is None:
             login = _login(client)
-        # PyGithub's type does not say that the user of a deleted account is None.
+        # By PyGithub's types it is never None, but it is if the account was deleted.
         author = cast("NamedUser | None", comment.user)
         if login and author is not None and author.login == login:
             return comment

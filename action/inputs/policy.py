@@ -1,4 +1,4 @@
-"""The rules for a run of buildx: the inputs that say what is checked, what is reported, and when it is retried."""
+"""The policy of a run: the inputs that decide what is checked, what is reported, and when buildx is retried."""
 
 from __future__ import annotations
 

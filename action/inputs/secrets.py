@@ -98,7 +98,7 @@ def read_secrets(inputs: BuildInputs, token_host: Callable[[], str | None]) -> S
     """Return how each secret reaches the build.
 
     A secret that cannot be used is left out with a warning, as in docker/build-push-action: a pull request from a fork
-    has no secrets, and must build all the same. A warning shows a key or a position, and never a value.
+    has no secrets, and must still build. A warning shows a key or a position, and never a value.
 
     Args:
         inputs: the inputs.

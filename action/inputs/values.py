@@ -56,7 +56,7 @@ def parse_inputs(document: str) -> dict[str, str]:
 def known_inputs(raw: Mapping[str, str], names: frozenset[str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Separate the inputs that the action declares from those that it does not declare.
 
-    An input that is not declared is no error: the runner only warns of it (actions/runner 2.336,
+    An input that is not declared is not an error: the runner only warns about it (actions/runner 2.336,
     src/Runner.Worker/ActionRunner.cs), and `toJSON(inputs)` of a composite action contains it.
 
     Args:

@@ -128,7 +128,7 @@ MISSING = (
     "BuildKit keeps little of an image that it has only pushed: add an output type=oci with dest, whose file contains "
     "the whole image"
 )
-"""What an error says of a blob that is nowhere."""
+"""What an error adds about a blob that neither BuildKit nor a file of the build has."""
 
 _STATEMENT = "application/vnd.in-toto+json"
 _SUBJECT = "vnd.docker.reference.digest"

@@ -1,4 +1,4 @@
-"""Images as plain data: digest, image ID, platforms, and the media types that tell a manifest from an index.
+"""Images as plain data: digest, image ID, platforms, and the media types of manifests and indexes.
 
 Only the standard library is imported here, so that digests can be attributed without any installed package. The
 documents that images are read from are in `action.oci.models`. Platforms are compared in their normal form:

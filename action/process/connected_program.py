@@ -24,7 +24,7 @@ _MESSAGE_BYTES = 4096
 _ENDED = "the connection to BuildKit's API ended"
 
 _WAIT_SECONDS = 0.2
-"""Longest wait of one system call in seconds: a signal that arrives just before the call is delayed by so much."""
+"""Longest wait of one system call in seconds, and so the longest delay of a signal that arrives just before it."""
 
 _END_SECONDS = 1.0
 """Seconds that the program has to end by itself after the end of its input."""

@@ -23,8 +23,8 @@ class Log:
         forwards_signals: whether signals to this process are forwarded to buildx. A library must leave the handlers of
             its caller alone; it stops buildx if the wait for it is interrupted by an exception.
         passes_stdin: whether buildx reads this process's standard input. On a terminal a bake that needs more
-            privileges waits there for an answer (docker/buildx 0.36, bake/entitlements.go); without the question on the
-            screen nobody would give one.
+            privileges waits there for an answer (docker/buildx 0.36, bake/entitlements.go); a question that is not
+            shown would never be answered.
     """
 
     captured: bool
@@ -59,7 +59,7 @@ class CallersStream(io.BytesIO):
             try:
                 cast("BinaryIO", self._target).write(data)
             except TypeError:
-                # A text stream. Neither its class nor a `buffer` tells: pytest and Jupyter replace sys.stderr.
+                # A text stream. Neither its class nor a `buffer` shows that: pytest and Jupyter replace sys.stderr.
                 self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         if self._decoder is not None:
             cast("TextIO", self._target).write(self._decoder.decode(data))

@@ -280,7 +280,7 @@ class _Copy:
                     self._kept += chunk
                     del self._kept[:-_TAIL_BYTES]
                 with contextlib.suppress(OSError, ValueError):
-                    # A log whose reader is gone is no reason to stop the build.
+                    # A log whose reader is gone must not stop the build.
                     self._target.write(chunk)
                     self._target.flush()
 

@@ -33,7 +33,7 @@ _RESEND_SECONDS = 0.01
 """Seconds after which a lost signal is sent again: the callback that it interrupted has returned by then."""
 
 _WAIT_SECONDS = 0.2
-"""Longest single wait of `wait_for` in seconds: a signal that does not end the wait is delayed by so much."""
+"""Longest single wait of `wait_for` in seconds, and so the longest delay of a signal that does not end the wait."""
 
 _MAX_SIGNALS = 3
 """Number of signals after which the program is killed; the docker command has the same (docker/cli 28,

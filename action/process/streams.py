@@ -18,7 +18,7 @@ def open_closed_streams() -> None:
             # The system gives the lowest free number, which is this one.
             os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)  # noqa: FBT003  # it takes no keyword
-    # Python sets a stream to None if it was closed when Python started; its types do not say so.
+    # Python sets a stream to None if it was closed when Python started; its type hints do not show that.
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
@@ -43,9 +43,9 @@ class _LossyFile(io.FileIO):
 
 
 def ignore_write_errors() -> None:
-    """Make standard output drop what cannot be written: a log that is closed or full is no reason to end a step."""
+    """Make standard output drop what cannot be written: a log that is closed or full must not end a step."""
     before = sys.__stdout__
-    # A stream that somebody has put in place of standard output, such as a test's, stays.
+    # A stream that has replaced standard output, such as a test's, is kept.
     if before is not None and sys.stdout is before:
         stream = io.BufferedWriter(_LossyFile(1, "w", closefd=False))  # type: ignore[type-var]
         sys.stdout = io.TextIOWrapper(stream, encoding=before.encoding, errors=before.errors)

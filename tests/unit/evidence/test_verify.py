@@ -62,7 +62,7 @@ def test_a_blob_that_is_missing_or_has_a_byte_changed_is_found(tmp_path: Path, p
     members, digest = two_platforms()
     name = sorted(each for each in members if each.startswith("blobs/"))[place]
     data = members.pop(name)
-    with pytest.raises(EvidenceError, match=r"is not in it|does not hold"):
+    with pytest.raises(EvidenceError, match=r"is not in it|does not contain"):
         check_artifact(write_tar(tmp_path / "missing.tar", members), digest)
     for spoilt in (data[:-1] + b"\x00", data[:-1], data + b" "):
         members[name] = spoilt
@@ -73,7 +73,7 @@ def test_a_blob_that_is_missing_or_has_a_byte_changed_is_found(tmp_path: Path, p
 def test_another_images_tar_is_named_by_what_it_holds(tmp_path: Path) -> None:
     members, digest, _ = one_image()
     other = "sha256:" + "0" * 64
-    with pytest.raises(EvidenceError, match=f"does not hold {other}; its index.json names {digest}"):
+    with pytest.raises(EvidenceError, match=f"does not contain {other}; its index.json names {digest}"):
         check_artifact(write_tar(tmp_path / "a.tar", members), other)
 
 
