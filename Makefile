@@ -24,7 +24,8 @@ $(VENV)/ready: requirements/dev.txt requirements/uv.txt pyproject.toml
 	  { echo "Python's venv module is needed: apt-get install python3-venv"; exit 1; }
 	@echo "Setting up $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements/uv.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements/uv.txt || \
+	  { echo "The packages are needed once, from a Python package index: check the network, or set PIP_INDEX_URL"; exit 1; }
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import email
 import importlib.util
 import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.starting import ROOT, install
 
@@ -55,6 +59,43 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
     (file,) = folder.glob("*.whl")
     return file
+
+
+@pytest.fixture(scope="session")
+def wheel_metadata(wheel: Path) -> email.message.Message:
+    """The metadata of the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        return email.message_from_string(archive.read(name).decode())
+
+
+def needed(requirements: list[str]) -> dict[str, metadata.Distribution]:
+    """Return the distributions that an installer would bring, from the metadata of those that are installed here."""
+    found: dict[str, metadata.Distribution] = {}
+    waiting = [Requirement(each) for each in requirements]
+    while waiting:
+        requirement = waiting.pop()
+        if requirement.name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found[requirement.name] = metadata.distribution(requirement.name)
+        waiting += map(Requirement, found[requirement.name].requires or [])
+    return found
+
+
+@pytest.fixture(scope="session")
+def installed(
+    wheel: Path, wheel_metadata: email.message.Message, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """Folders with the wheel's files and with the packages that pip installs for it, and with no others."""
+    folder = tmp_path_factory.mktemp("installed")
+    own, packages = folder / "own", folder / "packages"
+    packages.mkdir()
+    for distribution in needed(wheel_metadata.get_all("Requires-Dist") or []).values():
+        for top in {file.parts[0] for file in distribution.files or [] if file.parts[0] not in {"..", "__pycache__"}}:
+            (packages / top).symlink_to(str(distribution.locate_file(top)))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(own)
+    return own, packages
 
 
 @pytest.fixture(scope="session")

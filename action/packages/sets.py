@@ -33,10 +33,13 @@ class PackageSet:
     Attributes:
         name: the name of the lock, `requirements/NAME.txt`.
         modules: modules of the set; if they can be imported, the set is installed.
+        extra: modules that the set has too, but a pip installation only with the extra `github`. Only what needs one of
+            them reports that it is missing.
     """
 
     name: str
     modules: tuple[str, ...]
+    extra: tuple[str, ...] = ()
 
     @property
     def lock(self) -> Path:
@@ -53,7 +56,7 @@ class PackageSet:
         return _cache() / "build-digests" / f"{self.name}-{digest}{tag}"
 
 
-MODELS = PackageSet("models", ("pydantic", "msgspec", "h2", "google.protobuf", "actions_toolkit"))
+MODELS = PackageSet("models", ("pydantic", "msgspec", "h2", "google.protobuf"), extra=("actions_toolkit",))
 """For what is read besides the metadata file, and for every report: models of documents, BuildKit's API, workflow
 commands. One set, because pip takes half a second to start, and as long for some of the packages."""
 
@@ -80,7 +83,7 @@ def provide(packages: PackageSet, programs: ProgramGroup | None = None) -> None:
     Raises:
         PackagesError: the set is missing and cannot be installed.
     """
-    if all(map(_is_here, packages.modules)):
+    if _is_importable(packages):
         return
     sys.path.append(str(install_set(packages, programs)))
     importlib.invalidate_caches()
@@ -112,10 +115,14 @@ def is_installed(packages: PackageSet) -> bool:
         packages: the set.
     """
     try:
-        return packages.folder.is_dir() or all(map(_is_here, packages.modules))
+        return packages.folder.is_dir() or _is_importable(packages)
     except (OSError, PackagesError):
         # This package was installed with pip and has no locks, or there is nowhere to install anything.
         return True
+
+
+def _is_importable(packages: PackageSet) -> bool:
+    return all(map(_is_here, (*packages.modules, *(packages.extra if packages.lock.is_file() else ()))))
 
 
 def _cache() -> Path:

@@ -8,11 +8,15 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import ROOT, Workplace
 from tests.engine.other_end import served_digest, tar_digest
+from tests.installed import installed, wheel, wheel_metadata
+
+__all__ = ["installed", "wheel", "wheel_metadata"]
 
 
 def test_the_table_has_each_digest_on_a_line_of_its_own(work: Workplace) -> None:
@@ -31,6 +35,26 @@ def test_the_table_has_each_digest_on_a_line_of_its_own(work: Workplace) -> None
         ["2", "local", "out", "-", "-"],
     ]
     assert "exporting to image" in done.stderr
+
+
+def test_the_command_that_pip_installs_needs_no_extra_for_any_digest(
+    work: Workplace, installed: tuple[Path, Path]
+) -> None:
+    """The extra `github` is for steps on GitHub: a person in a terminal has only what the command itself needs."""
+    code = f"import sys; sys.path[:0] = {list(map(str, installed))}; from action.__main__ import main; main()"
+    outputs = ("--output", f"type=image,name={work.image}:t,push=true,id=release", "--output", "type=oci,dest=oci.tar")
+    for verify in ((), ("--verify",)):
+        command = (sys.executable, "-I", "-S", "-c", code, "build", "--format", "json", *verify, "--", *outputs, ".")
+        done = subprocess.run(
+            command, cwd=work.folder, env=work.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        exporters = json.loads(done.stdout)["exporters"]
+        assert {each["key"]: (each["digest"], each["evidence"]) for each in exporters} == {
+            "release": (served_digest(work.image, "t"), "record"),
+            "1": (tar_digest(work.folder / "oci.tar"), "record"),
+        }
+        assert "warning:" not in done.stderr
 
 
 def test_json_and_the_results_file_hold_the_same(work: Workplace) -> None:

@@ -8,14 +8,13 @@ import re
 import subprocess
 import sys
 import tarfile
-import zipfile
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from action import __version__
+from tests.installed import needed
 from tests.programs.launching import launch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,43 +32,6 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / f"build_digests-{__version__}"
 
 
-@pytest.fixture(scope="module")
-def wheel_metadata(wheel: Path) -> email.message.Message:
-    """The metadata of the wheel."""
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
-        return email.message_from_string(archive.read(name).decode())
-
-
-def _needed(requirements: list[str]) -> dict[str, metadata.Distribution]:
-    """Return the distributions that an installer would bring, from the metadata of those that are installed here."""
-    found: dict[str, metadata.Distribution] = {}
-    waiting = [Requirement(each) for each in requirements]
-    while waiting:
-        requirement = waiting.pop()
-        if requirement.name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
-            continue
-        found[requirement.name] = metadata.distribution(requirement.name)
-        waiting += map(Requirement, found[requirement.name].requires or [])
-    return found
-
-
-@pytest.fixture(scope="module")
-def installed(
-    wheel: Path, wheel_metadata: email.message.Message, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
-    """Folders with the wheel's files and with the packages that pip installs for it, and with no others."""
-    folder = tmp_path_factory.mktemp("installed")
-    own, packages = folder / "own", folder / "packages"
-    packages.mkdir()
-    for distribution in _needed(wheel_metadata.get_all("Requires-Dist") or []).values():
-        for top in {file.parts[0] for file in distribution.files or [] if file.parts[0] not in {"..", "__pycache__"}}:
-            (packages / top).symlink_to(str(distribution.locate_file(top)))
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(own)
-    return own, packages
-
-
 def _run(code: str, installed: tuple[Path, Path], *arguments: str) -> subprocess.CompletedProcess[str]:
     code = f"import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; {code}"
     command = [sys.executable, "-I", "-S", "-c", code, *map(str, installed), *arguments]
@@ -79,7 +41,7 @@ def _run(code: str, installed: tuple[Path, Path], *arguments: str) -> subprocess
 def test_pip_installs_with_the_command_only_what_it_needs(
     installed: tuple[Path, Path], wheel_metadata: email.message.Message, tmp_path: Path
 ) -> None:
-    names = {name.lower() for name in _needed(wheel_metadata.get_all("Requires-Dist") or [])}
+    names = {name.lower() for name in needed(wheel_metadata.get_all("Requires-Dist") or [])}
     assert {"pydantic", "click", "jsonschema"} <= names
     assert not names & {"actions-toolkit", "pygithub", "requests", "cryptography"}
     assert not (installed[1] / "tests").exists()
