@@ -95,6 +95,8 @@ class Registries:
                 # "not found" too, because containerd then requests a blob with that digest, which does not exist
                 # (containerd 2.2, core/remotes/docker/resolver.go).
                 ended = self._query(command)
+            if _is_not_found(ended, reference):
+                raise RegistryError(f"{reference}: not found; check the name, and whether the image was deleted there")
             return _stdout(ended, reference)
 
         return self._with_retries(attempt)

@@ -166,7 +166,10 @@ def test_a_registry_that_refuses_keeps_the_image_from_no_other_one(
 def test_a_source_that_is_gone_is_an_error_before_anything_is_pushed(work: Workplace, image: tuple[str, str]) -> None:
     gone = f"{work.image}@sha256:{'0' * 64}"
     step = work.promote_step(source=gone, tags=f"{work.image}:1")
-    assert (step.code, _error(step)) == (1, f"exporter 0: {gone}: not found")
+    assert (step.code, _error(step)) == (
+        1,
+        f"exporter 0: {gone}: not found; check the name, and whether the image was deleted there",
+    )
     assert not_served(work.image, "1")
     assert image[1] == served_digest(work.image)
 
