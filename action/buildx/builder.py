@@ -172,6 +172,7 @@ _NEWEST: Version = (sys.maxsize, 0)
 
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)")
 _COMMIT = re.compile(r"\s[0-9a-f]{7}")
+# Long, because docker may have to wait for a remote engine.
 _QUERY_SECONDS = 20.0
 
 

@@ -79,6 +79,7 @@ _FIRST_VERSIONS = {
 # target before it.
 _CHECKED = re.compile(r"^Check complete, (\d{1,9}) warnings? (?:has|have) been found!", re.MULTILINE)
 
+# An error can contain the command and the output of a whole step.
 _MAX_CHARACTERS = 2000
 
 # Errors of BuildKit (frontend/dockerui/config.go) and buildx 0.36 (build/opt.go, commands/bake.go).

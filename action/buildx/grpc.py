@@ -38,7 +38,9 @@ MAX_STREAMS = 32
 _FRAME_HEADER = 9
 _SETTINGS_FRAME = 4
 _PREFIX = struct.Struct(">BI")
+# The text of another program in an error has at most this many bytes.
 _MAX_SHOWN = 500
+# gRPC has the status codes 0 to 16; a longer number is not one.
 _MAX_STATUS = 4
 
 

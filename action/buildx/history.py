@@ -22,6 +22,7 @@ EXPORT_SECONDS = 60.0
 # `history export --finalize` is slower still: it makes BuildKit write the trace at once.
 _SECONDS_PER_RECORD = 1.0
 
+# The number of records in one export: small at first, then as many as the time of the exports before allows.
 _FIRST_CHUNK = 4
 _MAX_CHUNK = 32
 

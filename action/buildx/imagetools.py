@@ -45,6 +45,7 @@ def create_arguments(
     )
 
 
+# Each request is a process of buildx.
 _MAX_CONCURRENT = 8
 
 # A registry's answer if buildx copies images that share a layer at the same time, and pushes a manifest before the

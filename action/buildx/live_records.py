@@ -34,6 +34,7 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_LOG_BYTES = 384 * 1024 * 1024
 """Maximum number of bytes that are received for the logs of one node."""
 
+# No digest depends on the manifests that an index names, so a run does not wait long for them.
 _MAX_MANIFESTS = 2000
 _MANIFEST_SECONDS = 2.0
 
@@ -41,6 +42,7 @@ _HISTORY = "/moby.buildkit.v1.Control/ListenBuildHistory"
 _STATUS = "/moby.buildkit.v1.Control/Status"
 _CONTENT = "/containerd.services.content.v1.Content/Read"
 
+# The gRPC status of a server that does not have the method.
 _UNIMPLEMENTED = 12
 
 _T = TypeVar("_T")

@@ -24,6 +24,7 @@ from action.process.program import ProgramGroup
 
 _T = TypeVar("_T")
 
+# Constants of prctl(2) and seccomp(2).
 _PR_SET_NO_NEW_PRIVILEGES = 38
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2

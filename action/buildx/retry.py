@@ -25,6 +25,7 @@ from action.errors import TransientError
 from action.inputs.policy import RetryPolicy
 from action.process.program import CompletedProgram
 
+# Seconds between two attempts, if the registry does not require more.
 _MAX_WAIT = 60.0
 
 # A registry may require a longer wait than _MAX_WAIT: it would refuse a request that comes earlier. If it requires more

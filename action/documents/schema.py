@@ -24,6 +24,7 @@ MAX_FAULTS = 100
 """Maximum number of faults of a document that are reported."""
 
 _MAX_ERRORS = 1000
+# Characters of a faulty value in a message.
 _MAX_SHOWN = 120
 _WARNINGS = "buildx.build.warnings"
 _METADATA_KEYS = ("buildx.build.", "containerimage.", "image.name", "cache.", "result.", "frontend.", "exporter")

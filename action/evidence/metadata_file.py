@@ -19,6 +19,7 @@ from action.packages.sets import SCHEMAS, provide
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Longest metadata that becomes a step output, in bytes; the output of a GitHub job can have 1 MB."""
 
+# Faults in one message.
 _MAX_SHOWN = 5
 
 

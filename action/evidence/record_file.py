@@ -39,6 +39,7 @@ MAX_EXPORTERS = 100_000
 """Maximum number of exporters in all records of a file: five for each target of the largest bake."""
 
 _MAX_RECORDS = 10_000
+# buildx writes two levels: index.json names an index, and that names the records.
 _MAX_NESTING = 4
 _SHOWN = 20
 _POSITION = re.compile(r"0|[1-9][0-9]{0,5}")

@@ -27,6 +27,7 @@ STATUS_TYPE = "application/vnd.buildkit.status.v0"
 _MAX_MESSAGE = 4 * 1024 * 1024
 """Longest message of a status log, in bytes: BuildKit splits those of over 1 MiB (client/solve.go)."""
 
+# For all logs of a file together: each step, with its name and its error, is kept in memory.
 _MAX_BYTES = 384 * 1024 * 1024
 _MAX_MESSAGES = 1_000_000
 _MAX_UPDATES = 300_000

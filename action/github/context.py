@@ -16,6 +16,7 @@ from action.lazy import http_client, urllib_request
 _TIMEOUT = 10
 """Seconds to wait for a connection, and for each part of an answer."""
 
+# The description of a repository has a few kilobytes.
 _MAX_BYTES = 1024 * 1024
 _DEFAULT_API = "https://api.github.com"
 

@@ -20,6 +20,7 @@ from action.oci.models import Blobs, Descriptor, Digest, Document, Items, OciMod
 MAX_PLATFORMS = 200
 """Maximum number of images in an index: each is read by a request of its own."""
 
+# An instruction can be a whole script.
 _MAX_INSTRUCTION = 200
 
 

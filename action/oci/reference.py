@@ -19,7 +19,8 @@ _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 # Not compiled here: a step imports this module before buildx starts, and parses names only after it has ended.
 _REPOSITORY = rf"{_HOST}/{_COMPONENT}(?:/{_COMPONENT})*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_MAX_REPOSITORY_LENGTH = 255
+# Of the path alone since 0.6.0; before that, the registry counted too (distribution/reference#9).
+_MAX_PATH_LENGTH = 255
 _HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 
 
@@ -43,7 +44,7 @@ def parse_reference(text: str) -> Reference | None:
     name, _, digest = text.partition("@")
     repository, tag = _split_tag(name)
     full = full_repository(repository)
-    if not re.fullmatch(_REPOSITORY, full) or len(full) > _MAX_REPOSITORY_LENGTH:
+    if not re.fullmatch(_REPOSITORY, full) or len(full.partition("/")[2]) > _MAX_PATH_LENGTH:
         return None
     if (tag is not None and not re.fullmatch(_TAG, tag)) or ("@" in text and not digest):
         return None

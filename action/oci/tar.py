@@ -20,6 +20,7 @@ from action.dataclass import dataclass
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 """Maximum number of bytes of long headers (names, attributes) in one tar: real tars have a few hundred."""
 
+# Each header is one block, and data is padded to whole ones.
 _BLOCK = 512
 _BASE_256 = 0x80
 """The first byte of a number that is not in octal digits but in bytes (GNU tar, tar.h)."""

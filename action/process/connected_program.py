@@ -20,6 +20,7 @@ from action.process.signals import kill
 _T = TypeVar("_T")
 
 _CHUNK = 65536
+# The end of standard error: the reason is in its last lines.
 _MESSAGE_BYTES = 4096
 _ENDED = "the connection to BuildKit's API ended"
 

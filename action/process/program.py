@@ -24,9 +24,12 @@ from action.process.log import Log
 from action.process.search import safe_environment
 from action.process.signals import SignalForwarder, forward_signals, kill, stop_on_exception, wait_for, with_watchdog
 
+# Enough for the last error, and the excerpt of the log before it.
 _TAIL_BYTES = 64 * 1024
+# The definition of a bake with thousands of targets has megabytes.
 _MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 _COPY_SECONDS = 5.0
+# The lowest priority of Unix, as a nice value.
 _LOWEST_PRIORITY = 19
 
 

@@ -23,6 +23,8 @@ DIGEST = "sha256:" + "a" * 64
         (f"ghcr.io/octo/app:1@{DIGEST}", Reference("ghcr.io/octo/app", "1", DIGEST)),
         ("index.docker.io/octo/app", Reference("docker.io/octo/app", None, None)),
         ("[::1]:5000/app:1", Reference("[::1]:5000/app", "1", None)),
+        # The limit is for the path, without the registry (distribution/reference#9).
+        ("ghcr.io/" + "x" * 255, Reference("ghcr.io/" + "x" * 255, None, None)),
     ],
 )
 def test_a_reference_is_read_as_distribution_reads_it(text: str, expected: Reference) -> None:
