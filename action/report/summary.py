@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from action.exporters.attributed import AttributedExporter
 from action.oci.reference import parse_reference
@@ -43,11 +43,11 @@ def render(report: Report, limit: int = LIMIT) -> str:
     body = list(_head(report, limit // 2))
     rows = list(_rows(report))
     left = limit - _SPARE - _bytes(*body)
-    shown, omitted = _fitting(rows, left * 3 // 4)
+    shown = _fitting(rows, left * 3 // 4)
     if shown:
         body.append(table(_columns(report), shown))
         left -= _bytes(body[-1])
-    left_out = [f"{omitted} of {len(rows)} outputs"] if omitted else []
+    left_out = [f"{len(rows) - len(shown)} of {len(rows)} outputs"] if len(shown) < len(rows) else []
     for name, part in _optional(report):
         if _bytes(part) <= left:
             body.append(part)
@@ -64,11 +64,11 @@ def outputs_table(report: Report, limit: int) -> str:
     report = masked(report)
     body = list(_head(report, limit // 2))
     rows = list(_rows(report))
-    shown, omitted = _fitting(rows, limit - _SPARE - _bytes(*body))
+    shown = _fitting(rows, limit - _SPARE - _bytes(*body))
     if shown:
         body.append(table(_columns(report), shown))
-    if omitted:
-        body.append(f"{omitted} of {len(rows)} outputs are left out.\n")
+    if len(shown) < len(rows):
+        body.append(f"{len(rows) - len(shown)} of {len(rows)} outputs are left out.\n")
     for _, part in comparison_parts({target.name: target.results for target in report.targets}):
         if _bytes(*body, part) <= limit:
             body.append(part)
@@ -114,10 +114,9 @@ def _head(report: Report, limit: int) -> Iterator[str]:
         ("❌", "error", report.errors, len(report.errors)),
         ("⚠️", "warning", report.warnings, _MAX_WARNINGS),
     ):
-        lines = [f"{mark} {code(text)}\n" for text in texts[:max_count]]
-        shown, _ = _fitting([[line] for line in lines], limit)
-        limit -= _bytes(*lines[: len(shown)])
-        yield from lines[: len(shown)]
+        shown = [line for (line,) in _fitting(([f"{mark} {code(text)}\n"] for text in texts[:max_count]), limit)]
+        limit -= _bytes(*shown)
+        yield from shown
         if len(shown) < len(texts):
             yield f"{mark} and {_count(len(texts) - len(shown), f'more {kind}')}\n"
 
@@ -258,8 +257,8 @@ def _bytes(*parts: str) -> int:
     return sum(len(part.encode()) + 1 for part in parts)
 
 
-def _fitting(rows: Sequence[Sequence[str]], limit: int) -> tuple[list[Sequence[str]], int]:
-    """Return the first rows that fit into `limit` bytes of a Markdown table, and how many do not fit."""
+def _fitting(rows: Iterable[Sequence[str]], limit: int) -> list[Sequence[str]]:
+    """Return the first rows that fit into `limit` bytes of a Markdown table; those after them are not made."""
     fitting: list[Sequence[str]] = []
     for row in rows:
         # A row is `| cell | cell |` and a newline: three more characters for each cell, and two for the row.
@@ -267,7 +266,7 @@ def _fitting(rows: Sequence[Sequence[str]], limit: int) -> tuple[list[Sequence[s
         if limit < 0:
             break
         fitting.append(row)
-    return fitting, len(rows) - len(fitting)
+    return fitting
 
 
 def _count(number: int, what: str) -> str:
