@@ -29,7 +29,7 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 def is_command(line: str) -> bool:
-    """Tell whether the runner reads a line as a command (actions/runner, src/Runner.Common/ActionCommand.cs)."""
+    """Return whether the runner reads a line as a command (actions/runner, src/Runner.Common/ActionCommand.cs)."""
     return line.strip().startswith("::") or "##[" in line
 
 

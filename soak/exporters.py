@@ -103,7 +103,7 @@ def _without_duplicates(outputs: Sequence[Output]) -> list[Output]:
 
 
 def _pushes(output: Output, kind: EngineKind, *, push: bool) -> bool:
-    """Tell whether an output is pushed.
+    """Return whether an output is pushed.
 
     BuildKit reads `push=` as true (exporter/containerimage/export.go). With the classic store buildx itself pushes, and
     reads it as false (build/build.go). The docker driver turns a docker output without a file into an image output

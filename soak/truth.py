@@ -201,7 +201,7 @@ class OtherEnd:
         return known or own | found.digests
 
     def _is_own(self, image: Mapping[str, Any], right: frozenset[str]) -> bool:
-        """Tell whether an image of the engine is from this build.
+        """Return whether an image of the engine is from this build.
 
         The classic store has no digest, so its images are recognized by their label.
         """
@@ -217,7 +217,7 @@ class OtherEnd:
         return self._alone(exporter, lambda other: other.is_kept(self.place.kind))
 
     def _alone(self, exporter: Exporter, does: Callable[[Exporter], bool]) -> bool:
-        """Tell whether no other exporter that satisfies `does` shares one of its names."""
+        """Return whether no other exporter that satisfies `does` shares one of its names."""
         own = set(map(full_name, exporter.names))
         others = [each for each in self.exporters if each is not exporter and does(each)]
         return not any(own & set(map(full_name, each.names)) for each in others)

@@ -60,7 +60,7 @@ def _cell(result: str, marks: Mapping[str, str]) -> str:
 
 
 def is_complete(results: Results) -> bool:
-    """Tell whether every scenario ran on every engine."""
+    """Return whether every scenario ran on every engine."""
     return results.keys() == {(engine.name, scenario.name) for engine in ENGINES for scenario in SCENARIOS}
 
 
