@@ -114,7 +114,12 @@ def bake_results(builds: Mapping[str, AttributedBuild]) -> BakeResults:
 
 
 def tell(on_message: OnMessage, messages: Iterable[str]) -> None:
-    """Pass messages to the caller."""
+    """Pass messages to the caller.
+
+    Args:
+        on_message: is called with each message, or None to drop them.
+        messages: warnings, notices, and errors that are not raised.
+    """
     if on_message is not None:
         for message in messages:
             on_message(message)

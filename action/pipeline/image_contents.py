@@ -38,7 +38,12 @@ class EngineBlobs:
         self._lock = threading.Lock()
 
     def blob(self, ref: str | None, digest: str) -> bytes | None:
-        """Return a blob, or None if BuildKit does not have it or does not answer."""
+        """Return a blob, or None if BuildKit does not have it or does not answer.
+
+        Args:
+            ref: `builder/node/ref` of the build, or None.
+            digest: the digest of the blob.
+        """
         with self._lock:
             if self._live is None or ref is None:
                 return None

@@ -73,7 +73,16 @@ class LiveSource:
         return self._reader.blobs(ref, digests, seconds=seconds) if self._load() and self._reader is not None else {}
 
     def blob(self, ref: str, digest: str, *, seconds: float = SECONDS) -> bytes | None:
-        """Return a blob as `blobs` does, or None if it is not there."""
+        """Return a blob that the node of a build keeps; None if it has no such blob, or if the packages are missing.
+
+        Args:
+            ref: `builder/node/ref` of the build.
+            digest: the digest of the blob.
+            seconds: the time limit.
+
+        Raises:
+            EvidenceError: the node does not answer.
+        """
         return self.blobs(ref, (digest,), seconds=seconds).get(digest)
 
     def _load(self) -> bool:

@@ -78,7 +78,12 @@ def holds(folder: Path, entry: CacheEntry, digest: str) -> bool:
 
 
 def blob_file(folder: Path, digest: str) -> Path:
-    """Return the path of a blob in a folder with an OCI layout."""
+    """Return the path of a blob in a folder with an OCI layout.
+
+    Args:
+        folder: the folder.
+        digest: the digest of the blob, which must be valid: it becomes a part of the path.
+    """
     algorithm, _, encoded = digest.partition(":")
     return folder / "blobs" / algorithm / encoded
 

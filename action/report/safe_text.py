@@ -116,13 +116,23 @@ def wrapped(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; the cells must be Markdown already."""
+    """Return a Markdown table.
+
+    Args:
+        header: the titles of the columns, in Markdown.
+        rows: the cells of each row, in Markdown.
+    """
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def details(title: str, content: str) -> str:
-    """Return content that is hidden until the reader clicks its title; both must be Markdown already."""
+    """Return content that is hidden until the reader clicks its title.
+
+    Args:
+        title: the title, in Markdown.
+        content: the content, in Markdown.
+    """
     return f"<details><summary>{title}</summary>\n\n{content}\n</details>\n"
 
 

@@ -60,7 +60,12 @@ def render(report: Report, limit: int = LIMIT) -> str:
 
 
 def outputs_table(report: Report, limit: int) -> str:
-    """Return only heading, messages, table of outputs and comparison, with at most `limit` bytes."""
+    """Return the parts of a summary for a comment: heading, messages, table of outputs and comparison.
+
+    Args:
+        report: the content.
+        limit: the largest size in bytes.
+    """
     report = masked(report)
     body = list(_head(report, limit // 2))
     rows = list(_rows(report))

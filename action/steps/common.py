@@ -63,7 +63,12 @@ def mask_all(secrets: Iterable[str]) -> None:
 
 
 def warn(warnings: Iterable[str], *, dry_run: bool) -> None:
-    """Print warnings about a step's inputs; in a dry run, standard output is only for the arguments."""
+    """Print warnings about a step's inputs.
+
+    Args:
+        warnings: the warnings.
+        dry_run: print them to standard error, because standard output is only for buildx's arguments.
+    """
     for warning in warnings:
         if dry_run:
             sys.stderr.write(f"warning: {warning}\n")
