@@ -37,7 +37,7 @@ def misleading_caches(entries: Sequence[CacheEntry], folder: Path) -> list[str]:
         "own, or give all caches the same mode, compression and image-manifest"
         for entry in local
         for named in _named_digests(folder / str(entry.dest), entry.tag)
-        if not blob_file(folder / str(entry.dest), named).exists()
+        if not _blob_file(folder / str(entry.dest), named).exists()
     ]
 
 
@@ -74,10 +74,10 @@ def holds(folder: Path, entry: CacheEntry, digest: str) -> bool:
         entry: the cache.
         digest: the digest.
     """
-    return bool(entry.dest) and blob_file(folder / str(entry.dest), digest).is_file()
+    return bool(entry.dest) and _blob_file(folder / str(entry.dest), digest).is_file()
 
 
-def blob_file(folder: Path, digest: str) -> Path:
+def _blob_file(folder: Path, digest: str) -> Path:
     """Return the path of a blob in a folder with an OCI layout.
 
     Args:
