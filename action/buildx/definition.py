@@ -14,6 +14,7 @@ from action.documents.strict_json import parse_document
 from action.errors import DocumentError, InputError, ProgramError
 from action.exporters.output import CacheEntry, Output, caches_of, check_ids, output_of, parse_caches, parse_output
 from action.exporters.requested import Requested, requested_exporters
+from action.inputs.values import go_boolean
 from action.process.program import CompletedProgram, ProgramGroup, capture_output
 
 # The time limit is long because buildx may have to fetch a remote definition.
@@ -75,7 +76,7 @@ def query_definition(
     """
     text = print_definition(buildx, environment, arguments, folder, version=version, dry_run=dry_run)
     return read_definition(
-        text, adds_both={"--push", "--load"}.issubset(arguments), outputs_may_vary=has_varying_outputs(arguments)
+        text, adds_both=adds_push_and_load(arguments), outputs_may_vary=has_varying_outputs(arguments)
     )
 
 
@@ -119,12 +120,32 @@ def has_varying_outputs(arguments: Sequence[str]) -> bool:
         arguments: `bake`, its options and its targets.
     """
     # buildx keeps the overrides of a target in a Go map, and applies them in the map's order, which is random in each
-    # run (docker/buildx 0.36 to 0.38, bake/bake.go, AddOverrides). `--push` and `--load` are overrides too, and
-    # `--set=*.output=…` undoes those that were applied before it.
+    # run (docker/buildx 0.36 to 0.38, bake/bake.go, AddOverrides). `--set=*.output=…` undoes a push or a load that was
+    # applied before it. A push that is false removes outputs, and so moves the one that a load appends.
+    given = _overrides(arguments)
+    if "output" in given:
+        return "push" in given or "load" in given
+    return "load" in given and go_boolean(given.get("push", "")) is False
+
+
+def adds_push_and_load(arguments: Sequence[str]) -> bool:
+    """Return whether a bake has both `--push` and `--load`, or overrides with the same effect.
+
+    Args:
+        arguments: `bake`, its options and its targets.
+    """
+    given = _overrides(arguments)
+    return all(go_boolean(given.get(name, "")) is True for name in ("push", "load"))
+
+
+def _overrides(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the values of the overrides of a bake, such as `{"push": "true"}`, for whichever target they are."""
     # `read_options` knows the options of `build`, whose `--print` has a value; that of `bake` has none.
     given = read_options([argument for argument in arguments if argument != "--print"])
-    keys = {value.partition("=")[0].rstrip("+").partition(".")[2] for value in given.options.get("set", ())}
-    return "output" in keys and bool({"push", "load"} & (keys | given.options.keys()))
+    pairs = (text.partition("=") for text in given.options.get("set", ()))
+    values = {key.rstrip("+").partition(".")[2]: value for key, _, value in pairs}
+    # buildx takes the options for overrides that follow those of `--set` (docker/buildx 0.38, commands/bake.go).
+    return values | {name: given.last(name) for name in ("push", "load") if name in given.options}
 
 
 def _print_without_touching_files(
@@ -160,7 +181,7 @@ def read_definition(text: str, *, adds_both: bool = False, outputs_may_vary: boo
 
     Args:
         text: the JSON.
-        adds_both: whether the bake has both `--push` and `--load`.
+        adds_both: the return value of `adds_push_and_load`.
         outputs_may_vary: whether the bake itself may have other outputs; the return value of `has_varying_outputs`.
 
     Returns:

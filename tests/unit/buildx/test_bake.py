@@ -11,7 +11,7 @@ import yaml
 
 from action.buildx.bake_arguments import Bake, bake_request, read_bake
 from action.buildx.builder import Version
-from action.buildx.definition import has_varying_outputs, read_definition
+from action.buildx.definition import adds_push_and_load, has_varying_outputs, read_definition
 from action.errors import BuildDigestsError, InputError, ProgramError
 from action.inputs.bake import BAKE_NAMES, BakeInputs, read_bake_inputs
 
@@ -150,6 +150,9 @@ def test_the_outputs_that_push_and_load_add_have_one_order(texts: bool) -> None:
         (("bake", "--print", "--set", "*.args.output=out", "--push"), False),
         (("bake", "--print", "--push", "--load"), False),
         (("bake", "--print", "--set", "--push", "web"), False),
+        # It removes an output and puts the last one in its place, which `load` may have appended before.
+        (("bake", "--print", "--set", "*.push=false", "--load"), True),
+        (("bake", "--print", "--push=false"), False),
     ],
 )
 def test_overrides_of_outputs_beside_push_or_load_are_applied_in_any_order(
@@ -157,6 +160,21 @@ def test_overrides_of_outputs_beside_push_or_load_are_applied_in_any_order(
     may_vary: bool,  # noqa: FBT001
 ) -> None:
     assert has_varying_outputs(arguments) is may_vary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "both"),
+    [
+        (("bake", "--push", "--load"), True),
+        (("bake", "--set=*.push=true", "--load"), True),
+        (("bake", "--set", "web.push=1", "--set", "web.load=true", "web"), True),
+        (("bake", "--push", "--load=false"), False),
+        (("bake", "--push"), False),
+        (("bake", "--set", "*.args.load=true", "--push"), False),
+    ],
+)
+def test_push_and_load_are_options_or_overrides(arguments: tuple[str, ...], both: bool) -> None:  # noqa: FBT001
+    assert adds_push_and_load(arguments) is both
 
 
 def test_outputs_that_say_more_than_push_and_load_keep_the_users_order() -> None:
