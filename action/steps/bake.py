@@ -9,11 +9,10 @@ from action.buildx.builder import GIT_QUERY, Diagnostics, find_driver, query_ver
 from action.buildx.definition import query_definition
 from action.github.context import counts_as_private
 from action.inputs.bake import BAKE_NAMES, read_bake_inputs
-from action.inputs.values import known_inputs, parse_inputs
 from action.process.docker import find_buildx
 from action.process.launcher import Launch, launch_from_environment
 from action.report.request import read_report_options
-from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, warn
+from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, step_inputs, warn
 from action.steps.run import run_step
 
 
@@ -31,9 +30,7 @@ def run_bake_step(launch: Launch | None = None, *, dry_run: bool = False) -> int
 
 
 def _run(launch: Launch, *, dry_run: bool) -> int:
-    raw, undeclared = known_inputs(parse_inputs(launch.inputs), BAKE_NAMES)
-    if not launch.by_runner:
-        warn(undeclared, dry_run=dry_run)
+    raw = step_inputs(launch, BAKE_NAMES, dry_run=dry_run)
     inputs = read_bake_inputs(raw)
     secrets = (*((inputs.github_token,) if inputs.github_token else ()), *launch.secrets)
     if not dry_run:

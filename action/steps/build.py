@@ -9,10 +9,17 @@ from action.buildx.builder import Diagnostics, find_driver
 from action.github.context import counts_as_private
 from action.inputs.build import BUILD_NAMES, read_build_inputs
 from action.inputs.secrets import secret_values
-from action.inputs.values import known_inputs, parse_inputs
 from action.process.launcher import Launch, launch_from_environment
 from action.report.request import read_report_options
-from action.steps.common import exit_code_of, mask_all, print_arguments, privacy_from_github, sends_query, warn
+from action.steps.common import (
+    exit_code_of,
+    mask_all,
+    print_arguments,
+    privacy_from_github,
+    sends_query,
+    step_inputs,
+    warn,
+)
 from action.steps.run import run_step
 
 
@@ -30,9 +37,7 @@ def run_build_step(launch: Launch | None = None, *, dry_run: bool = False) -> in
 
 
 def _run(launch: Launch, *, dry_run: bool) -> int:
-    raw, undeclared = known_inputs(parse_inputs(launch.inputs), BUILD_NAMES)
-    if not launch.by_runner:
-        warn(undeclared, dry_run=dry_run)
+    raw = step_inputs(launch, BUILD_NAMES, dry_run=dry_run)
     inputs = read_build_inputs(raw)
     secrets = (*secret_values(inputs, os.environ), *launch.secrets)
     if not dry_run:

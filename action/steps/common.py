@@ -11,9 +11,11 @@ from action.buildx.builder import GIT_QUERY, is_at_least
 from action.errors import FAILED, BuildDigestsError
 from action.github import workflow_commands
 from action.github.context import WorkflowRun, is_private
+from action.inputs.values import known_inputs, parse_inputs
 from action.packages.preload import PreloadItem
 from action.packages.sets import GITHUB, MODELS
 from action.process.docker import find_buildx
+from action.process.launcher import Launch
 from action.process.log import Log
 from action.process.signals import Interrupted, end_by_signal, interrupt_on_signals
 from action.report.request import ReportOptions
@@ -54,6 +56,24 @@ def privacy_from_github(token: str) -> Callable[[WorkflowRun], bool]:
 def step_log() -> Log:
     """Return the log of a step, which is all on standard output: two streams would lose the order of the lines."""
     return Log(captured=True, stream=sys.stdout.buffer, write_line=workflow_commands.say)
+
+
+def step_inputs(launch: Launch, names: frozenset[str], *, dry_run: bool) -> dict[str, str]:
+    """Return the inputs of a step, input name to its text, and warn about those that the action does not declare.
+
+    Args:
+        launch: what the step is started with.
+        names: the names of all inputs that the action declares.
+        dry_run: print the warnings to standard error.
+
+    Raises:
+        InputError: the inputs are not a JSON object of texts.
+    """
+    declared, warnings = known_inputs(parse_inputs(launch.inputs), names)
+    # The runner has warned about the inputs of a step that it has started.
+    if not launch.by_runner:
+        warn(warnings, dry_run=dry_run)
+    return declared
 
 
 def mask_all(secrets: Iterable[str]) -> None:

@@ -15,10 +15,9 @@ from action.buildx.request import repeated
 from action.errors import InputError
 from action.github import workflow_commands
 from action.github.workflow_commands import set_outputs
-from action.inputs.values import known_inputs, parse_inputs
 from action.process.docker import find_buildx
 from action.process.launcher import Launch, launch_from_environment
-from action.steps.common import exit_code_of, mask_all, print_arguments, warn
+from action.steps.common import exit_code_of, mask_all, print_arguments, step_inputs
 
 MATRIX_NAMES = frozenset(("fields", "files", "target", "workdir"))
 """The names of all inputs."""
@@ -68,9 +67,7 @@ def matrix_of(targets: Mapping[str, Mapping[str, object]], fields: Sequence[str]
 
 
 def _run(launch: Launch, *, dry_run: bool) -> int:
-    raw, undeclared = known_inputs(parse_inputs(launch.inputs), MATRIX_NAMES)
-    if not launch.by_runner:
-        warn(undeclared, dry_run=dry_run)
+    raw = step_inputs(launch, MATRIX_NAMES, dry_run=dry_run)
     workdir = raw.get("workdir", "").strip() or "."
     if not Path(workdir).is_dir():
         raise InputError("workdir", f"there is no folder {workdir!r}", "name a folder with bake files")

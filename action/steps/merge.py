@@ -7,14 +7,13 @@ from collections.abc import Mapping
 
 from action.github import workflow_commands
 from action.inputs.merge import MERGE_NAMES, read_merge_inputs
-from action.inputs.values import known_inputs, parse_inputs
 from action.packages.preload import Preloader
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
 from action.process.launcher import Launch, launch_from_environment
 from action.report.outputs import compact
 from action.report.request import ReportRequest, read_report_options
-from action.steps.common import exit_code_of, mask_all, print_arguments, report_items, step_log, warn
+from action.steps.common import exit_code_of, mask_all, print_arguments, report_items, step_inputs, step_log
 from action.steps.finish import finish_step, print_digests, report_run, write_checksums, write_results
 
 
@@ -32,10 +31,8 @@ def run_merge_step(launch: Launch | None = None, *, dry_run: bool = False) -> in
 
 
 def _run(launch: Launch, *, dry_run: bool) -> int:
-    raw, undeclared = known_inputs(parse_inputs(launch.inputs), MERGE_NAMES)
-    # These come first: a required input that is missing may be misspelled.
-    if not launch.by_runner:
-        warn(undeclared, dry_run=dry_run)
+    # The warnings come before errors: a required input that is missing may be misspelled.
+    raw = step_inputs(launch, MERGE_NAMES, dry_run=dry_run)
     request = read_merge_inputs(raw)
     for packages in (MODELS, RETRIES, SCHEMAS):
         provide(packages)

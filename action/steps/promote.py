@@ -9,12 +9,11 @@ from action.dataclass import replace
 from action.exporters.attributed import references
 from action.github import workflow_commands
 from action.inputs.promote import PROMOTE_NAMES, read_promote_inputs
-from action.inputs.values import known_inputs, parse_inputs
 from action.packages.sets import MODELS, RETRIES, SCHEMAS, provide
 from action.pipeline.run_result import RunResult
 from action.process.launcher import Launch, launch_from_environment
 from action.report.outputs import compact
-from action.steps.common import exit_code_of, mask_all, print_arguments, step_log, warn
+from action.steps.common import exit_code_of, mask_all, print_arguments, step_inputs, step_log
 from action.steps.finish import finish_step, print_digests
 
 
@@ -32,10 +31,8 @@ def run_promote_step(launch: Launch | None = None, *, dry_run: bool = False) -> 
 
 
 def _run(launch: Launch, *, dry_run: bool) -> int:
-    raw, undeclared = known_inputs(parse_inputs(launch.inputs), PROMOTE_NAMES)
-    # These come first: a required input that is missing may be misspelled.
-    if not launch.by_runner:
-        warn(undeclared, dry_run=dry_run)
+    # The warnings come before errors: a required input that is missing may be misspelled.
+    raw = step_inputs(launch, PROMOTE_NAMES, dry_run=dry_run)
     request = read_promote_inputs(raw)
     for packages in (MODELS, RETRIES, SCHEMAS):
         provide(packages)

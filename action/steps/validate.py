@@ -9,10 +9,10 @@ from pathlib import Path
 
 from action.errors import FAILED, InputError
 from action.github.workflow_commands import set_outputs
-from action.inputs.values import input_text, known_inputs, parse_inputs, split_list
+from action.inputs.values import input_text, split_list
 from action.packages.sets import MODELS, SCHEMAS, provide
 from action.process.launcher import Launch, launch_from_environment
-from action.steps.common import exit_code_of, mask_all, warn
+from action.steps.common import exit_code_of, mask_all, step_inputs
 
 VALIDATE_NAMES = frozenset(("files", "schema"))
 """The names of all inputs."""
@@ -82,9 +82,7 @@ def _matching(pattern: str) -> list[Path]:
 
 
 def _run(launch: Launch, *, dry_run: bool) -> int:
-    raw, undeclared = known_inputs(parse_inputs(launch.inputs), VALIDATE_NAMES)
-    if not launch.by_runner:
-        warn(undeclared, dry_run=dry_run)
+    raw = step_inputs(launch, VALIDATE_NAMES, dry_run=dry_run)
     schema = input_text(raw, "schema") or None
     if schema not in {None, *_SCHEMAS}:
         raise InputError("schema", f"{schema!r} is not a schema", f"write {', '.join(_SCHEMAS)}, or leave it empty")
