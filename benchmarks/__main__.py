@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.builds import fill, slow_server
-from benchmarks.cases import Bench, Case
+from benchmarks.cases import Bench, Case, Peer
 from benchmarks.chart import draw
 from benchmarks.figures import figures_of, print_table, slower, write
 from benchmarks.index import near_index
-from benchmarks.peer import Peer
 from benchmarks.processes import Measured, measured
 from tests.github_api import TOKEN, github_api
 

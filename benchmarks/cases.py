@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.peer import Peer
 from engine.node import input_variables, main_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +21,32 @@ _BAKES = (
     ("bake of 50 beside a target of 8 s", "50-slow", 4),
 )
 """Each bake: its name in the table, that of its file, and how often it runs."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A checkout of docker/build-push-action, whose main step is run the way GitHub's runner runs it.
+
+    Attributes:
+        folder: the checkout, with its `dist` folder.
+    """
+
+    folder: Path
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command of its main step."""
+        return main_of(self.folder)
+
+    def environment(self, inputs: Mapping[str, str], *, summary: bool) -> dict[str, str]:
+        """Return the variables that a runner sets: one for each input, with the default if the input is not given.
+
+        Args:
+            inputs: input name to its text.
+            summary: whether docker/build-push-action writes its summary and its record.
+        """
+        switches = dict.fromkeys(("DOCKER_BUILD_SUMMARY", "DOCKER_BUILD_RECORD_UPLOAD"), str(summary).lower())
+        return {**input_variables(self.folder, inputs), **switches}
 
 
 @dataclass(frozen=True)

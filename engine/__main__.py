@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
+from engine import EngineError
 from engine.docker import Docker, ImageStore, present_docker, private_docker
-from engine.errors import EngineError
 from engine.packages import debian_codename, say
 from engine.registry import registry
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.errors import EngineError
+from engine import EngineError
 from engine.packages import SUITE, docker_root, say
 from engine.processes import serving
 

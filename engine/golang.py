@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine import EngineError
 from engine.packages import CACHE, cache_lock, say
 from engine.processes import checked
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine import EngineError
 
 SUITE = "forky"
 """The Debian suite that has a current Docker, built against a C library that Debian 12 and later have."""

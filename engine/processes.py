@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine import EngineError
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine import EngineError
 from engine.docker import Docker
-from engine.errors import EngineError
 from engine.packages import docker_root, say
 from engine.processes import free_port, serving
 

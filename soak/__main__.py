@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from engine import EngineError
 from engine.docker import Docker
-from engine.errors import EngineError
 from engine.registry import registry
 from soak.case import Case
 from soak.generate import generate

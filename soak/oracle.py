@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine import EngineError
 from soak.case import Case
 from soak.command import fill
 from soak.exporters import expected_exporters

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from engine import EngineError
 from engine.docker import Docker, private_docker
-from engine.errors import EngineError
 from engine.registry import registry
 from tests.cache_service import CacheService, serve
 from tests.input_coverage import pytest_configure, pytest_sessionfinish, pytest_terminal_summary

@@ -18,8 +18,8 @@ import pytest
 
 from action.buildx.local_state import state_folder
 from action.process.docker import find_buildx
+from engine import EngineError
 from engine.docker import private_docker
-from engine.errors import EngineError
 from engine.node import input_variables, main_of
 from engine.packages import docker_root
 from tests.cache_service import CacheService

@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from engine import EngineError
 from engine.docker import private_docker
-from engine.errors import EngineError
 from tests.engine.conftest import ROOT, Step, Workplace, fake_docker, lines
 from tests.engine.other_end import served_digest, tar_digest
 from tests.engine.registry_proxy import RATE_LIMITED, Fault, Proxy, registry_proxy

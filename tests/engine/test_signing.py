@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from engine.errors import EngineError
+from engine import EngineError
 from engine.packages import docker_root
 from tests.documented import blocks
 from tests.engine.conftest import ROOT, Step, Workplace

@@ -12,8 +12,8 @@ import pytest
 from _pytest.capture import CaptureManager
 
 from action.process.docker import find_buildx
+from engine import EngineError
 from engine.docker import Docker
-from engine.errors import EngineError
 from engine.registry import registry as served_registry
 from tests.engine.conftest import Workplace, fake_docker, workplace
 from tests.matrix import table

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import EngineError
+from engine import EngineError
 from tests.cache_service import CacheService
 from tests.engine.conftest import STAGES, Launched, cached_steps
 from tests.engine.other_end import served_digest

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from action.process.docker import find_buildx, is_plugin
+from engine import EngineError
 from engine.buildkit import Node, buildkitd, buildx, container_image, remote_builder
 from engine.docker import Docker, private_docker
-from engine.errors import EngineError
 from tests.engine.conftest import Workplace, lines, record_plugin
 from tests.engine.other_end import served_digest, tar_digest
 from tests.matrix.conftest import MakeWorkplace

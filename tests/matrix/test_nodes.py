@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from engine.errors import EngineError
+from engine import EngineError
 from tests.engine.conftest import Workplace, lines
 from tests.engine.other_end import image_manifests, served
 from tests.matrix.conftest import MakeWorkplace
