@@ -108,10 +108,6 @@ class StatusLog:
     steps: tuple[Step, ...]
 
 
-ARTIFACT_TYPES = frozenset(("oci", "docker"))
-"""Exporter types whose tar names the image's digest."""
-
-
 def is_pipe_or_device(path: Path) -> bool:
     """Return whether a path is a pipe or a device: nothing can be read from it later, and a pipe would block."""
     try:

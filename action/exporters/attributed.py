@@ -11,15 +11,13 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from action.dataclass import dataclass
+from action.exporters.output import FILE_TYPES
 from action.oci.comparison import Comparison
 from action.oci.image import ManifestDescriptor, PlatformImage
 from action.oci.reference import parse_reference
 
 Evidence = Literal["response", "record", "artifact"]
 """The source of a digest."""
-
-FILE_TYPES = frozenset(("local", "tar"))
-"""Exporter types that make files and no image. Any other type may make an image."""
 
 
 @dataclass(frozen=True, kw_only=True)

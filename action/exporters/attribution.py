@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from action.dataclass import dataclass, replace
 from action.evidence.responses import Metadata
-from action.exporters.attributed import FILE_TYPES, AttributedExporter
+from action.exporters.attributed import AttributedExporter
 from action.exporters.build_evidence import BuildEvidence, ReportedExporter, as_reported, is_merged_index
 from action.exporters.claims import (
     Claim,
@@ -23,6 +23,7 @@ from action.exporters.claims import (
     why_no_digest,
 )
 from action.exporters.matching import BuildExporter, build_exporters, may_become
+from action.exporters.output import FILE_TYPES
 from action.exporters.requested import Requested, RequestedExporter
 from action.inputs.values import go_boolean
 from action.oci.image import INDEX_TYPES, Image, PlatformImage, total_size, with_known_imageids

@@ -8,7 +8,7 @@ from action.dataclass import dataclass, field, replace
 from action.evidence.metadata_places import DIGEST, WARNINGS
 from action.evidence.record import Record
 from action.evidence.responses import Metadata
-from action.exporters.attributed import FILE_TYPES
+from action.exporters.output import FILE_TYPES
 from action.exporters.requested import Requested, RequestedExporter
 from action.inputs.values import go_boolean
 from action.oci.image import Image

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 
 from action.dataclass import dataclass, replace
 from action.evidence.responses import Response
-from action.exporters.attributed import FILE_TYPES
 from action.exporters.build_evidence import (
     BuildEvidence,
     ReportedExporter,
@@ -21,6 +20,7 @@ from action.exporters.build_evidence import (
     full_names,
     has_merged_image,
 )
+from action.exporters.output import FILE_TYPES
 from action.exporters.requested import Requested, RequestedExporter, annotation_attribute
 from action.oci.image import Image
 

@@ -21,6 +21,12 @@ STDOUT = "-"
 STDOUT_PATHS = frozenset((STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
 """Paths that lead to standard output."""
 
+FILE_TYPES = frozenset(("local", "tar"))
+"""Exporter types that make files and no image. Any other type may make an image."""
+
+ARTIFACT_TYPES = frozenset(("oci", "docker"))
+"""Exporter types whose tar names the image's digest."""
+
 _IMAGE_EXPORTERS = frozenset(("image", "moby"))
 _ATTRIBUTE = re.compile(r"\s*[a-z-]+=")
 _ID = re.compile(r"[A-Za-z0-9_.-]+")

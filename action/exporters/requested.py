@@ -11,11 +11,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from action.dataclass import dataclass
-from action.exporters.output import NO_EXPORTER, STDOUT_PATHS, CacheEntry, Output, cache_writers
+from action.exporters.output import (
+    ARTIFACT_TYPES,
+    FILE_TYPES,
+    NO_EXPORTER,
+    STDOUT_PATHS,
+    CacheEntry,
+    Output,
+    cache_writers,
+)
 from action.inputs.values import csv_fields, go_boolean
 
-_ARTIFACT_TYPES = frozenset(("oci", "docker"))
-_FILE_TYPES = frozenset(("local", "tar"))
 _PUSHED_TYPES = frozenset(("image", "registry"))
 _TAGGED_TYPES = frozenset(("image", "registry", "oci", "docker"))
 _ANNOTATION_PLATFORM = re.compile(r"^(annotation[a-z-]*)\[[^\]]*\]")
@@ -104,14 +110,14 @@ class Requested:
     @property
     def may_need_record(self) -> bool:
         """Whether it is likely that the build's record is needed, because several exporters make images or caches."""
-        images = sum(each.type not in _FILE_TYPES for each in self.exporters) + self.adds_image + self.adds_docker
+        images = sum(each.type not in FILE_TYPES for each in self.exporters) + self.adds_image + self.adds_docker
         uncertain = self.may_default or self.outputs_may_vary or self.may_add_docker > self.adds_docker
         return self.exports and (uncertain or images > 1 or len(cache_writers(self.caches)) > 1)
 
     @property
     def may_write_artifact(self) -> bool:
         """Whether an output may write a tar or a folder that names its image."""
-        return self.exports and any(each.type in _ARTIFACT_TYPES and each.dest for each in self.exporters)
+        return self.exports and any(each.type in ARTIFACT_TYPES and each.dest for each in self.exporters)
 
     def added(self, place: int, kind: str, names: tuple[str, ...] | None = None) -> RequestedExporter:
         """Return an exporter that buildx added.

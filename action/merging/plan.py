@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from action.dataclass import dataclass
 from action.errors import BuildDigestsError, InputError, MergeError
-from action.exporters.attributed import FILE_TYPES, AttributedExporter
+from action.exporters.attributed import AttributedExporter
+from action.exporters.output import FILE_TYPES
 from action.inputs.merge import MergeRequest, Tag
 from action.merging.job_results import JobResults
 from action.oci.image import normal_platform

@@ -17,9 +17,9 @@ from action.buildx.imagetools import Registries
 from action.buildx.request import Request
 from action.dataclass import dataclass, replace
 from action.errors import BuildDigestsError, EvidenceError, SlowEvidenceError
-from action.evidence.record import ARTIFACT_TYPES, is_pipe_or_device
-from action.exporters.attributed import FILE_TYPES, AttributedExporter, references
-from action.exporters.output import STDOUT
+from action.evidence.record import is_pipe_or_device
+from action.exporters.attributed import AttributedExporter, references
+from action.exporters.output import ARTIFACT_TYPES, FILE_TYPES, STDOUT
 from action.inputs.merge import RETRY_POLICY
 from action.oci.content import MISSING, Statement, check_size, find_statements
 from action.oci.layout import open_layout, read_long_blob

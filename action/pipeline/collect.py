@@ -10,10 +10,10 @@ from pathlib import Path
 from action.buildx.local_state import build_id, node_count, state_folder, uses_docker_driver
 from action.dataclass import dataclass, field, replace
 from action.errors import EvidenceError, NoRecordsError
-from action.evidence.record import ARTIFACT_TYPES, Record, StatusLog, is_pipe_or_device
+from action.evidence.record import Record, StatusLog, is_pipe_or_device
 from action.evidence.responses import Metadata
 from action.exporters.build_evidence import BuildEvidence, needs_record, resolved_by_tag
-from action.exporters.output import STDOUT
+from action.exporters.output import ARTIFACT_TYPES, STDOUT
 from action.exporters.requested import Requested, RequestedExporter
 from action.oci.image import Image
 from action.oci.reference import repositories_of

@@ -16,7 +16,8 @@ from action.buildx.imagetools import Registries, answered
 from action.buildx.request import Request
 from action.dataclass import dataclass, replace
 from action.errors import BuildDigestsError, EvidenceError, RegistryError, SlowProgramError, TransientError
-from action.exporters.attributed import FILE_TYPES, AttributedBuild, AttributedExporter
+from action.exporters.attributed import AttributedBuild, AttributedExporter
+from action.exporters.output import FILE_TYPES
 from action.inputs.policy import RetryPolicy
 from action.oci.comparison import Comparison, PlatformContent, compare_platforms
 from action.oci.content import read_contents

@@ -10,9 +10,9 @@ from pathlib import Path
 from action.buildx.imagetools import Registries
 from action.dataclass import dataclass
 from action.errors import EvidenceError
-from action.evidence.record import ARTIFACT_TYPES, is_pipe_or_device
+from action.evidence.record import is_pipe_or_device
 from action.exporters.attributed import AttributedExporter, references
-from action.exporters.output import STDOUT
+from action.exporters.output import ARTIFACT_TYPES, STDOUT
 from action.oci.comparison import PlatformContent
 from action.oci.content import read_contents
 from action.oci.layout import open_layout, read_blob

@@ -11,9 +11,9 @@ from action.buildx.local_state import BuildRef
 from action.dataclass import replace
 from action.errors import BuildDigestsError, VerificationError
 from action.evidence.artifact_file import check_artifact
-from action.evidence.record import ARTIFACT_TYPES, is_pipe_or_device
+from action.evidence.record import is_pipe_or_device
 from action.exporters.attributed import AttributedBuild, AttributedCache, AttributedExporter, references
-from action.exporters.output import STDOUT
+from action.exporters.output import ARTIFACT_TYPES, STDOUT
 from action.inputs.merge import RETRY_POLICY
 from action.oci.reference import Reference, check_digest, digest_like, parse_reference
 from action.pipeline.run_result import RunResult
