@@ -85,8 +85,8 @@ $(VENV)/docs: $(VENV)/ready requirements/docs.txt
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes --requirement requirements/docs.txt
 	@touch $@
 
-demo: setup ## Build one image into a registry, an OCI tar and a docker tar, and print the digest of each.
-	@$(RUN) -m engine run -- $(RUN) examples/demo.py
+demo: ## Build one image into a registry, an OCI tar and a docker tar, and print the digest of each.
+	@$(PYTHON) examples/demo.py
 
 pictures: setup ## Draw the pictures of the README from what the demo prints.
 	@$(RUN) -m engine run -- $(RUN) examples/pictures.py
@@ -120,6 +120,7 @@ lock: setup ## Compile the locks again.
 	done
 	@$(COMPILE) --upgrade requirements/uv.in --output-file requirements/uv.txt
 	@$(COMPILE) --upgrade $(SETS:%=--constraint requirements/%.txt) --constraint requirements/uv.txt pyproject.toml --extra github --group tests --group lint --group packaging --output-file requirements/dev.txt
+	@$(COMPILE) --constraint requirements/dev.txt requirements/terminal.in --output-file requirements/terminal.txt
 	@$(COMPILE) --upgrade --constraint requirements/dev.txt --group docs --output-file requirements/docs.txt
 	@$(COMPILE) --upgrade --group fuzz --output-file requirements/fuzz.txt
 

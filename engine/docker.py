@@ -96,7 +96,10 @@ def private_docker(
         EngineError: the engine cannot be downloaded or started.
     """
     if os.geteuid() != 0:
-        message = "starting a private Docker engine needs root: run as root, or start Docker with its buildx plugin"
+        message = (
+            "a private Docker engine needs root: run the command as root (sudo), or start Docker with its buildx "
+            "plugin and check that `docker buildx ls` works for this user"
+        )
         raise EngineError(message)
     which = which or programs()
     # A short path: that of a Unix socket has at most 107 characters.

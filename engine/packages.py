@@ -8,14 +8,14 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from engine import EngineError
+from engine.processes import checked
 
 SUITE = "forky"
 """The Debian suite that has a current Docker, built against a C library that Debian 12 and later have."""
@@ -31,7 +31,7 @@ _PACKAGES: Mapping[str, tuple[str, ...]] = {
 """Debian suite to the packages that are downloaded from it."""
 
 _OWN_PACKAGES = ("busybox-static", "runc")
-_SECONDS = 300
+_SECONDS = 300.0
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "engine"
 """The folder for everything that was downloaded or built."""
@@ -78,12 +78,38 @@ def docker_root(suite: str = SUITE) -> Path:
     return root
 
 
+def downloaded(*names: str) -> Path:
+    """Return a folder with the files of Debian packages of this machine's own suite, and download them if need be.
+
+    Args:
+        names: the packages; those that they depend on are not downloaded.
+
+    Raises:
+        EngineError: the packages cannot be downloaded.
+    """
+    codename = str(debian_codename())
+    root = CACHE / f"{'-'.join(names)}-{codename}-{platform.machine()}"
+    with cache_lock("lock"):
+        if not root.is_dir():
+            say(f"downloading {', '.join(names)} from Debian {codename} into .cache")
+            with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+                _unpack(Path(folder), (codename,), [f"{name}/{codename}" for name in names])
+                (Path(folder) / "root").rename(root)
+    return root
+
+
 def _fetch(folder: Path, suite: str, codename: str) -> None:
     say(f"downloading Docker from Debian {suite} (about 100 MB) into .cache")
-    suites = " ".join(dict.fromkeys((suite, codename)))
+    names = [*(f"{name}/{suite}" for name in _PACKAGES[suite]), *(f"{name}/{codename}" for name in _OWN_PACKAGES)]
+    _unpack(folder, (suite, codename), names)
+
+
+def _unpack(folder: Path, suites: Sequence[str], names: Sequence[str]) -> None:
+    """Download packages, each as `NAME/SUITE`, and unpack them into `root` of a folder."""
     sources = folder / "sources"
     sources.mkdir()
-    (sources / "debian.sources").write_text(_own_source(suites), encoding="utf-8")
+    own = _own_source(" ".join(dict.fromkeys(suites)))
+    (sources / "debian.sources").write_text(own, encoding="utf-8")
     for name in ("lists/partial", "cache/archives/partial", "debs", "root"):
         (folder / name).mkdir(parents=True)
     options = [
@@ -93,11 +119,10 @@ def _fetch(folder: Path, suite: str, codename: str) -> None:
         f"-oDir::Cache={folder / 'cache'}",
         "-oAPT::Sandbox::User=root",
     ]
-    _run(["apt-get", "-q", *options, "update"], folder)
-    names = [*(f"{name}/{suite}" for name in _PACKAGES[suite]), *(f"{name}/{codename}" for name in _OWN_PACKAGES)]
-    _run(["apt-get", "-q", *options, "download", *names], folder / "debs")
+    _run_apt([*options, "-oAPT::Update::Error-Mode=any", "update"], folder, own)
+    _run_apt([*options, "download", *names], folder / "debs", own)
     for package in sorted((folder / "debs").glob("*.deb")):
-        _run(["dpkg", "-x", str(package), str(folder / "root")], folder)
+        checked(["dpkg", "-x", package, folder / "root"], os.environ, _SECONDS)
 
 
 def _own_source(suites: str) -> str:
@@ -117,11 +142,20 @@ def _own_source(suites: str) -> str:
     return f"Types: deb\nURIs: {match[1]}\nSuites: {suites}\nComponents: main\n{signed}\n"
 
 
-def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    if done.returncode:
-        message = f"{' '.join(command[:2])} failed:\n{done.stderr.strip() or done.stdout.strip()}"
-        raise EngineError(message)
+def _run_apt(arguments: Sequence[str], folder: Path, source: str) -> None:
+    """Run apt-get; an error names the command, the archive and what to do."""
+    try:
+        checked(["apt-get", "-q", *arguments], os.environ, _SECONDS, folder=folder)
+    except EngineError as error:
+        archive = "".join(re.findall(r"^URIs: *(.*)$", source, re.MULTILINE))
+        command = next(each for each in arguments if not each.startswith("-"))
+        reason = str(error).partition(" failed:")[2].strip() or error
+        message = (
+            f"`apt-get {command}` cannot download from {archive}: {reason}\n"
+            "What to do: check the network, the clock of the machine, and its package source in /etc/apt; "
+            "or install Docker (https://docs.docker.com/engine/install)"
+        )
+        raise EngineError(message) from None
 
 
 @contextmanager

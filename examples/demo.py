@@ -1,10 +1,13 @@
 """The demo: one build into a registry, an OCI tar and a docker tar, and the digest of each.
 
-Run it with `make demo`, which starts an engine and a registry on loopback.
+`python3 examples/demo.py` needs nothing but Python 3.10: it uses the Docker of the machine or downloads one, starts a
+registry on loopback, and installs the command's packages into `.cache`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -13,15 +16,50 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
+_ROOT = Path(__file__).resolve().parents[1]
+_OLDEST = (3, 10)
+_PACKAGES = ("click", "google.protobuf", "h2", "msgspec", "pydantic", "rich", "tenacity")
+"""What the command imports; an environment that has it is used as it is."""
+
 _ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
 
 
 def main() -> int:
-    """Build, print the table, and compare the pushed digest with the registry's."""
+    """Start what is needed, and run the demo; the exit code is 0 if the digest is right."""
+    if sys.version_info < _OLDEST:
+        found = ".".join(map(str, sys.version_info[:3]))
+        rule = "start the demo with a newer one, for example python3.12 examples/demo.py"
+        print(f"Python 3.10 or later is needed, but {sys.executable} is {found}: {rule}", file=sys.stderr)
+        return 2
+    # `python3 examples/demo.py` searches the folder of this file for modules, not the one above.
+    sys.path.insert(0, str(_ROOT))
+    from engine import EngineError
+
     registry = os.environ.get("BUILD_DIGESTS_REGISTRY")
     if not registry:
-        print("run this with: make demo", file=sys.stderr)
-        return 2
+        from engine.__main__ import main as run_engine
+
+        return run_engine(["run", "--", sys.executable, str(Path(__file__).resolve())])
+    try:
+        packages = _packages()
+    except EngineError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return _demo(registry, os.pathsep.join((str(_ROOT), *packages)))
+
+
+def _packages() -> list[str]:
+    """Return the folders to import the command's packages from, beside those that Python searches anyway."""
+    with contextlib.suppress(ModuleNotFoundError):
+        if all(importlib.util.find_spec(name) for name in _PACKAGES):
+            return []
+    from engine.wheels import wheels
+
+    return [str(wheels("models", "retries", "terminal"))]
+
+
+def _demo(registry: str, path: str) -> int:
+    """Build, print the table, and compare the pushed digest with the registry's."""
     name = f"{registry}/demo:latest"
     with tempfile.TemporaryDirectory() as folder:
         metadata, results = Path(folder, "metadata.json"), Path(folder, "results.json")
@@ -34,7 +72,7 @@ def main() -> int:
         ]
         print("$ build-digests build --", " ".join(build), flush=True)
         command = [sys.executable, "-m", "action", "build", "--results", str(results), "--", *build]
-        code = subprocess.run(command, check=False).returncode
+        code = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
         if code:
             return code
         merged = json.loads(metadata.read_text(encoding="utf-8"))["containerimage.digest"]

@@ -81,7 +81,7 @@ def test_the_command_installs_each_set_once_though_this_python_has_its_packages(
     assert sorted((tmp_path / "installed").read_text().split()) == sorted(locks)
     # Of the other locks no step installs anything.
     assert locks == {each.name for each in (ROOT / "requirements").glob("*.txt")} - {
-        *("dev.txt", "docs.txt", "fuzz.txt", "overrides.txt", "uv.txt")
+        *("dev.txt", "docs.txt", "fuzz.txt", "overrides.txt", "terminal.txt", "uv.txt")
     }
 
 
