@@ -29,8 +29,9 @@ _DOCKER_USAGE = re.compile(r"Usage:\s+docker \[OPTIONS\] COMMAND|See 'docker --h
 
 _NO_ENGINE = re.compile(
     r"Cannot connect to the Docker daemon|failed to connect to the docker API|docker daemon is not running"
-    r"|error during connect|permission denied while trying to connect",
+    r"|error during connect",
 )
+_NO_ACCESS = re.compile(r"permission denied while trying to connect")
 _OLD_FLAG = re.compile(r"unknown flag: (--[\w-]+)")
 
 # Errors of docker/buildx 0.36 (build/opt.go, build/build.go, build/utils.go).
@@ -44,6 +45,10 @@ _NO_CACHE = re.compile(r"Cache export is not supported for the \S+ driver")
 _NOT_ON_NODES = re.compile(r"for multi-node builds currently not supported")
 
 _ADVICE = {
+    _NO_ACCESS: (
+        "this user may not use the Docker engine: use sudo, or add the user to the group docker and log in again; "
+        "DOCKER_HOST names another engine"
+    ),
     _NO_ENGINE: "no Docker engine answers: start or install one, or set DOCKER_HOST or the builder",
     _NO_ATTESTATIONS: (
         "this builder does not support attestations: use one of another driver (docker/setup-buildx-action makes it), "
@@ -89,7 +94,31 @@ _NO_FILES = re.compile(
     r"|couldn't find a bake definition|^ERROR: open .+: no such file or directory"
 )
 
-_CHECKOUT_ADVICE = "in a workflow, files of the repository need actions/checkout before this step"
+_CHECKOUT_ADVICE = (
+    "check the path of the folder and of the file (--file); in a workflow, files of the repository need "
+    "actions/checkout before this step"
+)
+
+# Texts of buildx 0.36 (build/opt.go), Go's net and net/http, and containerd 2.3 (core/remotes/docker), in the order in
+# which they are looked for. Not compiled here, because only a failed build needs them.
+_HINTS = {
+    r"tag is needed when pushing to registry": (
+        "the pushed image has no name: add --tag NAME (input tags), or name=NAME to its output"
+    ),
+    r"server gave HTTP response to HTTPS client": (
+        "this registry answers over HTTP only: add it to insecure-registries of the engine, or to the configuration of "
+        "the builder (https://docs.docker.com/build/buildkit/toml-configuration)"
+    ),
+    r"(?:Head|Get|Post|Put|Patch) \"?https?://.*(?:connection refused|no such host|i/o timeout|no route to host)": (
+        "the registry does not answer: check its name and port in the image's name, and that it runs; localhost is the "
+        "machine, or the container, in which the builder runs"
+    ),
+    r"40[13] (?:Unauthorized|Forbidden)|authorization failed|no basic auth credentials|insufficient_scope|\bdenied: ": (
+        "the registry refuses this account: log in (docker login; in a workflow docker/login-action), and check the "
+        "name of the image and that the account may push to it or pull it"
+    ),
+}
+"""Pattern of buildx's last error to what to do."""
 
 _RATE_LIMIT_ADVICE = "the registry limits the rate of requests: set retries and retry-delay to try again later"
 
@@ -125,11 +154,20 @@ def failure(ended: CompletedProgram, *, call: str) -> BuildDigestsError:
         message = " ".join(error.split())[:_MAX_CHARACTERS]
         return BuildFailedError(f"buildx failed with: {message}; {_RATE_LIMIT_ADVICE}")
     if last:
-        advised = f"; {_CHECKOUT_ADVICE}" if _NO_FILES.search(last) else ""
-        return BuildFailedError(f"buildx failed with: {last}{advised}")
+        hint = _hint(last)
+        return BuildFailedError(f"buildx failed with: {last}{'; ' if hint else ''}{hint}")
     if ended.code < 0:
         return BuildFailedError(f"buildx was ended by signal {-ended.code}")
     return BuildFailedError(f"buildx failed with exit code {ended.code}; its own message is above")
+
+
+def _hint(last: str) -> str:
+    """Return what to do about buildx's last error, or an empty text if nothing is known of it."""
+    if _BUILD.match(last):
+        return ""  # the command of a step, which can contain any text
+    if _NO_FILES.search(last):
+        return _CHECKOUT_ADVICE
+    return next((hint for pattern, hint in _HINTS.items() if re.search(pattern, last)), "")
 
 
 def _check_result(text: str) -> str:

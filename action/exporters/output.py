@@ -133,7 +133,8 @@ def parse_output(text: str, index: int, *, source: str = "outputs") -> Output:
     for field in fields:
         key, equals, value = field.partition("=")
         if not equals:
-            raise InputError(source, f"{text!r}: {field!r} has no value", "write attributes as key=value, with commas")
+            rule = 'write attributes as key=value, with commas; one that contains a comma needs quotes: "dest=a,b.tar"'
+            raise InputError(source, f"{text!r}: {field!r} has no value", rule)
         attributes[key.strip().lower()] = value
     return output_of(attributes, index, source=source)
 

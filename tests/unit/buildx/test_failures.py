@@ -30,7 +30,10 @@ Run 'docker --help' for more information
             "no Docker engine answers: start or install one",
         ),
         ("ERROR: failed to connect to the docker API at unix:///x", "no Docker engine answers"),
-        ("ERROR: permission denied while trying to connect to the Docker daemon socket", "no Docker engine answers"),
+        (
+            "ERROR: permission denied while trying to connect to the Docker daemon socket at unix:///run/docker.sock",
+            "this user may not use the Docker engine: use sudo, or add the user to the group docker",
+        ),
         ("ERROR: unknown flag: --annotation", "this buildx does not know --annotation: install buildx 0.12 or later"),
         ("ERROR: unknown flag: --call", "install buildx 0.15 or later"),
         ("ERROR: unknown flag: --newest", "check its spelling, or install a newer buildx"),
@@ -59,6 +62,65 @@ def test_an_error_says_what_to_install_or_start(stderr: str, advice: str) -> Non
     assert advice in str(failure(CompletedProgram(1, stderr=stderr), call=""))
 
 
+# As buildx 0.29 printed them for docker of Debian, but for the third, which is of moby/moby#8887, and the fifth and
+# sixth, which are of docker/build-push-action#687 and docker/buildx#1613.
+_PUSH = "failed to build: failed to solve: failed to push"
+
+
+@pytest.mark.parametrize(
+    ("last", "hint"),
+    [
+        ("failed to build: tag is needed when pushing to registry", "the pushed image has no name: add --tag NAME"),
+        (
+            (
+                f'{_PUSH} localhost:9/a:latest: failed to do request: Head "https://localhost:9/v2/a/blobs/sha256:3a": '
+                "dial tcp [::1]:9: connect: connection refused"
+            ),
+            "the registry does not answer: check its name and port",
+        ),
+        (
+            (
+                f'{_PUSH} r.lan:5000/a: failed to do request: Head "https://r.lan:5000/v2/a/blobs/sha256:3a": '
+                "http: server gave HTTP response to HTTPS client"
+            ),
+            "this registry answers over HTTP only",
+        ),
+        (
+            (
+                f'{_PUSH} r.nowhere/a: failed to do request: Head "https://r.nowhere/v2/a/blobs/sha256:3a": '
+                "dial tcp: lookup r.nowhere on 127.0.0.53:53: no such host"
+            ),
+            "the registry does not answer",
+        ),
+        (
+            (
+                f"{_PUSH} ghcr.io/o/a: unexpected status from POST request to https://ghcr.io/v2/o/a/blobs/uploads/: "
+                "403 Forbidden"
+            ),
+            "the registry refuses this account: log in (docker login; in a workflow docker/login-action)",
+        ),
+        (
+            (
+                f"{_PUSH} docker.io/o/a: push access denied, repository does not exist or may require authorization: "
+                "server message: insufficient_scope: authorization failed"
+            ),
+            "the registry refuses this account",
+        ),
+    ],
+)
+def test_a_common_error_is_followed_by_what_to_do(last: str, hint: str) -> None:
+    error = str(failure(CompletedProgram(1, stderr=f"ERROR: {last}\n"), call=""))
+    assert error.startswith(f"buildx failed with: ERROR: {last}; {hint}")
+
+
+def test_the_command_of_a_failed_step_gets_no_hint() -> None:
+    last = (
+        'ERROR: failed to build: failed to solve: process "/bin/sh -c curl Head https://a/ || echo connection refused" '
+        "did not complete successfully: exit code: 7"
+    )
+    assert str(failure(CompletedProgram(1, stderr=f"{last}\n"), call="")) == f"buildx failed with: {last}"
+
+
 @pytest.mark.parametrize(
     "last",
     [
@@ -71,7 +133,10 @@ def test_an_error_says_what_to_install_or_start(stderr: str, advice: str) -> Non
 )
 def test_a_missing_file_of_the_repository_leads_to_the_checkout(last: str) -> None:
     error = failure(CompletedProgram(1, stderr=f"#1 DONE 0.0s\nERROR: {last}\n"), call="")
-    advice = "in a workflow, files of the repository need actions/checkout before this step"
+    advice = (
+        "check the path of the folder and of the file (--file); in a workflow, files of the repository need "
+        "actions/checkout before this step"
+    )
     assert str(error) == f"buildx failed with: ERROR: {last}; {advice}"
 
 
