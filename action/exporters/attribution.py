@@ -22,7 +22,7 @@ from action.exporters.claims import (
     requests_push_by_buildx,
     why_no_digest,
 )
-from action.exporters.matching import BuildExporter, build_exporters, may_become
+from action.exporters.matching import BuildExporter, build_exporters
 from action.exporters.output import FILE_TYPES
 from action.exporters.requested import Requested, RequestedExporter
 from action.inputs.values import go_boolean
@@ -172,7 +172,7 @@ def _only_image_exporter(
         in_record = [each for each in record.exporters if each.type not in FILE_TYPES]
         # A bake evaluates its definition again for the build, and the outputs given to `inspect` may be others.
         is_same = len(in_record) == 1 and (
-            not in_record[0].type or may_become(candidates[0].exporter, in_record[0].type)
+            not in_record[0].type or candidates[0].exporter.may_become(in_record[0].type)
         )
         return candidates[0] if is_same else None
     if requested.outputs_may_vary:

@@ -24,13 +24,6 @@ from action.exporters.output import FILE_TYPES
 from action.exporters.requested import Requested, RequestedExporter, annotation_attribute
 from action.oci.image import Image
 
-_BECOMES: Mapping[str, frozenset[str]] = {
-    "image": frozenset(("image", "moby")),
-    "registry": frozenset(("image", "moby", "registry")),
-    "docker": frozenset(("docker", "image", "moby", "oci")),
-}
-"""Type of an output to the types that buildx may turn it into; any other type stays as it is."""
-
 _CHANGED = frozenset(
     ("name", "push", "push-by-digest", "unpack", "context", "prefer-image-digest", "buildinfo-attrs"),
 )
@@ -59,14 +52,17 @@ def match(requested: Requested, reported: Sequence[ReportedExporter]) -> Matches
         requested: the requested exporters.
         reported: the exporters in the record or in the metadata file, in its order.
     """
+    if requested.outputs_may_vary:
+        # Each evaluation may move an output and change what is pushed (`has_varying_outputs`). So an exporter must fit
+        # one entry alone: whatever it pushes, or by its push if the order of all exporters agrees with that.
+        in_order = _match(requested, reported, by_push=False)
+        by_push = _match(requested, reported, by_push=True, any_order=True)
+        agrees = len(by_push.places) == len(requested.exporters) and by_push.places == in_order.places
+        return in_order if agrees else _match(requested, reported, by_push=False, any_order=True)
     # buildx may set `push` itself, so a different `push` does not prove a different exporter. It counts only if every
     # exporter still has a match.
     matches = _match(requested, reported, by_push=True)
     if len(matches.places) == len(requested.exporters):
-        # `buildx bake --push --load` adds an image and a docker exporter in an order that is random in each run
-        # (docker/buildx 0.38, bake/bake.go, AddOverrides), and with the docker driver both are of the type `image`.
-        if requested.outputs_may_vary and matches != _match(requested, reported, by_push=False):
-            return Matches({})
         return matches
     matches = _match(requested, reported, by_push=False)
     if requested.reevaluated and len(matches.places) < len(requested.exporters) == len(reported):
@@ -79,7 +75,12 @@ def match(requested: Requested, reported: Sequence[ReportedExporter]) -> Matches
 
 
 def _match(
-    requested: Requested, reported: Sequence[ReportedExporter], *, by_push: bool, by_value: bool = True
+    requested: Requested,
+    reported: Sequence[ReportedExporter],
+    *,
+    by_push: bool,
+    by_value: bool = True,
+    any_order: bool = False,
 ) -> Matches:
     wanted = requested.exporters
     # If BuildKit got one ID, it got all of them: an exporter and its entry have the same ID, or both have none.
@@ -93,6 +94,8 @@ def _match(
         ]
         for exporter in wanted
     ]
+    if any_order:
+        return Matches(_mutual(fits, len(reported)))
     rest = range(len(wanted), len(reported))
     # The usual case: the requested exporters in their order, and then those that buildx added.
     if (
@@ -109,7 +112,7 @@ def _match(
 
 def _fits(exporter: RequestedExporter, reported: ReportedExporter, requested: Requested, *, by_value: bool) -> bool:
     """Return whether the two can be the same exporter; IDs are not compared."""
-    if reported.type is not None and not may_become(exporter, reported.type):
+    if reported.type is not None and not exporter.may_become(reported.type):
         return False
     if not by_value:
         return True
@@ -128,13 +131,6 @@ def _fits(exporter: RequestedExporter, reported: ReportedExporter, requested: Re
 def _pushes_otherwise(exporter: RequestedExporter, reported: ReportedExporter) -> bool:
     """Return whether it is known that one of the two pushes and the other does not."""
     return reported.pushes is not None and exporter.push != reported.pushes
-
-
-def may_become(exporter: RequestedExporter, kind: str) -> bool:
-    """Return whether buildx may turn a requested exporter into one of the given type."""
-    if exporter.type == "docker" and exporter.dest is not None:
-        return kind == "docker"
-    return kind in _BECOMES.get(exporter.type, (exporter.type,))
 
 
 def _are_additions(requested: Requested, rest: Sequence[ReportedExporter]) -> bool:
@@ -280,15 +276,12 @@ def _added(
     requested: Requested, reported: list[ReportedExporter], matches: Matches
 ) -> list[tuple[RequestedExporter, int]]:
     """Return each exporter that buildx added, with its place among the reported ones."""
+    # With the docker driver buildx calls the image exporter moby (docker/buildx 0.36, build/opt.go).
+    types = [(each.type or "image").replace("moby", "image") for each in reported]
     return [
-        (requested.added(number, _type(reported[place]), reported[place].names or None), place)
+        (requested.added(number, types[place], reported[place].names or None), place)
         for number, place in enumerate(matches.added)
     ]
-
-
-def _type(reported: ReportedExporter) -> str:
-    # With the docker driver buildx calls the image exporter moby (docker/buildx 0.36, build/opt.go).
-    return "image" if reported.type in {None, "moby"} else str(reported.type)
 
 
 def _expected(requested: Requested, evidence: BuildEvidence) -> list[RequestedExporter]:

@@ -24,6 +24,13 @@ from action.inputs.values import csv_fields, go_boolean
 
 _PUSHED_TYPES = frozenset(("image", "registry"))
 _TAGGED_TYPES = frozenset(("image", "registry", "oci", "docker"))
+_BECOMES: Mapping[str, frozenset[str]] = {
+    "image": frozenset(("image", "moby")),
+    "registry": frozenset(("image", "moby", "registry")),
+    "docker": frozenset(("docker", "image", "moby", "oci")),
+}
+"""Type of an output to the types that buildx may turn it into; any other type stays as it is."""
+
 _ANNOTATION_PLATFORM = re.compile(r"^(annotation[a-z-]*)\[[^\]]*\]")
 
 
@@ -54,6 +61,12 @@ class RequestedExporter:
     def key(self) -> str:
         """The key of the exporter in `digests`: its ID, or its index if it has no ID."""
         return self.id or str(self.index)
+
+    def may_become(self, kind: str) -> bool:
+        """Return whether buildx may turn it into an exporter of the given type."""
+        if self.type == "docker" and self.dest is not None:
+            return kind == "docker"
+        return kind in _BECOMES.get(self.type, (self.type,))
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,15 @@ def test_order_and_push_must_agree_where_each_evaluation_may_differ() -> None:
     assert digests(asked, BuildEvidence(record=swapped)) == {"0": None, "1": None}
 
 
+def test_an_output_that_may_have_moved_takes_no_digest_of_one_like_it() -> None:
+    # `--set=*.push=false --load`, of which each evaluation applies one first; an engine with containerd loads as OCI.
+    asked = varying("type=oci,dest=o.tar", "type=docker")
+    moved = recorded(
+        ("oci", {"name": "a", "prefer-image-digest": "true"}), ("oci", {"name": "a"}), _0=Image(A), _1=Image(B)
+    )
+    assert digests(asked, BuildEvidence(record=moved)) == {"0": None, "1": None}
+
+
 def test_an_exporter_more_than_anybody_asked_for_leaves_like_ones_without_a_digest() -> None:
     asked = requested("type=oci,dest=1", "type=oci,dest=2")
     more = recorded(("oci", {}), ("oci", {}), ("oci", {}), _0=Image(A), _1=Image(B), _2=Image(C))
