@@ -154,6 +154,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         _run(arguments)
     except BrokenPipeError:
+        # The program that reads the output has ended, as `head` does.
         discard_output()
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -168,6 +169,7 @@ def _run(arguments: Sequence[str] | None) -> NoReturn:
     command: Callable[..., object] = main.main
     try:
         with interrupt_on_signals():
+            # Without standalone_mode click raises its errors instead of printing them, and does not exit.
             command(args=arguments, prog_name="build-digests", standalone_mode=False)
         sys.stdout.flush()
     except BuildDigestsError as error:

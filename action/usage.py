@@ -208,6 +208,7 @@ def _explained(ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except click.exceptions.NoArgsIsHelpError:
+        # Not a wrong call: click answers it with the help.
         raise
     except click.NoSuchOption as error:
         raise _no_such_option(error.option_name, ctx) from None

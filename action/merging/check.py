@@ -51,6 +51,7 @@ def check_merged(
     """
     document = parse(Document, data, f"the index of exporter {planned.key}")
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    # The OCI specification recommends an index to name its media type, and does not require it.
     media_type = document.media_type or "application/vnd.oci.image.index.v1+json"
     descriptor = Descriptor(mediaType=media_type, digest=digest, size=len(data))
     owners = {entry: source for source in planned.sources for entry in _digests(source.digest, served[source.digest])}

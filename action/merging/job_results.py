@@ -49,6 +49,7 @@ def read_folder(folder: Path, target: str) -> tuple[tuple[JobResults, ...], tupl
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise InputError("results", f"{folder} {what}", "name the folder with the jobs' results files")
+    # In subfolders too: actions/download-artifact makes one for each artifact, unless it merges them.
     files = sorted(path for path in folder.rglob("*.json") if path.is_file())
     if not files:
         rule = "upload each job's results file (steps.….outputs.results), and download all of them into one folder"

@@ -119,6 +119,7 @@ def _run(target: Path, lock: Path, folder: Path, programs: ProgramGroup | None) 
     for each in ended:
         if isinstance(each, PackagesError):
             raise each
+    # The code of a program that failed is not 0, and that of one which a signal ended is negative.
     return max((each for each in ended if isinstance(each, CompletedProgram)), key=lambda each: abs(each.code))
 
 

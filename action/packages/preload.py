@@ -87,6 +87,7 @@ class Preloader(contextlib.AbstractContextManager["Preloader"]):
         self._installations: dict[PackageSet, _Installation] = {}
         self._started = False
         self._ends: dict[float, float] = {}
+        # Set once a result waits for packages: from then on no installation waits for buildx to start.
         self._hurry = threading.Event()
 
     def start(self) -> None:

@@ -84,6 +84,7 @@ def inspect_files(
         except EvidenceError as error:
             raise InputError("--record", str(error), "name the file that docker buildx history export wrote") from None
         _check_same_build(metadata_file, metadata, record)
+    # Without any output on the command line, the evidence lists the exporters.
     if requested.may_default:
         requested = _listed_exporters(metadata_file, metadata, record)
     artifacts, missing = collect_artifacts(requested, Path(), package_readers(), shared_files({"": requested}, Path()))

@@ -89,6 +89,7 @@ def refs_of(result: RunResult) -> dict[str, str]:
         return known
     if known and not result.bake:
         return known
+    # A failed run may have builds that only their state in buildx's folder names.
     if result.trace is None or not result.trace.builds:
         return known
     folder, trace = state_folder(os.environ), result.trace

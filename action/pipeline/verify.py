@@ -96,6 +96,7 @@ def _verified_caches(
     remote = [(place, cache, reference) for place, cache, reference in _in_registries(caches)]
     served = registries.call_concurrently(_moved, [(reference, cache.digest or "") for _, cache, reference in remote])
     found: dict[int, BuildDigestsError | None] = dict(zip((place for place, _, _ in remote), served, strict=True))
+    # Of all other caches, those in folders can be checked.
     found |= {place: _cache_fault(cache, folder) for place, cache in enumerate(caches) if place not in found}
     errors: list[BuildDigestsError] = [
         VerificationError(

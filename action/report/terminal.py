@@ -51,6 +51,7 @@ def finish(result: RunResult, results_file: Path | None, form: str, target: Text
         print_message("error", str(error))
     if result.builds is not None and results_file is not None:
         _write(results_file, result.builds, bake=result.bake)
+    # Those of a failed run too: a bake may have exported some of its targets.
     if result.builds is not None and target is not None:
         outputs = {"metadata": result.metadata, "results": str(results_file or "")}
         print_results(result.builds, form, target, bake=result.bake, outputs=outputs)

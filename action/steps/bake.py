@@ -38,6 +38,7 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
     report_options = read_report_options(
         os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record
     )
+    # A dry run sends no request to GitHub.
     is_private = counts_as_private if dry_run else privacy_from_github(inputs.github_token)
     version = query_version(find_buildx(os.environ), os.environ)
     bake = read_bake(inputs, os.environ, lambda: satisfies(version, GIT_QUERY), version)
@@ -50,6 +51,7 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
     request = bake_request(bake, inputs, targets, os.environ, is_private, driver=driver)
     if dry_run:
         return print_arguments(request.arguments)
+    # Added last, because no other program than buildx may get the token of GitHub's cache service.
     request = request.with_variables(launch.cache_service)
     return run_step(
         request,

@@ -45,12 +45,14 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
     report_options = read_report_options(
         os.environ, summary=inputs.summary, comment=inputs.comment, record=inputs.record
     )
+    # A dry run sends no request to GitHub.
     is_private = counts_as_private if dry_run else privacy_from_github(inputs.github_token)
     driver = find_driver(os.environ, inputs.builder)
     request, warnings = build_request(inputs, os.environ, sends_query, is_private, driver)
     warn(warnings, dry_run=dry_run)
     if dry_run:
         return print_arguments(request.arguments)
+    # Added last, because no other program than buildx may get the token of GitHub's cache service.
     request = request.with_variables(launch.cache_service)
     return run_step(
         request,

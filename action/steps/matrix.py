@@ -79,6 +79,7 @@ def _run(launch: Launch, *, dry_run: bool) -> int:
     mask_all(launch.secrets)
     buildx = find_buildx(os.environ)
     version = query_version(buildx, os.environ)
+    # As in a dry run, no build follows that would write the files which an old buildx empties when it prints.
     text = print_definition(buildx, os.environ, arguments, workdir, version=version, dry_run=True)
     targets = targets_of(text)
     matrix = matrix_of(targets, _items(raw.get("fields", "")))
