@@ -110,8 +110,16 @@ _HINTS = {
         "the builder (https://docs.docker.com/build/buildkit/toml-configuration)"
     ),
     r"(?:Head|Get|Post|Put|Patch) \"?https?://.*(?:connection refused|no such host|i/o timeout|no route to host)": (
-        "the registry does not answer: check its name and port in the image's name, and that it runs; localhost is the "
-        "machine, or the container, in which the builder runs"
+        "the registry does not answer: check the network, the registry's name and port in the image's name, and that "
+        "it runs; localhost is the machine, or the container, in which the builder runs"
+    ),
+    r"failed to fetch remote|error fetching default branch": (
+        "git cannot read this repository: check its address and the network; a private one needs a token (input "
+        "github-token, secret GIT_AUTH_TOKEN); to build the files of a workspace instead, set context to . after "
+        "actions/checkout"
+    ),
+    r"currently not implemented for \S+ driver": (
+        "use a builder of another driver: docker/setup-buildx-action makes it, in a terminal docker buildx create --use"
     ),
     r"40[13] (?:Unauthorized|Forbidden)|authorization failed|no basic auth credentials|insufficient_scope|\bdenied: ": (
         "the registry refuses this account: log in (docker login; in a workflow docker/login-action), and check the "
@@ -153,6 +161,9 @@ def failure(ended: CompletedProgram, *, call: str) -> BuildDigestsError:
     if is_rate_limited(error := last_error(text)):
         message = " ".join(error.split())[:_MAX_CHARACTERS]
         return BuildFailedError(f"buildx failed with: {message}; {_RATE_LIMIT_ADVICE}")
+    if last.endswith(":"):
+        # BuildKit has git's messages on lines of their own after `git stderr:` (source/git/source.go).
+        last = " ".join(last_error(text).split())
     if last:
         hint = _hint(last)
         return BuildFailedError(f"buildx failed with: {last}{'; ' if hint else ''}{hint}")

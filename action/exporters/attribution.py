@@ -109,7 +109,7 @@ def _attributed(
         index=named.index,
         id=named.id,
         type=named.type,
-        names=named.names,
+        names=tuple(dict.fromkeys(named.names)),  # a tag can be given twice
         push=is_pushed(named, claims, evidence),
         dest=named.dest,
         digest=best.image.digest if best else None,

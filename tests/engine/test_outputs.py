@@ -73,7 +73,8 @@ def test_a_cacheonly_output_in_front_shifts_no_digest(work: Workplace) -> None:
 
 
 def test_push_with_tags_gives_the_digest_that_every_tag_serves(work: Workplace) -> None:
-    step = work.step(push="true", tags=f"{work.image}:1,{work.image}:latest")
+    # buildx passes a tag that is given twice to BuildKit twice.
+    step = work.step(push="true", tags=f"{work.image}:1,{work.image}:latest,{work.image}:1")
     assert step.code == 0, step.log
     assert step.digests == {"0": served_digest(work.image, "1")} == {"0": served_digest(work.image, "latest")}
     assert step.outputs["digest"] == served_digest(work.image, "1")

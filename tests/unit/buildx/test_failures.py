@@ -70,13 +70,17 @@ _PUSH = "failed to build: failed to solve: failed to push"
 @pytest.mark.parametrize(
     ("last", "hint"),
     [
+        (
+            "failed to build: push-by-digest is currently not implemented for docker driver, please create one",
+            "use a builder of another driver: docker/setup-buildx-action makes it",
+        ),
         ("failed to build: tag is needed when pushing to registry", "the pushed image has no name: add --tag NAME"),
         (
             (
                 f'{_PUSH} localhost:9/a:latest: failed to do request: Head "https://localhost:9/v2/a/blobs/sha256:3a": '
                 "dial tcp [::1]:9: connect: connection refused"
             ),
-            "the registry does not answer: check its name and port",
+            "the registry does not answer: check the network, the registry's name and port",
         ),
         (
             (
@@ -111,6 +115,17 @@ _PUSH = "failed to build: failed to solve: failed to push"
 def test_a_common_error_is_followed_by_what_to_do(last: str, hint: str) -> None:
     error = str(failure(CompletedProgram(1, stderr=f"ERROR: {last}\n"), call=""))
     assert error.startswith(f"buildx failed with: ERROR: {last}; {hint}")
+
+
+def test_what_git_says_on_the_next_lines_is_part_of_the_error() -> None:
+    stderr = (
+        "ERROR: failed to build: failed to solve: failed to read dockerfile: failed to load cache key: error fetching "
+        "default branch for repository http://127.0.0.1:9/a.git: git stderr:\n"
+        "fatal: unable to access 'http://127.0.0.1:9/a.git/': Couldn't connect to server\n: exit status 128\n"
+    )
+    error = str(failure(CompletedProgram(1, stderr=stderr), call=""))
+    assert "git stderr: fatal: unable to access 'http://127.0.0.1:9/a.git/': Couldn't connect to server" in error
+    assert "; git cannot read this repository: check its address and the network" in error
 
 
 def test_the_command_of_a_failed_step_gets_no_hint() -> None:
