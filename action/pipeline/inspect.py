@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from action.evidence.metadata_file import MetadataFile, read_metadata_file
 from action.evidence.record import Record, StatusLog
 from action.evidence.record_file import read_record
 from action.evidence.responses import Metadata
-from action.exporters.attributed import AttributedBuild
+from action.exporters.attributed import AttributedBuild, AttributedExporter
 from action.exporters.attribution import attribute
 from action.exporters.build_evidence import BuildEvidence
 from action.exporters.caches import CacheEvidence, attribute_caches, missing_caches, needs_status_log
@@ -93,10 +93,36 @@ def inspect_files(
     evidence = BuildEvidence(metadata, record, artifacts, tuple(missing), is_multi_node(metadata))
     attribution = attribute(requested, with_engine_facts(evidence, requested, _prove))
     warnings = deviation_warnings(read.deviations) + missing_digests(attribution)
+    warnings += _changed_tars(attribution.exporters, metadata_file)
     status_log = _status_log(record_file, ref) if record_file is not None and needs_status_log(entries) else None
     several = CacheEvidence(status_log, partial(holds, Path()))
     warnings += missing_caches(entries, evidence, several)
     return AttributedBuild(ref, attribution.exporters, attribute_caches(entries, evidence, several)), warnings
+
+
+def _changed_tars(exporters: Sequence[AttributedExporter], metadata_file: Path) -> Iterator[str]:
+    """Yield a warning for each tar that alone gives a digest and was changed after the metadata file was written.
+
+    buildx writes the metadata file last. It is a warning only, because copies of files can have other times.
+    """
+    for exporter in exporters:
+        if (
+            exporter.evidence == "artifact"
+            and exporter.dest
+            and _changed(Path(exporter.dest)) > _changed(metadata_file)
+        ):
+            yield (
+                f"exporter {exporter.key}: {exporter.dest} was changed after {metadata_file} was written; if another "
+                "build wrote it, the digest is of that build: name the build's record (--record)"
+            )
+
+
+def _changed(file: Path) -> float:
+    """Return when a file was changed, in seconds since 1970; 0 if that is not known."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _check_same_build(file: Path, metadata: Metadata, record: Record) -> None:

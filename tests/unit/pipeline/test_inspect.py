@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.unit.command_line import command
 from tests.unit.evidence.records import write_record
+from tests.unit.oci.layouts import one_image, write_tar
 
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 REF = "b/n/r"
@@ -94,6 +96,19 @@ def test_a_build_without_an_image_needs_no_outputs(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps({"buildx.build.ref": REF}))
     done = command("inspect", "m.json", "--format", "json", folder=tmp_path)
     assert (done.returncode, json.loads(done.stdout)["exporters"]) == (0, [])
+
+
+@pytest.mark.parametrize(("seconds", "warns"), [(-1, False), (1, True)])
+def test_a_tar_that_changed_after_the_metadata_file_may_be_another_builds(
+    metadata: Path, seconds: int, *, warns: bool
+) -> None:
+    tar = write_tar(metadata.parent / "a.tar", one_image()[0])
+    written = metadata.stat().st_mtime
+    os.utime(tar, (written + seconds, written + seconds))
+    outputs = ("--output", "type=image,name=a,push=true", "--output", "type=oci,dest=a.tar")
+    done = command("inspect", "m.json", *outputs, "--format", "dotenv", folder=metadata.parent)
+    assert done.stdout == f"DIGEST_1={one_image()[1]}\n"
+    assert ("warning: exporter 1: a.tar was changed after m.json was written" in done.stderr) == warns
 
 
 BUILD = {"version": 1, "ref": REF, "digest": DIGEST, "imageid": None, "exporters": []}
