@@ -136,12 +136,12 @@ class BuildxCommand(Command):
         passed = ctx.params.get("arguments", ())
         if ctx.resilient_parsing:
             return rest
-        ours = [name for each in self.params if isinstance(each, click.Option) for name in each.opts]
+        own = [name for each in self.params if isinstance(each, click.Option) for name in each.opts]
         if after is not None:
             for name in option_names(passed[: len(passed) - len(after)]):
-                _check_before(f"--{name}", ours, ctx)
+                _check_before(f"--{name}", own, ctx)
         for name in option_names(passed if after is None else after):
-            _check_after(f"--{name}", ours, ctx)
+            _check_after(f"--{name}", own, ctx)
         return rest
 
 
@@ -244,22 +244,22 @@ def _without_value(name: str, ctx: click.Context) -> InputError:
     return InputError(name, "it has no value", f"write {name} {kind}")
 
 
-def _check_before(name: str, ours: Sequence[str], ctx: click.Context) -> None:
+def _check_before(name: str, own: Sequence[str], ctx: click.Context) -> None:
     """Check an option before `--` that this command does not have."""
     known = BUILDX_OPTIONS[str(ctx.command.name)]
     if name in known:
         return
     problem = f"{ctx.command_path} has no such option"
-    near = _nearest(name, [*ours, *known])
+    near = _nearest(name, [*own, *known])
     rule = f"did you mean {near}?" if near else f"options of docker buildx {ctx.command.name} are written after --"
     raise InputError(name, problem, rule)
 
 
-def _check_after(name: str, ours: Sequence[str], ctx: click.Context) -> None:
+def _check_after(name: str, own: Sequence[str], ctx: click.Context) -> None:
     """Check an option that is passed on to buildx, unless buildx has it."""
     known = BUILDX_OPTIONS[str(ctx.command.name)]
-    near = _nearest(name, [*ours, *known], _VERY_CLOSE)
-    if name in known or near not in ours:
+    near = _nearest(name, [*own, *known], _VERY_CLOSE)
+    if name in known or near not in own:
         return
     correct = f"write it before --: {ctx.command_path} {near} -- ..."
     buildx = f"docker buildx {ctx.command.name}"

@@ -18,7 +18,7 @@ def reduced(case: Case, fails: Callable[[Case], bool], max_tries: int = 40) -> C
 
     Args:
         case: a case that fails.
-        fails: tells whether a smaller case fails in the same way.
+        fails: returns whether a smaller case fails in the same way.
         max_tries: the largest number of smaller cases to try.
     """
     tries = 0

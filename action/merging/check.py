@@ -79,7 +79,7 @@ def platform_image(platform: str | None, digest: str, data: bytes) -> PlatformIm
         data: the manifest.
 
     Raises:
-        EvidenceError: it is no manifest.
+        EvidenceError: the data is not a manifest.
     """
     document = parse(Document, data, digest)
     config = document.config

@@ -57,7 +57,7 @@ def run_promote(
         request: the inputs of the promotion.
         log: the log for retries and for the progress of the push.
         show: in a dry run, called with buildx's arguments for each push that would be made.
-        check_keys: is called with the images' keys before a registry is asked; may raise an error, which is passed on.
+        check_keys: is called with the images' keys before the first request to a registry; its errors are passed on.
 
     Returns:
         The result; the digest of an image is in it only if every repository serves the image, or in a dry run, if

@@ -62,7 +62,7 @@ def run_merge(
     Args:
         request: the inputs of the merge.
         log: the log for retries and for the progress of the push.
-        check_keys: is called with the images' keys before a registry is asked; may raise an error, which is passed on.
+        check_keys: is called with the images' keys before the first request to a registry; its errors are passed on.
 
     Raises:
         InputError: there are no results files.

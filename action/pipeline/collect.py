@@ -181,7 +181,7 @@ def collect(requested: Requested, metadata: Metadata, record_of: RecordOf, sourc
         requested: the requested exporters.
         metadata: the responses in the metadata file.
         record_of: returns the build's record. It is called only if the record is needed.
-        sources: the other evidence. Its proof is asked for only if buildx resolved the merged digest by tag.
+        sources: the other evidence. It proves a digest only if buildx resolved the merged digest by tag.
     """
     missing: list[str] = []
     record = None

@@ -183,7 +183,7 @@ def _read_baseline(image: ComparedImage, answers: Mapping[str, Answer], registri
 def _top(image: ComparedImage, answers: Mapping[str, Answer], registries: Registries) -> bytes | None:
     answer = answers.get(image.reference)
     if isinstance(answer, CompletedProgram):
-        # After a transient failure the registry is asked again below, with retries.
+        # After a transient failure the request is repeated below, with retries.
         with contextlib.suppress(TransientError):
             return _checked(image, answered(answer, image.reference))
     # A registry that did not answer for 20 s is not asked again: the build has ended, and the step would wait. Nor is a

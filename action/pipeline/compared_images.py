@@ -73,7 +73,7 @@ def compared_images(compare: Sequence[str], request: Request) -> dict[str, Compa
         image = ComparedImage(name, named, not reference.digest and _may_push(request, named))
         if equals and target not in request.targets:
             known = ", ".join(sorted(request.targets))
-            raise InputError("compare", f"{target!r} is no target of this bake", f"write one of: {known}")
+            raise InputError("compare", f"{target!r} is not a target of this bake", f"write one of: {known}")
         if (target in images) if equals else every is not None:
             rule = "write each target once: TARGET=IMAGE" if request.bake else "write one image"
             raise InputError("compare", f"{item!r} is a second image for the same target", rule)
@@ -100,7 +100,7 @@ class Lookup:
     def __init__(
         self, compare: Sequence[str], request: Request, buildx: tuple[str, ...], programs: ProgramGroup
     ) -> None:
-        """Read the names; nothing is asked yet."""
+        """Read the names, and send no request yet."""
         self._images = {image.reference: image for image in compared_images(compare, request).values()}
         self._buildx = buildx
         self._builder = builder_of(request)

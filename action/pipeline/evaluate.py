@@ -87,7 +87,7 @@ class _LazyReaders:
     def __init__(self, request: Request, preloader: Preloader) -> None:
         self.missing: PackagesError | None = None
         self._preloader = preloader
-        # A tar that an output writes confirms its digest; if there is no record to tell exporters apart, it gives it.
+        # Usually a tar only confirms a digest. It is the source of the digest if a record is needed and missing.
         records = any(requested.may_need_record for requested in request.targets.values())
         self._wait_for_artifact = preloader.wait if records else preloader.wait_for_report
 

@@ -86,7 +86,7 @@ def inspect_records(
         The builds, in the order of the file; and warnings, such as why digests are missing.
 
     Raises:
-        InputError: the file is no record, an output breaks a rule, or outputs are given for several records.
+        InputError: the file is not a record, an output breaks a rule, or outputs are given for several records.
     """
     requested = requested_exporters(parse_outputs(outputs, source="--output"), tags=tuple(tags), push=push, load=load)
     records = _read(file)

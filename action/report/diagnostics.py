@@ -44,7 +44,7 @@ def print_group(title: str, text: str) -> None:
 
     Args:
         title: the title of the group.
-        text: the text; without any, there is no group, and a very long one is cut.
+        text: the text. Without text no group is printed; a very long text is cut.
     """
     cut = text[:_MAX_CHARACTERS].strip("\n")
     if not cut:

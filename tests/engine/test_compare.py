@@ -301,7 +301,7 @@ def test_each_target_of_a_bake_is_compared_with_its_own_image(work: Workplace) -
     assert _changed(step) == {"web": {"0": False}, "api": {"0": True}, "db": {"0": True}}
     refused = work.bake_step(source=".", targets="web,api,db", compare=f"wbe={work.image}-web:1")
     assert refused.code == 2
-    assert "::error::compare: 'wbe' is no target of this bake; write one of: api, db, web" in refused.log
+    assert "::error::compare: 'wbe' is not a target of this bake; write one of: api, db, web" in refused.log
 
 
 def test_summary_and_comment_show_the_difference(work: Workplace, github: GitHub) -> None:

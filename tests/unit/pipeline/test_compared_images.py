@@ -84,7 +84,7 @@ def test_each_target_of_a_bake_has_its_own_image_or_that_of_all() -> None:
     [
         (("Big",), "'Big' is not the name of an image; write the name of an image in a registry, with a tag or digest"),
         (("a=",), "'' is not the name of an image"),
-        (("d=app",), "'d' is no target of this bake; write one of: a, b, c"),
+        (("d=app",), "'d' is not a target of this bake; write one of: a, b, c"),
         (("a=app", "a=app:2"), "'a=app:2' is a second image for the same target; write each target once: TARGET=IMAGE"),
         (("app", "app:2"), "'app:2' is a second image for the same target"),
     ],
