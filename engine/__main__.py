@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -47,19 +48,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _docker(image_store: ImageStore, *, private: bool) -> Iterator[Docker]:
-    found = None if private else present_docker()
-    if found and found.image_store == image_store:
-        say(f"using the Docker of this machine ({image_store} image store)")
-        yield found
-        return
-    if found and debian_codename() is None:
-        message = (
-            f"the Docker of this machine has the {found.image_store} image store, but the {image_store} one is needed: "
-            'set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json and restart Docker'
-        )
-        raise EngineError(message)
-    if not private:
-        say(f"Docker has the {found.image_store} image store" if found else "no Docker with buildx answers")
+    found = "" if private else present_docker()
+    if isinstance(found, Docker):
+        if found.image_store == image_store:
+            say(f"using the Docker of this machine ({image_store} image store)")
+            yield found
+            return
+        if debian_codename() is None or os.geteuid() != 0:
+            message = (
+                f"the Docker of this machine has the {found.image_store} image store, not the {image_store} one: "
+                'set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json and restart Docker'
+            )
+            raise EngineError(message)
+        say(f"the Docker of this machine is not used: it has the {found.image_store} image store")
+    elif found:
+        say(f"no Docker can be used: {found}")
     with private_docker(image_store) as docker:
         yield docker
 

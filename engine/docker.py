@@ -16,7 +16,7 @@ from typing import Literal
 
 from engine import EngineError
 from engine.packages import SUITE, docker_root, say
-from engine.processes import serving
+from engine.processes import checked, serving
 
 ImageStore = Literal["containerd", "classic"]
 """Where an engine keeps images: in containerd's content store, or in Docker's older, own one."""
@@ -69,14 +69,17 @@ def programs(engine: str = SUITE, client: str = SUITE, buildx: Path | None = Non
     return Programs(docker_root(engine), root, buildx or root / "usr/libexec/docker/cli-plugins/docker-buildx")
 
 
-def present_docker() -> Docker | None:
-    """Return the Docker of this environment, or None if none answers or buildx is missing."""
+def present_docker() -> Docker | str:
+    """Return the Docker of this environment, or the reason why it cannot be used."""
     docker = shutil.which("docker")
-    if docker is None or not _answers([docker, "buildx", "version"], os.environ):
-        return None
-    done = _ask([docker, "info", "--format", "{{json .DriverStatus}}"], os.environ)
-    if done is None:
-        return None
+    if docker is None:
+        return "there is no docker on the PATH"
+    if not _answers([docker, "buildx", "version"], os.environ):
+        return f"{docker} has no buildx plugin (https://docs.docker.com/go/buildx)"
+    try:
+        done = checked([docker, "info", "--format", "{{json .DriverStatus}}"], os.environ, _ASK_SECONDS)
+    except EngineError as error:
+        return str(error).splitlines()[-1]
     store: ImageStore = "containerd" if "io.containerd.snapshotter" in done else "classic"
     return Docker(dict(os.environ), store)
 

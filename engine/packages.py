@@ -160,8 +160,20 @@ def _run_apt(arguments: Sequence[str], folder: Path, source: str) -> None:
 
 @contextmanager
 def cache_lock(name: str) -> Iterator[None]:
-    """Make the folder of the cache, and hold a lock in it during a `with` block."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / name).open("w") as opened:
+    """Make the folder of the cache, and hold a lock in it during a `with` block.
+
+    Raises:
+        EngineError: the folder cannot be written.
+    """
+    try:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        opened = (CACHE / name).open("w")
+    except OSError as error:
+        message = (
+            f"{error.filename} cannot be written: {error.strerror}; "
+            "run the command as the owner of the checkout, or clone the repository as this user"
+        )
+        raise EngineError(message) from None
+    with opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield

@@ -114,3 +114,31 @@ def test_a_user_who_is_not_root_and_has_no_docker_is_told_so_before_anything_is_
         "plugin and check that `docker buildx ls` works for this user"
     )
     assert not (checkout / ".cache").exists()
+
+
+@pytest.mark.skipif(not _can_be_another_user(), reason="only root can start a program as another user")
+def test_a_checkout_that_the_user_cannot_write_is_named_with_what_to_do(checkout: Path) -> None:
+    code = "import os; os.setuid(65534)\nfrom engine import EngineError; from engine.wheels import wheels\n"
+    code += "try: wheels('terminal')\nexcept EngineError as error: print(error)"
+    done, printed = _python(checkout, code, python="/usr/bin/python3")
+    assert (done, printed) == (
+        0,
+        (
+            f"{checkout}/.cache cannot be written: Permission denied; "
+            "run the command as the owner of the checkout, or clone the repository as this user\n"
+        ),
+    )
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker")
+def test_a_docker_whose_engine_does_not_answer_is_reported_with_dockers_own_reason(checkout: Path) -> None:
+    code = "from engine.docker import present_docker; print(present_docker())"
+    done, printed = _python(checkout, code, PATH=os.environ["PATH"], DOCKER_CONFIG=os.environ.get("DOCKER_CONFIG", ""))
+    assert done == 0, printed
+    assert "unix:///nowhere.sock" in printed
+    assert len(printed.splitlines()) == 1
+
+
+def test_without_docker_the_reason_is_the_path(checkout: Path) -> None:
+    code = "from engine.docker import present_docker; print(present_docker())"
+    assert _python(checkout, code, PATH=str(checkout)) == (0, "there is no docker on the PATH\n")
