@@ -28,6 +28,21 @@ def test_packages_that_are_installed_need_no_network(bare_python: Path, tool_cac
     assert (folder / "tenacity").is_dir()
 
 
+def test_pip_installs_a_set_in_parts_that_together_are_the_whole(bare_python: Path, tmp_path: Path) -> None:
+    done = install(bare_python, tmp_path, "models")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (tmp_path / "build-digests").iterdir()
+    locked = {
+        line.partition("==")[0] for line in (ROOT / "requirements/models.txt").read_text().splitlines() if "==" in line
+    }
+    found = {each.name.partition("-")[0].replace("_", "-") for each in folder.glob("*.dist-info")}
+    assert found == {name.replace("_", "-") for name in locked if "python_full_version" not in name}
+    code = (
+        f"import sys; sys.path.append({str(folder)!r}); import pydantic, msgspec, h2, google.protobuf, actions_toolkit"
+    )
+    subprocess.run([str(bare_python), "-I", "-S", "-c", code], check=True, timeout=60)
+
+
 def test_an_installation_without_network_fails_with_one_line_and_leaves_nothing(
     bare_python: Path, tmp_path: Path
 ) -> None:

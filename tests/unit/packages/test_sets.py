@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.starting import ROOT, START, install
+from tests.starting import START, install
 
 
 @pytest.fixture
@@ -101,18 +101,3 @@ def test_the_error_for_an_unwritable_folder_says_what_to_set(bare_python: Path, 
     done = install(bare_python, tmp_path)
     assert done.returncode == 1
     assert "set RUNNER_TOOL_CACHE to a folder that can" in done.stdout
-
-
-def test_pip_installs_a_set_in_parts_that_together_are_the_whole(bare_python: Path, tmp_path: Path) -> None:
-    done = install(bare_python, tmp_path, "models")
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder,) = (tmp_path / "build-digests").iterdir()
-    locked = {
-        line.partition("==")[0] for line in (ROOT / "requirements/models.txt").read_text().splitlines() if "==" in line
-    }
-    found = {each.name.partition("-")[0].replace("_", "-") for each in folder.glob("*.dist-info")}
-    assert found == {name.replace("_", "-") for name in locked if "python_full_version" not in name}
-    code = (
-        f"import sys; sys.path.append({str(folder)!r}); import pydantic, msgspec, h2, google.protobuf, actions_toolkit"
-    )
-    subprocess.run([str(bare_python), "-I", "-S", "-c", code], check=True, timeout=60)
