@@ -86,9 +86,10 @@ def _step(*, launched: bool) -> "functools.partial[int]":
     """Import a step and return the function that runs it, which returns the exit code."""
     name = sys.argv[1]
     if name == "install":
-        from action.steps.install import run_install_step
+        from action.packages.sets import install_sets
+        from action.steps.common import exit_code_of
 
-        return functools.partial(run_install_step, sys.argv[2:])
+        return functools.partial(exit_code_of, functools.partial(install_sets, sys.argv[2:]))
     launch = None
     if launched:
         from action.process.launcher import launch_from_launcher

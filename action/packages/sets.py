@@ -11,10 +11,11 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from action.dataclass import dataclass
-from action.errors import PackagesError
+from action.errors import InputError, PackagesError
 from action.lazy import hashlib
 from action.packages.tool_cache import is_whole, replace, unfinished_folder
 from action.process.program import ProgramGroup
@@ -106,6 +107,30 @@ def install_set(packages: PackageSet, programs: ProgramGroup | None = None) -> P
     if not is_whole(folder):
         _install(folder, packages.lock, programs)
     return folder
+
+
+def install_sets(names: Sequence[str] = ()) -> int:
+    """Install sets that are missing, print a line for each, and return 0: the command `start.py install`.
+
+    It is for machines on which a step reaches no package index, and fills RUNNER_TOOL_CACHE, or the cache folder of the
+    user, for this Python.
+
+    Args:
+        names: the names of the sets; all sets if there are none.
+
+    Raises:
+        InputError: there is no set with such a name.
+        PackagesError: a set cannot be installed.
+    """
+    known = {packages.name: packages for packages in SETS}
+    for name in names:
+        if name not in known:
+            raise InputError("install", f"there is no set {name!r}", f"name some of: {', '.join(known)}")
+    for name in names or known:
+        # Not `provide`: steps run without the packages of this Python (-S), so a package that it has is installed too.
+        sys.stdout.write(f"{name}: {install_set(known[name])}\n")
+        sys.stdout.flush()
+    return 0
 
 
 def is_installed(packages: PackageSet) -> bool:
