@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 from action.errors import BuildDigestsError, BuildFailedError, ProgramError
 from action.process.docker import NO_BUILDX, NO_BUILDX_MESSAGES
@@ -163,13 +164,19 @@ def failure(ended: CompletedProgram, *, call: str) -> BuildDigestsError:
         return BuildFailedError(f"buildx failed with: {message}; {_RATE_LIMIT_ADVICE}")
     if last.endswith(":"):
         # BuildKit has git's messages on lines of their own after `git stderr:` (source/git/source.go).
-        last = " ".join(last_error(text).split())
+        last = " ".join(error.split())[:_MAX_CHARACTERS] or last
     if last:
         hint = _hint(last)
         return BuildFailedError(f"buildx failed with: {last}{'; ' if hint else ''}{hint}")
-    if ended.code < 0:
-        return BuildFailedError(f"buildx was ended by signal {-ended.code}")
-    return BuildFailedError(f"buildx failed with exit code {ended.code}; its own message is above")
+    return BuildFailedError(_end_without_message(ended.code))
+
+
+def _end_without_message(code: int) -> str:
+    if code < 0:
+        return f"buildx was ended by signal {-code}"
+    if code == 128 + signal.SIGINT:  # as buildx 0.29 ends after Ctrl-C
+        return f"the build was canceled, and buildx ended with exit code {code}"
+    return f"buildx failed with exit code {code}; its own message is above"
 
 
 def _hint(last: str) -> str:

@@ -117,6 +117,11 @@ def test_a_common_error_is_followed_by_what_to_do(last: str, hint: str) -> None:
     assert error.startswith(f"buildx failed with: ERROR: {last}; {hint}")
 
 
+def test_a_build_that_ctrl_c_ended_has_not_failed() -> None:
+    error = str(failure(CompletedProgram(130), call=""))
+    assert error == "the build was canceled, and buildx ended with exit code 130"
+
+
 def test_what_git_says_on_the_next_lines_is_part_of_the_error() -> None:
     stderr = (
         "ERROR: failed to build: failed to solve: failed to read dockerfile: failed to load cache key: error fetching "
