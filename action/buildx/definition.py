@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from action.buildx.bake_overrides import (
+    adds_push_and_load,
+    has_varying_outputs,
+    with_reversed_defaults,
+    without_push_and_load,
+)
 from action.buildx.builder import LAZY_OUTPUTS, Version, query_version, satisfies
 from action.buildx.failures import failure
-from action.buildx.options import read_options
 from action.dataclass import dataclass, replace
 from action.documents.strict_json import parse_document
 from action.errors import DocumentError, InputError, ProgramError
 from action.exporters.output import CacheEntry, Output, caches_of, check_ids, output_of, parse_caches, parse_output
 from action.exporters.requested import Requested, requested_exporters
-from action.inputs.values import go_boolean
 from action.process.program import CompletedProgram, ProgramGroup, capture_output
 
 # The time limit is long because buildx may have to fetch a remote definition.
 _PRINT_SECONDS = 120.0
 
 _UNREADABLE = "buildx bake --print printed no definition that can be read"
-
-# What `--push` and `--load` add to a target without outputs, in the reverse of `buildx build`'s order: as objects since
-# buildx 0.20, and as texts before.
-_REVERSED_DEFAULTS: tuple[list[object], ...] = (
-    [{"type": "docker"}, {"type": "image", "push": "true"}],
-    ["type=docker", "type=image,push=true"],
-)
 
 
 @dataclass(frozen=True)
@@ -75,9 +72,13 @@ def query_definition(
         InputError: the `id` of a target's output breaks a rule.
     """
     text = print_definition(buildx, environment, arguments, folder, version=version, dry_run=dry_run)
-    return read_definition(
-        text, adds_both=adds_push_and_load(arguments), outputs_may_vary=has_varying_outputs(arguments)
-    )
+    reversed_targets = with_reversed_defaults(targets_of(text)) if adds_push_and_load(arguments) else frozenset()
+    if reversed_targets:
+        # A target may have the same outputs without `--push` and `--load`, and then their order is the user's.
+        plain = without_push_and_load(arguments)
+        own = targets_of(print_definition(buildx, environment, plain, folder, version=version, dry_run=dry_run))
+        reversed_targets = frozenset(name for name in reversed_targets if not own.get(name, {}).get("output"))
+    return read_definition(text, reversed_targets, outputs_may_vary=has_varying_outputs(arguments))
 
 
 def print_definition(
@@ -113,41 +114,6 @@ def print_definition(
     return ended.stdout
 
 
-def has_varying_outputs(arguments: Sequence[str]) -> bool:
-    """Return whether each run of buildx may give the same targets other outputs.
-
-    Args:
-        arguments: `bake`, its options and its targets.
-    """
-    # buildx keeps the overrides of a target in a Go map, and applies them in the map's order, which is random in each
-    # run (docker/buildx 0.36 to 0.38, bake/bake.go, AddOverrides). `--set=*.output=…` undoes a push or a load that was
-    # applied before it. A push that is false removes outputs, and so moves the one that a load appends.
-    given = _overrides(arguments)
-    if "output" in given:
-        return "push" in given or "load" in given
-    return "load" in given and go_boolean(given.get("push", "")) is False
-
-
-def adds_push_and_load(arguments: Sequence[str]) -> bool:
-    """Return whether a bake has both `--push` and `--load`, or overrides with the same effect.
-
-    Args:
-        arguments: `bake`, its options and its targets.
-    """
-    given = _overrides(arguments)
-    return all(go_boolean(given.get(name, "")) is True for name in ("push", "load"))
-
-
-def _overrides(arguments: Sequence[str]) -> dict[str, str]:
-    """Return the values of the overrides of a bake, such as `{"push": "true"}`, for whichever target they are."""
-    # `read_options` knows the options of `build`, whose `--print` has a value; that of `bake` has none.
-    given = read_options([argument for argument in arguments if argument != "--print"])
-    pairs = (text.partition("=") for text in given.options.get("set", ()))
-    values = {key.rstrip("+").partition(".")[2]: value for key, _, value in pairs}
-    # buildx takes the options for overrides that follow those of `--set` (docker/buildx 0.38, commands/bake.go).
-    return values | {name: given.last(name) for name in ("push", "load") if name in given.options}
-
-
 def _print_without_touching_files(
     print_definition: Callable[[ProgramGroup | None], CompletedProgram],
     buildx: tuple[str, ...],
@@ -176,12 +142,14 @@ def _print_without_touching_files(
     return print_definition(None)
 
 
-def read_definition(text: str, *, adds_both: bool = False, outputs_may_vary: bool = False) -> dict[str, Target]:
+def read_definition(
+    text: str, reversed_targets: Collection[str] = (), *, outputs_may_vary: bool = False
+) -> dict[str, Target]:
     """Read the JSON that `bake --print` printed.
 
     Args:
         text: the JSON.
-        adds_both: the return value of `adds_push_and_load`.
+        reversed_targets: the targets of which buildx has added the outputs of `--push` and `--load` in reverse.
         outputs_may_vary: whether the bake itself may have other outputs; the return value of `has_varying_outputs`.
 
     Returns:
@@ -192,7 +160,10 @@ def read_definition(text: str, *, adds_both: bool = False, outputs_may_vary: boo
         InputError: the `id` of a target's output breaks a rule.
     """
     try:
-        read = {name: _target(name, target, adds_both=adds_both) for name, target in targets_of(text).items()}
+        read = {
+            name: _target(name, target, is_reversed=name in reversed_targets)
+            for name, target in targets_of(text).items()
+        }
     except (TypeError, AttributeError) as error:
         raise ProgramError(f"{_UNREADABLE} ({error!r})") from None
     return {
@@ -220,13 +191,12 @@ def targets_of(text: str) -> dict[str, dict[str, Any]]:
         raise ProgramError(f"{_UNREADABLE} ({error!r})") from None
 
 
-def _target(name: str, target: Mapping[str, object], *, adds_both: bool) -> Target:
+def _target(name: str, target: Mapping[str, object], *, is_reversed: bool) -> Target:
     source = f"output of bake target {name}"
     written = target.get("output")
     listed = written if isinstance(written, list) else []
     # Overrides are applied in random order, see `has_varying_outputs`; a key must not depend on it.
-    if adds_both and listed in _REVERSED_DEFAULTS:
-        listed = listed[::-1]
+    listed = listed[::-1] if is_reversed else listed
     outputs = tuple(_output(output, index, source) for index, output in enumerate(listed))
     check_ids([output.id for output in outputs], source=source)
     tags, annotations = target.get("tags"), target.get("annotations")

@@ -78,6 +78,24 @@ def test_load_keeps_each_targets_image_in_the_engine(work: Workplace) -> None:
     assert json.loads(step.outputs["imageids"]) == {name: {"0": identity} for name, identity in ids.items()}
 
 
+def test_with_push_and_load_an_output_of_the_file_keeps_its_place(work: Workplace) -> None:
+    # buildx prints the same outputs for the first target as, in one of two runs, for a target without any.
+    tags = {name: f"{work.image}-{name}:1" for name in ("own", "none")}
+    _define(work, own={"tags": [tags["own"]], "output": ["type=docker"]}, none={"tags": [tags["none"]]})
+    # Both outputs of a target make the same tag, which can fail (docker/buildx#3576).
+    step = _built(work.bake_step(source=".", push="true", load="true", retries="9", retry_delay="0"))
+    work.docker("image", "rm", *tags.values())
+    exporters = json.loads(step.outputs["exporters"])
+    assert [(each["key"], each["type"], each["push"]) for each in exporters["own"]] == [
+        ("0", "docker", False),
+        ("1", "image", True),
+    ]
+    assert [(each["key"], each["type"], each["push"]) for each in exporters["none"]] == [
+        ("0", "image", True),
+        ("1", "docker", False),
+    ]
+
+
 @pytest.mark.usefixtures("busybox")
 def test_no_cache_bakes_anew_what_is_in_the_cache(work: Workplace) -> None:
     (work.folder / "Dockerfile").write_text(

@@ -10,8 +10,14 @@ import pytest
 import yaml
 
 from action.buildx.bake_arguments import Bake, bake_request, read_bake
+from action.buildx.bake_overrides import (
+    adds_push_and_load,
+    has_varying_outputs,
+    with_reversed_defaults,
+    without_push_and_load,
+)
 from action.buildx.builder import Version
-from action.buildx.definition import adds_push_and_load, has_varying_outputs, read_definition
+from action.buildx.definition import read_definition, targets_of
 from action.errors import BuildDigestsError, InputError, ProgramError
 from action.inputs.bake import BAKE_NAMES, BakeInputs, read_bake_inputs
 
@@ -134,7 +140,7 @@ def test_the_outputs_that_push_and_load_add_have_one_order(texts: bool) -> None:
     image: object = "type=image,push=true" if texts else {"type": "image", "push": "true"}
     for printed in ([docker, image], [image, docker]):
         text = json.dumps({"target": {"web": {"tags": ["a:1"], "output": printed}}})
-        web = read_definition(text, adds_both=True)["web"].requested.exporters
+        web = read_definition(text, with_reversed_defaults(targets_of(text)))["web"].requested.exporters
         assert [(each.key, each.type, each.push) for each in web] == [("0", "image", True), ("1", "docker", False)]
     text = json.dumps({"target": {"web": {"output": [docker, image]}}})
     assert [each.type for each in read_definition(text)["web"].requested.exporters] == ["docker", "image"]
@@ -177,6 +183,12 @@ def test_push_and_load_are_options_or_overrides(arguments: tuple[str, ...], both
     assert adds_push_and_load(arguments) is both
 
 
+def test_the_definition_without_push_and_load_has_all_other_arguments() -> None:
+    arguments = ("bake", "--file", "b.hcl", "--push", "--set", "*.load=true", "--set=web.push=true", "--print", "web")
+    kept = ("--set", "*.args.push=1", "--set=*.tags=load", "--load=true")
+    assert without_push_and_load((*arguments, *kept)) == ("bake", "--file", "b.hcl", "--print", "web", *kept[:3])
+
+
 def test_outputs_that_say_more_than_push_and_load_keep_the_users_order() -> None:
     for printed in (
         [{"type": "docker", "id": "x"}, {"type": "image", "push": "true"}],
@@ -186,7 +198,7 @@ def test_outputs_that_say_more_than_push_and_load_keep_the_users_order() -> None
         [{"type": "docker"}],
     ):
         text = json.dumps({"target": {"web": {"tags": ["a:1"], "output": printed}}})
-        web = read_definition(text, adds_both=True)["web"].requested.exporters
+        web = read_definition(text, with_reversed_defaults(targets_of(text)))["web"].requested.exporters
         assert [each.type for each in web] == [output["type"] for output in printed]
 
 
