@@ -64,8 +64,8 @@ def without_push_and_load(arguments: Sequence[str]) -> tuple[str, ...]:
         option, _, value = argument.partition("=")
         following = [next(rest, "")] if argument == "--set" else []
         override = "".join(following) or value
-        name = override.partition("=")[0].partition(".")[2] if option == "--set" else option.removeprefix("--")
-        if name not in {"push", "load"}:
+        name = "--" + override.partition("=")[0].partition(".")[2] if option == "--set" else option
+        if name not in {"--push", "--load"}:
             kept += [argument, *following]
     return tuple(kept)
 
