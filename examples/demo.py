@@ -6,8 +6,6 @@ registry on loopback, and installs the command's packages into `.cache`.
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -18,9 +16,6 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 _OLDEST = (3, 10)
-_PACKAGES = ("click", "google.protobuf", "h2", "msgspec", "pydantic", "rich", "tenacity")
-"""What the command imports; an environment that has it is used as it is."""
-
 _ACCEPT = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
 
 
@@ -50,9 +45,9 @@ def main() -> int:
 
 def _packages() -> list[str]:
     """Return the folders to import the command's packages from, beside those that Python searches anyway."""
-    with contextlib.suppress(ModuleNotFoundError):
-        if all(importlib.util.find_spec(name) for name in _PACKAGES):
-            return []
+    # Packages of other environments may be too old.
+    if Path(sys.prefix) == _ROOT / ".venv":
+        return []
     from engine.wheels import wheels
 
     return [str(wheels("models", "retries", "terminal"))]

@@ -45,8 +45,23 @@ def test_pip_installs_with_the_command_only_what_it_needs(
     assert {"pydantic", "click", "jsonschema"} <= names
     assert not names & {"actions-toolkit", "pygithub", "requests", "cryptography"}
     assert not (installed[1] / "tests").exists()
+    _use_the_command(installed, tmp_path)
+
+
+def test_the_command_runs_with_the_oldest_packages_that_it_allows(
+    installed: tuple[Path, Path], wheel_metadata: email.message.Message, tmp_path: Path
+) -> None:
+    packages = tmp_path / "oldest"
+    uv = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable, "--only-binary", ":all:")
+    direct = [each for each in wheel_metadata.get_all("Requires-Dist") or [] if "extra ==" not in each]
+    # For uv, the requirements of a wheel are not direct ones.
+    subprocess.run((*uv, "--resolution", "lowest-direct", "--target", packages, *direct), check=True, timeout=120)
+    _use_the_command((installed[0], packages), tmp_path)
+
+
+def _use_the_command(installed: tuple[Path, Path], folder: Path) -> None:
     digest = f"sha256:{64 * 'a'}"
-    document = tmp_path / "metadata.json"
+    document = folder / "metadata.json"
     document.write_text(json.dumps({"containerimage.digest": digest, "image.name": "localhost/app"}))
 
     def run(*arguments: str) -> str:
