@@ -151,7 +151,7 @@ def test_a_fault_is_one_line_that_is_no_command_whatever_the_file_holds(tmp_path
     ]
     file = tmp_path / "d.json"
     file.write_text(json.dumps(dict.fromkeys(names, "sha256:1")))
-    done = command("validate", "--schema", "digests", file.name, folder=tmp_path)
+    done = command_line.command("validate", "--schema", "digests", file.name, folder=tmp_path)
     assert len(done.stdout.splitlines()) == len(names)
     assert all(line.startswith("d.json: at /") for line in done.stdout.splitlines())
     assert not [part for part in ("##[", "\x1b", "\u202e") if part in done.stdout]
@@ -160,20 +160,20 @@ def test_a_fault_is_one_line_that_is_no_command_whatever_the_file_holds(tmp_path
 def test_a_table_has_no_line_that_is_a_command_whatever_the_names(tmp_path: Path) -> None:
     file = tmp_path / "m.json"
     file.write_text(json.dumps({"containerimage.digest": DIGEST, "image.name": "a\n::error::x,##[error]y,\r::z"}))
-    done = command("inspect", file.name, "--output", "type=image,push=true", folder=tmp_path)
+    done = command_line.command("inspect", file.name, "--output", "type=image,push=true", folder=tmp_path)
     assert DIGEST in done.stdout
     assert not any(line.strip().startswith("::") or "##[" in line for line in done.stdout.splitlines())
 
 
 def test_validate_can_be_told_the_schema(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text("{}")
-    assert "name the schema" in command("validate", str(tmp_path / "d.json")).stdout
-    assert command("validate", "--schema", "digests", str(tmp_path / "d.json")).returncode == 0
+    assert "name the schema" in command_line.command("validate", str(tmp_path / "d.json")).stdout
+    assert command_line.command("validate", "--schema", "digests", str(tmp_path / "d.json")).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["metadata", "bake", "results", "digests"])
 def test_schema_prints_the_published_file(name: str) -> None:
-    assert command("schema", name).stdout == (ROOT / f"schemas/{name}.schema.json").read_text()
+    assert command_line.command("schema", name).stdout == (ROOT / f"schemas/{name}.schema.json").read_text()
 
 
 @pytest.mark.parametrize(
@@ -232,20 +232,22 @@ def test_action_build_says_what_is_wrong_as_a_workflow_command() -> None:
 def test_inspect_says_the_one_image_of_a_build(tmp_path: Path) -> None:
     metadata = {"buildx.build.ref": "b/n/r", "containerimage.digest": DIGEST, "image.name": "a"}
     (tmp_path / "m.json").write_text(json.dumps(metadata))
-    done = command("inspect", "m.json", "--output", "type=image,name=a,push=true,id=release", folder=tmp_path)
+    done = command_line.command(
+        "inspect", "m.json", "--output", "type=image,name=a,push=true,id=release", folder=tmp_path
+    )
     assert done.returncode == 0
     assert done.stdout.splitlines()[2].split() == ["release", "image", "a", DIGEST, "response"]
-    done = command("inspect", "m.json", "--push", "--tag", "a", "--format", "json", folder=tmp_path)
+    done = command_line.command("inspect", "m.json", "--push", "--tag", "a", "--format", "json", folder=tmp_path)
     assert json.loads(done.stdout)["digest"] == DIGEST
 
 
 def test_inspect_of_a_faulty_file_is_1_and_of_a_missing_record_2(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text('{"containerimage.digest": "x"}')
-    done = command("inspect", "m.json", folder=tmp_path)
+    done = command_line.command("inspect", "m.json", folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: m.json: at /containerimage.digest: expected a digest")
     (tmp_path / "m.json").write_text("{}")
-    done = command("inspect", "m.json", "--record", "none", folder=tmp_path)
+    done = command_line.command("inspect", "m.json", "--record", "none", folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("error: --record: none: No such file or directory")
 
@@ -276,7 +278,7 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     ],
 )
 def test_examples_in_the_help_can_be_copied(name: str, line: str) -> None:
-    assert line in command(name, "--help").stdout.splitlines()
+    assert line in command_line.command(name, "--help").stdout.splitlines()
 
 
 @pytest.mark.parametrize("name", ["", *main.commands])

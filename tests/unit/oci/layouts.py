@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from typing import IO
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -52,19 +53,24 @@ def one_image() -> tuple[dict[str, bytes], str, str]:
 
 def tar_bytes(members: dict[str, bytes], *special: tarfile.TarInfo) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
+    _write(buffer, members, special)
+    return buffer.getvalue()
+
+
+def write_tar(file: Path, members: dict[str, bytes], *special: tarfile.TarInfo) -> Path:
+    with file.open("wb") as opened:
+        _write(opened, members, special)
+    return file
+
+
+def _write(to: IO[bytes], members: dict[str, bytes], special: tuple[tarfile.TarInfo, ...]) -> None:
+    with tarfile.open(fileobj=to, mode="w") as tar:
         for info in special:
             tar.addfile(info)
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def write_tar(file: Path, members: dict[str, bytes], *special: tarfile.TarInfo) -> Path:
-    file.write_bytes(tar_bytes(members, *special))
-    return file
 
 
 def link(name: str, kind: bytes, target: str) -> tarfile.TarInfo:
