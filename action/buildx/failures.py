@@ -96,8 +96,8 @@ _NO_FILES = re.compile(
 )
 
 _CHECKOUT_ADVICE = (
-    "check the path of the folder and of the file (--file); in a workflow, files of the repository need "
-    "actions/checkout before this step"
+    "check the path of the folder and of the file (--file); "
+    "in a workflow, files of the repository need actions/checkout before this step"
 )
 
 # Texts of buildx 0.36 (build/opt.go), Go's net and net/http, and containerd 2.3 (core/remotes/docker), in the order in
