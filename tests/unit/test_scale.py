@@ -109,7 +109,7 @@ def _bake(folder: Path, count: int) -> Bake:
     whole = encode({"manifests": manifests})
     members = layout(descriptor(whole, INDEX), blobs=(whole, *blobs))
     records = folder / "records.dockerbuild"
-    records.write_bytes(gzip.compress(tar_bytes(members)))
+    records.write_bytes(gzip.compress(tar_bytes(members), compresslevel=1))
     return Bake(file, records, _requested(folder, count), digests)
 
 
