@@ -62,8 +62,8 @@ def test_an_error_says_what_to_install_or_start(stderr: str, advice: str) -> Non
     assert advice in str(failure(CompletedProgram(1, stderr=stderr), call=""))
 
 
-# As buildx 0.29 printed them for docker of Debian, but for the third, which is of moby/moby#8887, and the fifth and
-# sixth, which are of docker/build-push-action#687 and docker/buildx#1613.
+# As buildx 0.29 of Debian printed them; but HTTP for HTTPS is as in docker/buildx#820, the status 403 as in
+# ruby/ruby.wasm#513, and the denied push as in openedx/edx-notes-api#405.
 _PUSH = "failed to build: failed to solve: failed to push"
 
 
