@@ -250,6 +250,8 @@ class Diagnostics:
         Args:
             programs: the group that can kill the programs.
         """
+        if self._stopped:
+            return
         docker = find_program("docker")
         try:
             buildx = find_buildx(os.environ)
