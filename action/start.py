@@ -30,8 +30,8 @@ INCOMPLETE = 87
 
 _OBJECTS_BEFORE_COLLECTION = 200_000
 
-# While a thread imports modules, the main thread waits this long for Python's lock each time it has read a file or asked
-# the engine: 0.005 s by default, and more than ten times after a build.
+# While a thread imports modules, the main thread waits this long for Python's lock each time it has read a file or
+# asked the engine: 0.005 s by default, and more than ten times after a build.
 _LOCK_SECONDS = 0.0005
 
 _ROOT = Path(__file__).resolve().parent.parent
