@@ -164,6 +164,23 @@ def test_packages_that_were_copied_are_whole_although_their_times_differ(tool_ca
     assert not is_whole(copy)
 
 
+def test_packages_that_were_installed_before_the_machine_started_are_hashed_once(
+    tool_cache: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(_set(tool_cache), tmp_path / "copy"))
+    manifest, module = copy / ".manifest.json", copy / "tenacity" / "nap.py"
+    os.utime(manifest, (1, 1))
+    assert is_whole(copy)
+    # From now on the times count.
+    assert manifest.stat().st_mtime > time.time() - time.monotonic()
+    # What a crash leaves behind: the size and the time, and zeros for the content.
+    status = module.stat()
+    module.write_bytes(bytes(status.st_size))
+    os.utime(module, ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.utime(manifest, (1, 1))
+    assert not is_whole(copy)
+
+
 def test_checking_packages_takes_less_time_than_hashing_their_files(bare_python: Path, tool_cache: Path) -> None:
     code = f"""
 import hashlib, json, sys, time
