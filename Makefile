@@ -10,7 +10,10 @@ PATHS := action benchmarks engine examples fuzz release soak tests docs/hooks.py
 ACTIONS := action.yml bake/action.yml bake/subaction/matrix/action.yml merge/action.yml promote/action.yml validate/action.yml
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/*.yml examples/act/.github/workflows/*.yml tests/workflows/*.yml)
 
-.PHONY: help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo dist pictures bench instructions fuzz soak lock clean
+COMMANDS := help setup test engines docs lint lint-style lint-javascript lint-types lint-layers lint-security lint-workflows lint-schemas format schemas demo dist pictures bench instructions fuzz soak lock clean
+# make would take the name of a folder, such as `tests`, for a file that is up to date, and say that all is well.
+FOLDERS := $(filter-out $(COMMANDS),$(patsubst %/,%,$(wildcard */)))
+.PHONY: $(COMMANDS) $(FOLDERS)
 
 help: ## List the commands.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -126,3 +129,6 @@ lock: setup ## Compile the locks again.
 
 clean: ## Remove the environment and the downloads.
 	rm -rf $(VENV) .cache dist
+
+$(FOLDERS):
+	@echo "$@ is a folder and no command: make help lists the commands (make test runs the tests)" >&2; exit 2

@@ -28,3 +28,9 @@ def test_each_hook_matches_a_file_that_exists() -> None:
     # An unpacked sdist is no repository: there the hooks match its files.
     names = listed.splitlines() or [str(file.relative_to(ROOT)) for file in ROOT.rglob("*") if file.is_file()]
     assert [hook["id"] for hook in _hooks() if not any(re.search(hook["files"], name) for name in names)] == []
+
+
+def test_make_does_not_take_the_name_of_a_folder_for_a_command_that_has_succeeded() -> None:
+    done = subprocess.run(["make", "tests"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "tests is a folder and no command: make help lists the commands" in done.stderr
